@@ -1,0 +1,3 @@
+//! catalog-broker: a service broker that is configured, not programmed.
+
+pub mod secret;
