@@ -1,3 +1,4 @@
 //! catalog-broker: a service broker that is configured, not programmed.
 
 pub mod secret;
+pub mod template;
