@@ -1,3 +1,7 @@
 //! catalog-broker: a service broker that is configured, not programmed.
 
+pub mod backend;
+pub mod domain;
 pub mod secret;
+pub mod store;
+pub mod template;

@@ -1,0 +1,51 @@
+//! What a platform creates of an instance.
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::BindingAnswer;
+use super::id::{BindingId, InstanceId, PlanId, ServiceId};
+use super::json::{Fingerprint, Object};
+use super::operation::State;
+use super::time::Timestamp;
+use crate::secret::Secret;
+
+/// One binding, as a store remembers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binding {
+    /// The instance it is of.
+    pub instance_id: InstanceId,
+    /// Chosen by the platform, unique within the instance.
+    pub id: BindingId,
+    /// The offering, as the bind named it.
+    pub service_id: ServiceId,
+    /// The plan that the instance had then.
+    pub plan_id: PlanId,
+    /// The application, where it is for one.
+    pub app_guid: Option<String>,
+    /// The state of its latest operation.
+    pub state: State,
+    /// Of the bind as it was asked.
+    pub fingerprint: Fingerprint,
+    /// When it was bound.
+    pub created_at: Timestamp,
+    /// All that a store keeps under lock.
+    pub details: Secret<BindingDetails>,
+}
+
+/// The confidential part of a binding.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BindingDetails {
+    /// The parameters of the bind.
+    pub parameters: Object,
+    /// The context of the bind.
+    pub context: Object,
+    /// What it is for, as the platform sent it.
+    pub bind_resource: Object,
+    /// What `binding.values` of the plan rendered to.
+    pub values: Object,
+    /// What the platform was answered: every repeat and fetch returns the same.
+    pub answer: BindingAnswer,
+    /// The binding that it succeeds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<String>,
+}

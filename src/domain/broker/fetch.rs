@@ -1,0 +1,59 @@
+//! Fetching an instance and a binding.
+//!
+//! `service_id` and `plan_id` of the query are hints and never looked at.
+
+use super::Broker;
+use crate::domain::binding::Binding;
+use crate::domain::caller::Caller;
+use crate::domain::error::BrokerError;
+use crate::domain::id::{BindingId, InstanceId, ServiceId};
+use crate::domain::instance::Instance;
+use crate::domain::offering::Offering;
+use crate::domain::store::Lookup;
+
+impl Broker {
+    /// The instance (specification, "Fetching a Service Instance").
+    pub async fn fetch_instance(
+        &self,
+        _: &Caller,
+        id: InstanceId,
+    ) -> Result<Instance, BrokerError> {
+        let Lookup::Found(instance) = self.store.instance(id).await? else {
+            return Err(BrokerError::InstanceNotFound);
+        };
+        if self.declares(&instance.service_id, |offering| {
+            offering.instances_retrievable
+        }) {
+            Ok(instance)
+        } else {
+            Err(BrokerError::InstancesNotRetrievable)
+        }
+    }
+
+    /// The binding (specification, "Fetching a Service Binding").
+    pub async fn fetch_binding(
+        &self,
+        _: &Caller,
+        instance: InstanceId,
+        id: BindingId,
+    ) -> Result<Binding, BrokerError> {
+        let Lookup::Found((_, Some(binding))) = self.store.binding(instance, id).await? else {
+            return Err(BrokerError::BindingNotFound);
+        };
+        if self.declares(&binding.service_id, |offering| {
+            offering.bindings_retrievable
+        }) {
+            Ok(binding)
+        } else {
+            Err(BrokerError::BindingsNotRetrievable)
+        }
+    }
+
+    /// Whether the offering declares it. One that left the catalog declares nothing any more, and what it had can still
+    /// be fetched.
+    fn declares(&self, service: &ServiceId, flag: impl Fn(&Offering) -> Option<bool>) -> bool {
+        self.catalog()
+            .offering(service)
+            .is_none_or(|offering| flag(offering).unwrap_or(false))
+    }
+}

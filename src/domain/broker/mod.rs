@@ -1,0 +1,264 @@
+//! The platform's door: what may happen, in what order.
+//!
+//! One file a call. The order of checks is the contract's (rows 6 to 14); rows 1 to 5 are HTTP's. A row is named where it
+//! is checked, so that the order can be read off the code.
+
+mod bind;
+mod deprovision;
+mod fetch;
+mod poll;
+mod provision;
+mod removal;
+mod render;
+mod unbind;
+mod update;
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::answer::{BindingAnswer, InstanceAnswer};
+use super::binding::Binding;
+use super::caller::Caller;
+use super::catalog::{Catalog, NotOffered};
+use super::error::BrokerError;
+use super::id::{OperationId, PlanId, ServiceId};
+use super::instance::Instance;
+use super::json::Object;
+use super::offering::{Chosen, Plan};
+use super::operation::{Kind, Operation, State, Subject};
+use super::schema::Schema;
+use super::store::{Begun, Store, StoreError};
+use super::time::Clock;
+use super::witness::{Event, Witness};
+use crate::secret::Secret;
+
+pub use removal::Removal;
+
+/// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
+pub struct Broker {
+    catalog: Arc<Catalog>,
+    store: Arc<dyn Store>,
+    witness: Arc<dyn Witness>,
+    clock: Clock,
+}
+
+/// A provision as it was asked for.
+#[derive(Clone, Debug)]
+pub struct Provision {
+    /// The offering.
+    pub service_id: ServiceId,
+    /// The plan.
+    pub plan_id: PlanId,
+    /// The platform's organization.
+    pub organization: String,
+    /// The platform's space.
+    pub space: String,
+    /// What the platform says around it.
+    pub context: Secret<Object>,
+    /// What its user says.
+    pub parameters: Secret<Object>,
+    /// The maintenance that the platform expects, if it says.
+    pub maintenance_version: Option<String>,
+}
+
+/// An update as it was asked for: what is absent stays as it is.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The offering.
+    pub service_id: ServiceId,
+    /// The plan to move to; the one it has counts as none.
+    pub plan_id: Option<PlanId>,
+    /// What the platform says around it.
+    pub context: Option<Secret<Object>>,
+    /// Parameters that replace those of the same name.
+    pub parameters: Option<Secret<Object>>,
+    /// The maintenance to have.
+    pub maintenance_version: Option<String>,
+}
+
+/// A bind as it was asked for.
+#[derive(Clone, Debug)]
+pub struct Bind {
+    /// Offering and plan; a rotation may leave them out.
+    pub named: Option<(ServiceId, PlanId)>,
+    /// The binding to succeed, where this is a rotation.
+    pub predecessor: Option<super::id::BindingId>,
+    /// What the platform says around it.
+    pub context: Option<Secret<Object>>,
+    /// What it is for, the application's id in it.
+    pub bind_resource: Option<Object>,
+    /// What its user says.
+    pub parameters: Option<Secret<Object>>,
+}
+
+/// How a provision went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Provisioned {
+    /// It was made.
+    Created(InstanceAnswer),
+    /// The same one was there.
+    AlreadyThere(InstanceAnswer),
+}
+
+/// How a bind went.
+#[derive(Clone, Debug)]
+pub enum Bound {
+    /// It was made.
+    Created(Secret<BindingAnswer>),
+    /// The same one was there.
+    AlreadyThere(Secret<BindingAnswer>),
+}
+
+/// How a removal went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone now.
+    Now,
+    /// There was none.
+    Before,
+}
+
+/// What a poll answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Polled {
+    /// The operation is this far.
+    At(State, Option<String>),
+    /// Its subject is gone.
+    Gone,
+}
+
+/// How often a change is made anew of an instance that others changed meanwhile.
+const TRIES: usize = 8;
+
+impl Broker {
+    /// A broker of `catalog` that remembers in `store`.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        store: Arc<dyn Store>,
+        witness: Arc<dyn Witness>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            catalog,
+            store,
+            witness,
+            clock,
+        }
+    }
+
+    /// The catalog of this moment: taken once for each request.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.catalog)
+    }
+
+    /// Whether the broker can do its work: whether its store can be used.
+    pub async fn ready(&self) -> Result<(), BrokerError> {
+        Ok(self.store.health().await?)
+    }
+
+    fn operation(
+        &self,
+        plan: Option<&Plan>,
+        kind: Kind,
+        subject: Subject,
+    ) -> Result<Operation, BrokerError> {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).map_err(|_| BrokerError::Chance)?;
+        let now = (self.clock)();
+        let mut operation = Operation {
+            id: OperationId::from_random(bits),
+            kind,
+            subject,
+            state: State::InProgress,
+            description: None,
+            started_at: now,
+            finished_at: None,
+        };
+        // A plan that left the catalog has no backend any more; only those of `fixed`, which does nothing, may leave.
+        match plan.map(|plan| plan.backend.carry_out(&operation)) {
+            Some(super::backend::Outcome::Done) | None => {
+                operation.state = State::Succeeded;
+                operation.finished_at = Some(now);
+            }
+        }
+        Ok(operation)
+    }
+
+    fn tell(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        subject: &Subject,
+        service: Option<&ServiceId>,
+        plan: Option<&PlanId>,
+    ) {
+        self.witness.happened(
+            caller,
+            &Event {
+                kind,
+                subject,
+                service,
+                plan,
+            },
+        );
+    }
+}
+
+impl fmt::Debug for Broker {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Broker")
+    }
+}
+
+/// Row 6 for a pair of ids.
+fn choose<'a>(
+    catalog: &'a Catalog,
+    service: &ServiceId,
+    plan: &PlanId,
+) -> Result<Chosen<'a>, BrokerError> {
+    catalog
+        .choose(service, plan)
+        .map_err(|missing| match missing {
+            NotOffered::Service => BrokerError::ServiceNotInCatalog(service.clone()),
+            NotOffered::Plan => BrokerError::PlanNotInCatalog(service.clone(), plan.clone()),
+        })
+}
+
+/// Row 11: a version that is named must be the catalog's.
+fn maintenance_agrees(plan: Option<&Plan>, named: Option<&str>) -> Result<(), BrokerError> {
+    let offered = plan
+        .and_then(|plan| plan.maintenance_info.as_ref())
+        .map(|info| info.version.to_string());
+    match named {
+        Some(version) if offered.as_deref() != Some(version) => {
+            Err(BrokerError::MaintenanceInfoConflict { offered })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Row 13: parameters against a schema of the plan.
+fn parameters_fit(schema: Option<&Schema>, parameters: &Object) -> Result<(), BrokerError> {
+    let Some(schema) = schema else { return Ok(()) };
+    let violations = schema.violations(&serde_json::Value::Object(parameters.clone()));
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(BrokerError::ParametersInvalid(violations))
+    }
+}
+
+/// A store that answers what the change did not ask.
+fn beside_the_point(begun: &Begun) -> BrokerError {
+    BrokerError::Store(StoreError::Corrupt(format!(
+        "the store's answer does not fit the change: {begun:?}"
+    )))
+}
+
+fn already_there(existing: &Instance) -> Provisioned {
+    Provisioned::AlreadyThere(existing.details.expose().answer.clone())
+}
+
+fn answer_of(binding: &Binding) -> Secret<BindingAnswer> {
+    Secret::new(binding.details.expose().answer.clone())
+}

@@ -1,0 +1,43 @@
+//! Who a request comes from.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::version::ApiVersion;
+
+/// The caller of the platform's API: every method of the `Broker` takes one.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The login's name in the settings, not its user name.
+    pub login: Arc<str>,
+    /// The version of the API that the platform speaks.
+    pub api_version: ApiVersion,
+    /// The platform's user behind the request, where one is named (specification, "Originating Identity").
+    pub originating_identity: Option<OriginatingIdentity>,
+    /// The platform's name for the request (specification, "Request Identity").
+    pub request_identity: Option<Arc<str>>,
+}
+
+/// A platform's user: personal data, so it prints the platform and the user's id alone.
+#[derive(Clone, PartialEq)]
+pub struct OriginatingIdentity {
+    /// `cloudfoundry`, `kubernetes`, ...
+    pub platform: String,
+    /// What the platform says of its user.
+    pub value: super::json::Object,
+}
+
+impl OriginatingIdentity {
+    /// The user's id under the names that the profile gives it: `user_id` (Cloud Foundry), `uid` (Kubernetes).
+    pub fn user_id(&self) -> Option<&str> {
+        ["user_id", "uid", "username"]
+            .iter()
+            .find_map(|key| self.value.get(*key)?.as_str())
+    }
+}
+
+impl fmt::Debug for OriginatingIdentity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}", self.platform, self.user_id().unwrap_or("-"))
+    }
+}

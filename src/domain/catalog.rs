@@ -1,0 +1,94 @@
+//! The catalog as used: immutable, indexed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::id::{PlanId, ServiceId};
+use super::offering::{Chosen, Offering};
+use super::version::ApiVersion;
+
+/// What is offered. Plans with `offered: false` are not in it: their instances live on by their records.
+#[derive(Debug)]
+pub struct Catalog {
+    minimum_api_version: ApiVersion,
+    offerings: Vec<Arc<Offering>>,
+    by_service: HashMap<ServiceId, usize>,
+    by_plan: HashMap<PlanId, (usize, usize)>,
+}
+
+/// Why a pair of ids names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotOffered {
+    /// No offering has that id.
+    Service,
+    /// The offering has no plan with that id.
+    Plan,
+}
+
+impl Catalog {
+    /// Indexes `offerings`. The ids are unique: the rules saw to it.
+    pub fn new(minimum_api_version: ApiVersion, offerings: Vec<Arc<Offering>>) -> Self {
+        let by_service = offerings
+            .iter()
+            .enumerate()
+            .map(|(at, offering)| (offering.id.clone(), at))
+            .collect();
+        let by_plan = offerings
+            .iter()
+            .enumerate()
+            .flat_map(|(at, offering)| {
+                offering
+                    .plans
+                    .iter()
+                    .enumerate()
+                    .map(move |(plan_at, plan)| (plan.id.clone(), (at, plan_at)))
+            })
+            .collect();
+        Self {
+            minimum_api_version,
+            offerings,
+            by_service,
+            by_plan,
+        }
+    }
+
+    /// The oldest platform that is served.
+    pub const fn minimum_api_version(&self) -> ApiVersion {
+        self.minimum_api_version
+    }
+
+    /// The offerings in the order of the document.
+    pub fn offerings(&self) -> &[Arc<Offering>] {
+        &self.offerings
+    }
+
+    /// The offering with that id.
+    pub fn offering(&self, service: &ServiceId) -> Option<&Offering> {
+        self.by_service.get(service).map(|at| &*self.offerings[*at])
+    }
+
+    /// The plan with that id, if it belongs to that offering: a plan of another one is no answer.
+    pub fn choose(&self, service: &ServiceId, plan: &PlanId) -> Result<Chosen<'_>, NotOffered> {
+        let service_at = *self.by_service.get(service).ok_or(NotOffered::Service)?;
+        match self.by_plan.get(plan) {
+            Some((owner, plan_at)) if *owner == service_at => {
+                let offering = &*self.offerings[service_at];
+                Ok(Chosen {
+                    offering,
+                    plan: &offering.plans[*plan_at],
+                })
+            }
+            _ => Err(NotOffered::Plan),
+        }
+    }
+
+    /// The plan with that id and its offering.
+    pub fn find(&self, plan: &PlanId) -> Option<Chosen<'_>> {
+        let (at, plan_at) = *self.by_plan.get(plan)?;
+        let offering = &*self.offerings[at];
+        Some(Chosen {
+            offering,
+            plan: &offering.plans[plan_at],
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! What the broker refuses, as types. The words and codes for them belong to `http`.
+
+use std::fmt;
+
+use super::answer::BindTarget;
+use super::id::{PlanId, ServiceId};
+use super::schema::Violation;
+use super::store::StoreError;
+use crate::template::RenderError;
+
+/// Why a request was not carried out.
+#[derive(Debug)]
+pub enum BrokerError {
+    /// No offering of the catalog has that id.
+    ServiceNotInCatalog(ServiceId),
+    /// The offering has no plan with that id.
+    PlanNotInCatalog(ServiceId, PlanId),
+    /// The instance's plan has left the catalog, so nothing can be made or changed of it.
+    PlanWithdrawn(PlanId),
+    /// The instance's plan has left the catalog, so its parameters cannot change.
+    UpdateWithdrawn(PlanId),
+    /// Instances of the plan cannot be bound.
+    NotBindable(PlanId),
+    /// Bindings of the plan have no successors.
+    NotRotatable(PlanId),
+    /// The predecessor is no binding of the instance, or has expired.
+    PredecessorInvalid(&'static str),
+    /// The instance is not there.
+    InstanceNotFound,
+    /// The binding is not there.
+    BindingNotFound,
+    /// Instances of the offering are not declared retrievable.
+    InstancesNotRetrievable,
+    /// Bindings of the offering are not declared retrievable.
+    BindingsNotRetrievable,
+    /// Nothing was asked of it that the store remembers.
+    OperationNotFound,
+    /// There is an instance with the id, made of another request.
+    InstanceConflict,
+    /// There is a binding with the id, made of another request.
+    BindingConflict,
+    /// The offering named is not that of the instance.
+    ServiceMismatch,
+    /// The plan named is not that of the instance.
+    PlanMismatch,
+    /// A name that a DELETE needs is missing.
+    NameMissing(&'static str),
+    /// The version named is not the catalog's.
+    MaintenanceInfoConflict {
+        /// What the catalog has for the plan, if anything.
+        offered: Option<String>,
+    },
+    /// The plan that the instance has may not be changed for another.
+    PlanChangeNotSupported,
+    /// The bind lacks what it must be for.
+    Requires(BindTarget),
+    /// The parameters break the plan's schema.
+    ParametersInvalid(Vec<Violation>),
+    /// Others changed the instance again and again while this request tried to.
+    Concurrency,
+    /// A template of the plan came to nothing usable.
+    Render(RenderError),
+    /// The store could not answer.
+    Store(StoreError),
+    /// The system's random source gave nothing.
+    Chance,
+}
+
+impl From<StoreError> for BrokerError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<RenderError> for BrokerError {
+    fn from(error: RenderError) -> Self {
+        Self::Render(error)
+    }
+}
+
+impl fmt::Display for BrokerError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServiceNotInCatalog(id) => write!(out, "The catalog has no service with id `{id}`. Fetch the catalog again and use a service_id of it."),
+            Self::PlanNotInCatalog(service, plan) => write!(out, "The service `{service}` has no plan with id `{plan}` in the catalog. Fetch the catalog again and use a plan_id of that service."),
+            Self::PlanWithdrawn(plan) | Self::UpdateWithdrawn(plan) => write!(out, "The plan `{plan}` of this service instance is no longer offered, so it can only be fetched, unbound and deprovisioned."),
+            Self::NotBindable(plan) => write!(out, "Service instances of plan `{plan}` cannot be bound: the catalog declares it not bindable."),
+            Self::NotRotatable(plan) => write!(out, "Service bindings of plan `{plan}` cannot be rotated: the catalog does not declare `binding_rotatable`. Create a new service binding instead."),
+            Self::PredecessorInvalid(why) => write!(out, "The predecessor_binding_id {why}. Name a service binding of the same service instance that has not expired."),
+            Self::InstanceNotFound => out.write_str("There is no such service instance."),
+            Self::BindingNotFound => out.write_str("There is no such service binding."),
+            Self::InstancesNotRetrievable => out.write_str("Service instances of this service cannot be fetched: the catalog does not declare `instances_retrievable`."),
+            Self::BindingsNotRetrievable => out.write_str("Service bindings of this service cannot be fetched: the catalog does not declare `bindings_retrievable`."),
+            Self::OperationNotFound => out.write_str("No operation of it is known: it was never asked for."),
+            Self::InstanceConflict => out.write_str("A service instance with this id exists already with other attributes. Use another instance_id, or deprovision it first."),
+            Self::BindingConflict => out.write_str("A service binding with this id exists already with other attributes. Use another binding_id, or unbind it first."),
+            Self::ServiceMismatch => out.write_str("The service_id is not that of the service instance. Name the service that the service instance was provisioned with."),
+            Self::PlanMismatch => out.write_str("The plan_id is not that of the service instance. Name the plan that the service instance has."),
+            Self::NameMissing(name) => write!(out, "The query parameter `{name}` is missing or empty. Send the id that the service instance was provisioned with."),
+            Self::MaintenanceInfoConflict { offered: Some(version) } => write!(out, "The maintenance information for the requested plan has changed: its version is `{version}`. Fetch the catalog again."),
+            Self::MaintenanceInfoConflict { offered: None } => out.write_str("The requested plan has no maintenance information. Fetch the catalog again."),
+            Self::PlanChangeNotSupported => out.write_str("The plan of this service instance cannot be changed: the catalog does not declare it `plan_updateable`."),
+            Self::Requires(BindTarget::App) => out.write_str("This service supports generation of credentials through binding an application only. Send the `app_guid`."),
+            Self::Requires(BindTarget::Route) => out.write_str("This service can be bound to a route only. Send `bind_resource.route`."),
+            Self::ParametersInvalid(violations) => {
+                out.write_str("The parameters do not fit the plan's schema: ")?;
+                for (at, violation) in violations.iter().enumerate() {
+                    write!(out, "{}{violation}", if at == 0 { "" } else { "; " })?;
+                }
+                out.write_str(".")
+            }
+            Self::Concurrency => out.write_str("Another operation for this service instance is in progress. Wait until it is done and send the request again."),
+            Self::Render(_) => out.write_str("The broker could not make the answer out of the plan's templates. Ask the operator of the broker: its log names the place."),
+            Self::Store(_) => out.write_str("The broker cannot use its store at the moment. Send the request again later."),
+            Self::Chance => out.write_str("The broker's system gave no random numbers. Send the request again later."),
+        }
+    }
+}
+
+impl std::error::Error for BrokerError {}

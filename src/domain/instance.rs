@@ -1,0 +1,69 @@
+//! What a platform creates of a plan.
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::InstanceAnswer;
+use super::id::{InstanceId, PlanId, ServiceId};
+use super::json::{Fingerprint, Object};
+use super::operation::State;
+use super::time::Timestamp;
+use crate::secret::Secret;
+
+/// One instance, as a store remembers it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// Chosen by the platform.
+    pub id: InstanceId,
+    /// The offering it is of; it never changes.
+    pub service_id: ServiceId,
+    /// The plan it has now.
+    pub plan_id: PlanId,
+    /// The platform's organization.
+    pub organization: String,
+    /// The platform's space.
+    pub space: String,
+    /// The state of its latest operation.
+    pub state: State,
+    /// Goes up with every change; a change names the one it has seen.
+    pub version: i64,
+    /// Of the provision as it was first asked: what a repeat is compared with.
+    pub fingerprint: Fingerprint,
+    /// When it was provisioned.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// All that a store keeps under lock: parameters, context, what was rendered.
+    pub details: Secret<InstanceDetails>,
+}
+
+/// The confidential part of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstanceDetails {
+    /// The parameters in force: of the provision, with those of all updates on top.
+    pub parameters: Object,
+    /// The context as last known.
+    pub context: Object,
+    /// What `instance.values` of the plan rendered to at provision.
+    pub values: Object,
+    /// What the platform was answered.
+    pub answer: InstanceAnswer,
+    /// The maintenance that it has had, as a semantic version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_version: Option<String>,
+    /// Plans that it had before: a platform that timed out may still name one in a DELETE.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_plans: Vec<String>,
+}
+
+impl Instance {
+    /// Whether `plan` is the plan it has or one it had.
+    pub fn knows_plan(&self, plan: &PlanId) -> bool {
+        self.plan_id == *plan
+            || self
+                .details
+                .expose()
+                .former_plans
+                .iter()
+                .any(|former| former == plan.as_str())
+    }
+}

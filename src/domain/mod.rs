@@ -1,0 +1,25 @@
+//! What a broker is, before anybody speaks HTTP or SQL to it.
+//!
+//! In reading order: the words ([`id`], [`time`], [`version`], [`json`]), what is offered ([`offering`], [`catalog`],
+//! [`schema`], [`answer`]), what platforms make of it ([`instance`], [`binding`], [`operation`]), who asks ([`caller`]),
+//! the doors to the world ([`store`], [`backend`], [`witness`]), and [`broker`]: what may happen, in what order.
+//!
+//! Deliberately absent: I/O, actix, SQL, figment, the clock and the environment. Time comes as an argument.
+
+pub mod answer;
+pub mod backend;
+pub mod binding;
+pub mod broker;
+pub mod caller;
+pub mod catalog;
+pub mod error;
+pub mod id;
+pub mod instance;
+pub mod json;
+pub mod offering;
+pub mod operation;
+pub mod schema;
+pub mod store;
+pub mod time;
+pub mod version;
+pub mod witness;

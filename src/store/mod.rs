@@ -1,0 +1,4 @@
+//! What remembers: one folder or file for each engine.
+
+pub mod none;
+pub mod sqlite;

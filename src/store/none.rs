@@ -1,0 +1,58 @@
+//! Store `none`: nothing is remembered, so that any number of brokers serve one fixed catalog.
+
+use std::future::ready;
+
+use crate::domain::binding::Binding;
+use crate::domain::id::{BindingId, InstanceId, OperationId};
+use crate::domain::instance::Instance;
+use crate::domain::json::FingerprintKey;
+use crate::domain::operation::{Operation, Subject};
+use crate::domain::store::{Answer, Begun, Change, Lookup, Store};
+
+/// Remembers nothing.
+pub struct NoStore {
+    // Nothing recorded is ever compared, so any key does.
+    key: FingerprintKey,
+}
+
+impl Default for NoStore {
+    fn default() -> Self {
+        Self {
+            key: FingerprintKey::new(&[0; 32]),
+        }
+    }
+}
+
+impl Store for NoStore {
+    fn begin(&self, _: Change) -> Answer<'_, Begun> {
+        Box::pin(ready(Ok(Begun::Unrecorded)))
+    }
+
+    fn instance(&self, _: InstanceId) -> Answer<'_, Lookup<Instance>> {
+        Box::pin(ready(Ok(Lookup::Unknowable)))
+    }
+
+    fn binding(
+        &self,
+        _: InstanceId,
+        _: BindingId,
+    ) -> Answer<'_, Lookup<(Instance, Option<Binding>)>> {
+        Box::pin(ready(Ok(Lookup::Unknowable)))
+    }
+
+    fn operation(&self, _: Subject, _: Option<OperationId>) -> Answer<'_, Lookup<Operation>> {
+        Box::pin(ready(Ok(Lookup::Unknowable)))
+    }
+
+    fn health(&self) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn fingerprint_key(&self) -> &FingerprintKey {
+        &self.key
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+}

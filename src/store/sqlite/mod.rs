@@ -1,0 +1,125 @@
+//! Store `sqlite:PATH`: durable, on one machine.
+//!
+//! One thread writes ([`writer`]) and gathers what waits into one commit; a few read ([`reader`]), each with a connection
+//! of its own. WAL with full synchronous commits: what was answered is on disk. A lock beside the file keeps a second
+//! serving broker out.
+
+mod migrations;
+mod open;
+mod reader;
+mod rows;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+
+use rusqlite::OptionalExtension;
+
+use crate::domain::binding::Binding;
+use crate::domain::id::{BindingId, InstanceId, OperationId};
+use crate::domain::instance::Instance;
+use crate::domain::json::FingerprintKey;
+use crate::domain::operation::{Operation, Subject};
+use crate::domain::store::{Answer, Begun, Change, Lookup, Store, StoreError};
+
+pub use open::OpenError;
+use reader::Readers;
+use writer::Writer;
+
+/// A state in one SQLite file.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+    key: FingerprintKey,
+    // Held as long as the store lives; the system lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it (and its folder) if it is missing, brings its schema up to date, and takes its lock.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        open::folder(path)?;
+        let lock = open::lock(path)?;
+        let mut connection = open::connect(path)?;
+        migrations::migrate(&mut connection)?;
+        let key = open::fingerprint_key(&connection)?;
+        let readers = Readers::start(path)?;
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers,
+            key,
+            _lock: lock,
+        })
+    }
+}
+
+impl Store for SqliteStore {
+    fn begin(&self, change: Change) -> Answer<'_, Begun> {
+        Box::pin(self.writer.begin(change))
+    }
+
+    fn instance(&self, id: InstanceId) -> Answer<'_, Lookup<Instance>> {
+        Box::pin(self.readers.ask(move |connection| {
+            Ok(rows::instance(connection, &id)?.map_or(Lookup::Absent, Lookup::Found))
+        }))
+    }
+
+    fn binding(
+        &self,
+        instance: InstanceId,
+        id: BindingId,
+    ) -> Answer<'_, Lookup<(Instance, Option<Binding>)>> {
+        Box::pin(self.readers.ask(move |connection| {
+            // One transaction, so that both are of one moment.
+            let moment = connection
+                .unchecked_transaction()
+                .map_err(rows::unavailable)?;
+            let Some(instance) = rows::instance(&moment, &instance)? else {
+                return Ok(Lookup::Absent);
+            };
+            let binding = rows::binding(&moment, &instance.id, &id)?;
+            Ok(Lookup::Found((instance, binding)))
+        }))
+    }
+
+    fn operation(
+        &self,
+        subject: Subject,
+        named: Option<OperationId>,
+    ) -> Answer<'_, Lookup<Operation>> {
+        Box::pin(self.readers.ask(move |connection| {
+            Ok(rows::operation(connection, &subject, named.as_ref())?
+                .map_or(Lookup::Absent, Lookup::Found))
+        }))
+    }
+
+    fn health(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            self.writer.health().await?;
+            self.readers
+                .ask(|connection| {
+                    connection
+                        .query_row("SELECT 1 FROM meta LIMIT 1", [], |_| Ok(()))
+                        .optional()
+                        .map(|_| ())
+                        .map_err(rows::unavailable)
+                })
+                .await
+        })
+    }
+
+    fn fingerprint_key(&self) -> &FingerprintKey {
+        &self.key
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            self.readers.close();
+            self.writer.close().await
+        })
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("it was closed".to_owned())
+}

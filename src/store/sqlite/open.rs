@@ -1,0 +1,160 @@
+//! Opening a file: its folder, its lock, its connections.
+
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::domain::json::FingerprintKey;
+
+/// Why a file cannot be used; for the operator, at start.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Its folder cannot be made.
+    Folder(PathBuf, std::io::Error),
+    /// The file for the lock cannot be written.
+    LockFile(PathBuf, std::io::Error),
+    /// Another broker serves it.
+    Held(PathBuf),
+    /// It is no SQLite database, or not the broker's.
+    Foreign(&'static str),
+    /// A newer broker made it.
+    Newer {
+        /// The version of the file's schema.
+        found: i64,
+        /// The newest that this broker knows.
+        known: i64,
+    },
+    /// SQLite says no.
+    Database(rusqlite::Error),
+    /// The system's random source or its threads gave nothing.
+    System(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path, error) => {
+                write!(out, "the folder {} cannot be made: {error}", path.display())
+            }
+            Self::LockFile(path, error) => write!(
+                out,
+                "the lock file {} cannot be written: {error}",
+                path.display()
+            ),
+            Self::Held(path) => {
+                write!(
+                    out,
+                    "another broker serves it (it holds {}): stop that one, or give this one a store of its own",
+                    path.display()
+                )
+            }
+            Self::Foreign(why) => write!(out, "{why}: name another file, or move this one away"),
+            Self::Newer { found, known } => write!(
+                out,
+                "a newer catalog-broker made it (schema {found}, this one knows {known}): run that version, or a newer one"
+            ),
+            Self::Database(error) => write!(out, "SQLite cannot use it: {error}"),
+            Self::System(error) => out.write_str(error),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign("it is not a SQLite database"),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// Makes the folder that the file is in.
+pub(super) fn folder(path: &Path) -> Result<(), OpenError> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => {
+            fs::create_dir_all(folder).map_err(|error| OpenError::Folder(folder.to_owned(), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes the lock beside the file.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let path = PathBuf::from(name);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| OpenError::LockFile(path.clone(), error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Held(path)),
+        Err(TryLockError::Error(error)) => Err(OpenError::LockFile(path, error)),
+    }
+}
+
+/// How long a statement waits for another process (a backup, `sqlite3`) that has the file locked.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A connection that writes.
+pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// A connection that reads. It maps the file: what many read is the system's page cache, not our memory.
+pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -512)?;
+    connection.set_prepared_statement_cache_capacity(16);
+    Ok(connection)
+}
+
+/// The key of fingerprints; made with the file.
+pub(super) fn fingerprint_key(connection: &Connection) -> Result<FingerprintKey, OpenError> {
+    let stored: Option<Vec<u8>> = connection
+        .query_row(
+            "SELECT value FROM meta WHERE name = 'fingerprint key'",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(key) = stored {
+        let key: [u8; 32] = key
+            .try_into()
+            .map_err(|_| OpenError::Foreign("its key of fingerprints is not 32 bytes long"))?;
+        return Ok(FingerprintKey::new(&key));
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| {
+        OpenError::System(format!("the system gave no random numbers: {error}"))
+    })?;
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('fingerprint key', ?1)",
+        [&key[..]],
+    )?;
+    Ok(FingerprintKey::new(&key))
+}

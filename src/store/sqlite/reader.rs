@@ -1,0 +1,85 @@
+//! The threads that read, each with a connection of its own.
+
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::gone;
+use super::open::{OpenError, connect_reader};
+use crate::domain::store::StoreError;
+
+/// A look-up takes microseconds: two threads keep two cores busy.
+const THREADS: usize = 2;
+
+type Question = Box<dyn FnOnce(&Connection) + Send>;
+
+pub(super) struct Readers {
+    questions: Mutex<Option<Sender<Question>>>,
+}
+
+impl Readers {
+    pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
+        let (questions, incoming) = mpsc::channel();
+        let incoming = Arc::new(Mutex::new(incoming));
+        for _ in 0..THREADS {
+            let connection = connect_reader(path)?;
+            let incoming = Arc::clone(&incoming);
+            thread::Builder::new()
+                .name("store reader".to_owned())
+                .spawn(move || answer(&connection, &incoming))
+                .map_err(|error| OpenError::System(format!("no thread to read with: {error}")))?;
+        }
+        Ok(Self {
+            questions: Mutex::new(Some(questions)),
+        })
+    }
+
+    /// Asks on one of the threads.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let question: Question = Box::new(move |connection| {
+            // Who asked may have gone: then nobody wants to know.
+            let _ = reply.send(question(connection));
+        });
+        {
+            let questions = self
+                .questions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            questions
+                .as_ref()
+                .ok_or_else(gone)?
+                .send(question)
+                .map_err(|_| gone())?;
+        }
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// The threads end when they have answered what was asked.
+    pub(super) fn close(&self) {
+        self.questions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}
+
+fn answer(connection: &Connection, incoming: &Mutex<Receiver<Question>>) {
+    loop {
+        let next = incoming
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv();
+        match next {
+            Ok(question) => question(connection),
+            Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What can be wrong with a template: in its text, when the document is loaded; in its values, when it is rendered.
+
+use std::error::Error;
+use std::fmt;
+
+/// An expression that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateError {
+    sentence: String,
+}
+
+impl TemplateError {
+    pub(super) fn new(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+        }
+    }
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.sentence)
+    }
+}
+
+impl Error for TemplateError {}
+
+/// A template that cannot be rendered with the values at hand.
+///
+/// It names the key, the expression as the operator wrote it, and what is wrong; never a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderError {
+    path: String,
+    expression: Option<String>,
+    sentence: String,
+}
+
+impl RenderError {
+    pub(super) fn new(sentence: impl Into<String>) -> Self {
+        Self {
+            path: String::new(),
+            expression: None,
+            sentence: sentence.into(),
+        }
+    }
+
+    /// What `path` came to is not of the type that is asked for there.
+    pub fn mistyped(path: &str, kind: &str) -> Self {
+        Self::new(format!("did not come to {kind}")).below(path)
+    }
+
+    pub(super) fn in_expression(mut self, source: &str) -> Self {
+        self.expression = Some(source.trim().to_owned());
+        self
+    }
+
+    /// The same error, seen from outside: `uri` below `credentials` is `credentials.uri`, `[0]` below it is
+    /// `credentials[0]`.
+    #[must_use]
+    pub fn below(mut self, step: &str) -> Self {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') {
+            ""
+        } else {
+            "."
+        };
+        self.path = format!("{step}{dot}{}", self.path);
+        self
+    }
+
+    /// The way to the key: `credentials.uri`; empty where a whole tree is one text.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The expression as it is written, where one is to blame.
+    pub fn expression(&self) -> Option<&str> {
+        self.expression.as_deref()
+    }
+
+    /// What is wrong.
+    pub fn sentence(&self) -> &str {
+        &self.sentence
+    }
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(out, "{}: ", self.path)?;
+        }
+        match &self.expression {
+            Some(source) => write!(out, "{{{{ {source} }}}} {}", self.sentence),
+            None => out.write_str(&self.sentence),
+        }
+    }
+}
+
+impl Error for RenderError {}
