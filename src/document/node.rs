@@ -264,13 +264,12 @@ impl Map {
 
     /// Puts an entry in: in the place of the one with that key, else last. Gives back the one that it replaced.
     pub fn insert(&mut self, entry: Entry) -> Option<Entry> {
-        match self.entries.iter_mut().find(|old| old.key == entry.key) {
-            Some(old) => Some(std::mem::replace(old, entry)),
-            None => {
-                self.entries.push(entry);
-                None
-            }
+        let old = self.entries.iter_mut().find(|old| old.key == entry.key);
+        if let Some(old) = old {
+            return Some(std::mem::replace(old, entry));
         }
+        self.entries.push(entry);
+        None
     }
 
     /// Puts an entry last without looking for its key: for who knows that it is new.
