@@ -1,7 +1,9 @@
 //! catalog-broker: a service broker that is configured, not programmed.
 
 pub mod backend;
+pub mod document;
 pub mod domain;
 pub mod secret;
+pub mod settings;
 pub mod store;
 pub mod template;
