@@ -26,6 +26,8 @@ pub(super) struct Scan {
     pub rewritten: String,
     pub paths: Vec<Path>,
     pub functions: BTreeSet<Function>,
+    /// Whether it has a `*`: then no list may be near, see [`no_lists`].
+    pub multiplies: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,7 +54,11 @@ pub(super) fn scan(source: &str) -> Result<Scan, TemplateError> {
         rewritten: String::with_capacity(source.len()),
         paths: vec![],
         functions: BTreeSet::new(),
+        multiplies: tokens.iter().any(|(token, _)| *token == Token::Sign('*')),
     };
+    if scan.multiplies {
+        no_lists(&tokens)?;
+    }
     let mut copied = 0;
     let mut index = 0;
     while let Some((token, range)) = tokens.get(index) {
@@ -137,6 +143,34 @@ fn path(root: &str, tokens: &[(Token<'_>, Range<usize>)], mut index: usize) -> (
     }
 }
 
+/// Refuses list literals beside a `*`. A repeated list is made as it is read, nested ones multiply, and no budget sees it.
+fn no_lists(tokens: &[(Token<'_>, Range<usize>)]) -> Result<(), TemplateError> {
+    let mut before = None;
+    let mut open = vec![];
+    for (token, _) in tokens {
+        let follows = matches!(before, Some(Token::Text(_) | Token::Sign(')' | ']' | '}')))
+            || matches!(before, Some(Token::Word(word)) if !KEYWORDS.contains(&word));
+        let is_list = match *token {
+            Token::Sign('[') => !follows,
+            Token::Sign(',') => matches!(open.last(), None | Some(('(', false))),
+            _ => false,
+        };
+        if is_list {
+            return Err(TemplateError::new(NO_LISTS));
+        }
+        match *token {
+            Token::Sign(sign @ ('(' | '[' | '{')) => open.push((sign, follows)),
+            Token::Sign(')' | ']' | '}') => drop(open.pop()),
+            _ => {}
+        }
+        before = Some(*token);
+    }
+    Ok(())
+}
+
+/// The rule that keeps a rendering from growing without end.
+pub(super) const NO_LISTS: &str = "multiplies where there are lists: `*` is for numbers and texts";
+
 fn no_method(name: &str, after: Option<Token<'_>>) -> Result<(), TemplateError> {
     if after == Some(Token::Sign('(')) {
         return Err(TemplateError::new(format!(
@@ -163,6 +197,11 @@ fn unknown(what: &str, name: &str, known: &[&'static str]) -> TemplateError {
         Some(near) => format!("unknown {what} `{name}`: did you mean `{near}`?"),
         None => format!("unknown {what} `{name}`: there are {}", known.join(", ")),
     })
+}
+
+/// How many words, texts, numbers and signs there are.
+pub(super) fn word_count(source: &str) -> usize {
+    tokens(source).len()
 }
 
 fn tokens(source: &str) -> Vec<(Token<'_>, Range<usize>)> {
