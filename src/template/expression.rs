@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::draw::{Draw, Function};
 use super::engine::{Frame, environment, from_engine, sentence, to_engine};
 use super::error::{RenderError, TemplateError};
-use super::scan::{NO_LISTS, Path, scan, word_count};
+use super::scan::{ALONE, JOINED, NO_LISTS, Path, scan, word_count};
 use super::scope::{Found, Scope};
 
 /// How many words and signs an expression may have. The library reads and drops its parts recursively; this bounds how
@@ -67,7 +67,11 @@ impl Expression {
             .compile_expression_owned(read.rewritten.clone())
             .map_err(unread)?;
         let ours = |name: &str| {
-            let is_path = (0..read.paths.len()).any(|index| name == format!("p{index}"));
+            let is_path = (0..read.paths.len()).any(|index| {
+                [ALONE, JOINED]
+                    .iter()
+                    .any(|kind| name == format!("{kind}{index}"))
+            });
             is_path
                 || read
                     .functions
@@ -94,7 +98,7 @@ impl Expression {
             Program::Constant(
                 value.map_err(|error| TemplateError::new(error.sentence().to_owned()))?,
             )
-        } else if read.rewritten.trim() == "p0" {
+        } else if read.rewritten.trim() == format!("{ALONE}0") {
             Program::Lookup
         } else if read.multiplies {
             Program::RunWithoutLists(compiled)

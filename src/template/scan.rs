@@ -2,7 +2,8 @@
 //!
 //! The template library looks filters up only when it comes to them, and knows nothing of our rules for absent values.
 //! So each path (`instance.parameters.size`, `values['host']`) is replaced by a variable `p0`, `p1`, ... that we look
-//! up ourselves, and every other word is held against what exists.
+//! up ourselves, and every other word is held against what exists. Where a path is joined with `~` the variable is `q0`:
+//! null is an error there, as in any longer text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -38,6 +39,12 @@ enum Token<'s> {
     Number,
     Sign(char),
 }
+
+/// The first letter of a variable that stands for a path.
+pub(super) const ALONE: char = 'p';
+
+/// The same where the path is joined with something into a text.
+pub(super) const JOINED: char = 'q';
 
 const KEYWORDS: [&str; 13] = [
     "and", "or", "not", "if", "else", "in", "is", "true", "True", "false", "False", "none", "None",
@@ -95,7 +102,15 @@ pub(super) fn scan(source: &str) -> Result<Scan, TemplateError> {
                         scan.paths.len() - 1
                     });
                 scan.rewritten.push_str(&source[copied..range.start]);
-                let _ = write!(scan.rewritten, " p{known} ");
+                let behind = at(Some(next));
+                let joined = behind == Some(Token::Sign('~'))
+                    || before == Some(Token::Sign('~'))
+                        && !matches!(behind, Some(Token::Sign('|' | '[' | '.')));
+                let _ = write!(
+                    scan.rewritten,
+                    " {}{known} ",
+                    if joined { JOINED } else { ALONE }
+                );
                 copied = tokens[next - 1].1.end;
                 index = next;
             }

@@ -124,7 +124,22 @@ fn expressions_and_what_they_give() {
         ("instance.parameters.off == none", json!(true)),
         ("'yes' if instance.parameters.a.b else 'no'", json!("no")),
         ("'yes' if instance.parameters.a", Json::Null),
-        // Operators.
+    ] {
+        assert_eq!(eval(source), Ok(expected), "{source}");
+    }
+}
+
+#[test]
+fn operators_filters_and_functions() {
+    for (source, expected) in [
+        (
+            "'a' ~ instance.space if instance.space else 'none'",
+            json!("none"),
+        ),
+        (
+            "'a' ~ instance.space | default('b') ~ values.port ~ values.tls",
+            json!("ab5432true"),
+        ),
         ("1 + 2 * 3", json!(7)),
         ("7 // 2", json!(3)),
         (
@@ -163,6 +178,7 @@ fn expressions_and_what_they_give() {
         ),
         ("'aZ0-._~:@' | urlencode", json!("aZ0-._~%3A%40")),
         ("values.port | urlencode", json!("5432")),
+        ("values.tls | urlencode", json!("true")),
         ("'a?b' | base64", json!("YT9i")),
         (
             "values.sizes | json",
@@ -289,6 +305,12 @@ fn expressions_that_fail_when_they_are_rendered() {
             "(values.host * 50000) | replace('e', values.host * 50000)",
             "too much time or space",
         ),
+        ("'a' ~ instance.space", "is null in the middle of a text"),
+        (
+            "instance.parameters.x.y ~ 'a'",
+            "is null in the middle of a text",
+        ),
+        ("'a' ~ values.sizes ~ 'b'", "write it with `json`"),
         ("values.hosts * 2", "where there are lists"),
         (
             "instance.parameters.nested['li' ~ 'st'] * 2",
