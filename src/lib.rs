@@ -1,7 +1,10 @@
 //! catalog-broker: a service broker that is configured, not programmed.
 
+pub mod access;
 pub mod backend;
 pub mod domain;
+pub mod http;
 pub mod secret;
 pub mod store;
+pub mod telemetry;
 pub mod template;

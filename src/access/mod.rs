@@ -37,10 +37,17 @@ impl Login {
     /// A login that the settings call `name`.
     pub fn new(name: &str, proof: Proof) -> Self {
         let header = match &proof {
-            Proof::Basic(user, password) => format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.expose()))),
+            Proof::Basic(user, password) => format!(
+                "Basic {}",
+                STANDARD.encode(format!("{user}:{}", password.expose()))
+            ),
             Proof::Bearer(token) => format!("Bearer {}", token.expose()),
         };
-        Self { name: name.into(), proof, header: Secret::new(header) }
+        Self {
+            name: name.into(),
+            proof,
+            header: Secret::new(header),
+        }
     }
 }
 
@@ -59,7 +66,8 @@ impl Logins {
     pub fn by_password(&self, user: &str, password: &str) -> Option<&Arc<str>> {
         self.find(|login| match &login.proof {
             Proof::Basic(known, secret) => {
-                known.as_bytes().ct_eq(user.as_bytes()) & secret.expose().as_bytes().ct_eq(password.as_bytes())
+                known.as_bytes().ct_eq(user.as_bytes())
+                    & secret.expose().as_bytes().ct_eq(password.as_bytes())
             }
             Proof::Bearer(_) => Choice::from(0),
         })
@@ -90,8 +98,14 @@ mod tests {
 
     fn logins() -> Logins {
         Logins::new(vec![
-            Login::new("old", Proof::Basic("cf".to_owned(), Secret::new("a:b".to_owned()))),
-            Login::new("new", Proof::Basic("cf".to_owned(), Secret::new("0123".to_owned()))),
+            Login::new(
+                "old",
+                Proof::Basic("cf".to_owned(), Secret::new("a:b".to_owned())),
+            ),
+            Login::new(
+                "new",
+                Proof::Basic("cf".to_owned(), Secret::new("0123".to_owned())),
+            ),
             Login::new("script", Proof::Bearer(Secret::new("t0ken".to_owned()))),
         ])
     }
@@ -99,17 +113,37 @@ mod tests {
     #[test]
     fn several_logins_hold_at_once() {
         let logins = logins();
-        assert_eq!(logins.by_password("cf", "a:b").map(|name| &**name), Some("old"));
-        assert_eq!(logins.by_password("cf", "0123").map(|name| &**name), Some("new"));
+        assert_eq!(
+            logins.by_password("cf", "a:b").map(|name| &**name),
+            Some("old")
+        );
+        assert_eq!(
+            logins.by_password("cf", "0123").map(|name| &**name),
+            Some("new")
+        );
         assert_eq!(logins.by_token("t0ken").map(|name| &**name), Some("script"));
-        assert_eq!(logins.by_header(b"Basic Y2Y6YTpi").map(|name| &**name), Some("old"));
+        assert_eq!(
+            logins.by_header(b"Basic Y2Y6YTpi").map(|name| &**name),
+            Some("old")
+        );
     }
 
     #[test]
     fn nothing_else_holds() {
         let logins = logins();
-        for (user, password) in [("cf", ""), ("cf", "a:"), ("", "a:b"), ("cf", "t0ken"), ("CF", "a:b"), ("cf", "a:b ")] {
-            assert_eq!(logins.by_password(user, password), None, "{user} {password}");
+        for (user, password) in [
+            ("cf", ""),
+            ("cf", "a:"),
+            ("", "a:b"),
+            ("cf", "t0ken"),
+            ("CF", "a:b"),
+            ("cf", "a:b "),
+        ] {
+            assert_eq!(
+                logins.by_password(user, password),
+                None,
+                "{user} {password}"
+            );
         }
         assert_eq!(logins.by_token("a:b"), None);
         assert_eq!(logins.by_header(b"Basic"), None);

@@ -44,17 +44,17 @@ fn scope() -> Scope<'static> {
         platform: Some("cloudfoundry"),
         instance: InstanceScope {
             id: "i-1",
-            parameters: Some(&world.instance_parameters),
-            context: Some(&world.instance_context),
+            parameters: world.instance_parameters.as_object(),
+            context: world.instance_context.as_object(),
             organization: Some("o-1"),
             space: None,
-            values: Some(&world.instance_values),
-            outputs: Some(&world.outputs),
+            values: world.instance_values.as_object(),
+            outputs: world.outputs.as_object(),
         },
         binding: Some(BindingScope {
             id: "b-1",
-            parameters: Some(&world.binding_parameters),
-            bind_resource: Some(&world.bind_resource),
+            parameters: world.binding_parameters.as_object(),
+            bind_resource: world.bind_resource.as_object(),
             app_guid: Some("app-1"),
             ..BindingScope::default()
         }),
@@ -678,7 +678,7 @@ proptest! {
     fn what_a_parameter_holds_comes_out_as_it_is(text in "\\PC*") {
         let parameters = json!({"x": text});
         let mut scope = scope();
-        scope.instance.parameters = Some(&parameters);
+        scope.instance.parameters = parameters.as_object();
         for source in ["instance.parameters.x", "instance.parameters.x | default('')", "instance.parameters['x'] ~ ''"] {
             let tree = Tree::text(vec![literal("<"), expression(source), literal(">")]);
             let rendered = tree.render(&scope, &Draw::new(0)).unwrap();
