@@ -32,7 +32,7 @@ use super::time::Clock;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
 
-pub use removal::Removal;
+pub use removal::{NameProblem, Removal};
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
 pub struct Broker {

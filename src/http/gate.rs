@@ -1,0 +1,245 @@
+//! The gate: rows 1 to 3 of the order of checks, before any route. It answers and never throws: what throws skips the
+//! gates outside of it, and the answer would lose its request identity.
+
+use std::future::{Future, Ready, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, Header as _, HeaderName, HeaderValue,
+};
+use actix_web::web::Data;
+use actix_web::{HttpMessage, HttpResponse};
+use actix_web_httpauth::headers::authorization::{Authorization, Basic, Bearer};
+
+use super::error::{
+    ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED, panicked,
+    unauthorized,
+};
+use super::identity::{API_VERSION, Passed, REQUEST_IDENTITY};
+use super::input::too_large;
+use super::{Api, log_line};
+use crate::domain::version::{ApiVersion, NEWEST};
+
+/// Stands before every route.
+#[derive(Clone)]
+pub struct Gate(pub Data<Api>);
+
+/// The gate with what is behind it.
+pub struct Gated<S> {
+    api: Data<Api>,
+    behind: S,
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Gate
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Error = actix_web::Error;
+    type InitError = ();
+    type Transform = Gated<S>;
+    type Future = Ready<Result<Gated<S>, ()>>;
+
+    fn new_transform(&self, behind: S) -> Self::Future {
+        ready(Ok(Gated {
+            api: self.0.clone(),
+            behind,
+        }))
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for Gated<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    actix_web::dev::forward_ready!(behind);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let began = log_line::wanted().then(Instant::now);
+        let identity = request.headers().get(REQUEST_IDENTITY).cloned();
+        match pass(&request, &self.api) {
+            Err(refused) => {
+                let answer = request.into_response(refused.to_response().map_into_right_body());
+                Box::pin(ready(Ok(last(answer, identity, began))))
+            }
+            Ok(passed) => {
+                if let Some(passed) = passed {
+                    request.extensions_mut().insert(passed);
+                }
+                let unpanicked = request.request().clone();
+                let behind = self.behind.call(request);
+                Box::pin(async move {
+                    let answer = match unwound(behind).await {
+                        Some(Ok(answer)) => {
+                            drop(unpanicked);
+                            answer.map_into_left_body()
+                        }
+                        Some(Err(error)) => {
+                            ServiceResponse::from_err(error, unpanicked).map_into_right_body()
+                        }
+                        None => ServiceResponse::new(unpanicked, panicked()).map_into_right_body(),
+                    };
+                    Ok(last(answer, identity, began))
+                })
+            }
+        }
+    }
+}
+
+/// Why a request does not pass.
+enum Refused {
+    Unauthorized,
+    Because(Refusal),
+}
+
+impl Refused {
+    fn to_response(&self) -> HttpResponse {
+        match self {
+            Self::Unauthorized => unauthorized(),
+            Self::Because(refusal) => refusal.to_response(),
+        }
+    }
+}
+
+/// What every answer gets, whoever gave it.
+fn last<B>(
+    mut answer: ServiceResponse<B>,
+    identity: Option<HeaderValue>,
+    began: Option<Instant>,
+) -> ServiceResponse<B> {
+    if let Some(identity) = identity {
+        answer
+            .headers_mut()
+            .insert(HeaderName::from_static(REQUEST_IDENTITY), identity);
+    }
+    if let Some(began) = began {
+        log_line::write(&answer, began);
+    }
+    answer
+}
+
+/// The future's output; nothing where it panicked. The hook has logged the place by then.
+async fn unwound<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = Box::pin(future);
+    poll_fn(
+        move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
+            Err(_) => Poll::Ready(None),
+        },
+    )
+    .await
+}
+
+/// Rows 1 to 3; health is asked without credentials.
+fn pass(request: &ServiceRequest, api: &Api) -> Result<Option<Passed>, Refused> {
+    size(request, api).map_err(Refused::Because)?;
+    let path = request
+        .path()
+        .strip_prefix(api.base_path.as_str())
+        .unwrap_or_default();
+    if matches!(path, "/healthz" | "/readyz") {
+        return Ok(None);
+    }
+    let login = login(request, api).ok_or(Refused::Unauthorized)?;
+    let api_version = version(request, api).map_err(Refused::Because)?;
+    Ok(Some(Passed { login, api_version }))
+}
+
+/// Row 1.
+fn size(request: &ServiceRequest, api: &Api) -> Result<(), Refusal> {
+    let limits = &api.limits;
+    let headers = request.headers();
+    let length: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if length > limits.headers {
+        let why = format!(
+            "The headers are longer than {} bytes. Send fewer or shorter ones.",
+            limits.headers
+        );
+        return Err(Refusal::new(HEADERS_TOO_LARGE, why));
+    }
+    let url = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |url| url.as_str().len());
+    if url > limits.url {
+        let why = format!(
+            "Path and query are longer than {} bytes. Use shorter ids.",
+            limits.url
+        );
+        return Err(Refusal::new(URL_TOO_LONG, why));
+    }
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|declared| {
+        usize::try_from(declared).map_or(true, |declared| declared > limits.body)
+    }) {
+        return Err(too_large(limits.body));
+    }
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") => {
+            Err(Refusal::new(
+                ENCODING_UNSUPPORTED,
+                "The body is compressed. Send it without a Content-Encoding.",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Row 2.
+fn login(request: &ServiceRequest, api: &Api) -> Option<std::sync::Arc<str>> {
+    let header = request.headers().get(AUTHORIZATION)?;
+    if let Some(login) = api.logins.by_header(header.as_bytes()) {
+        return Some(login.clone());
+    }
+    if let Ok(basic) = Authorization::<Basic>::parse(request) {
+        let basic = basic.into_scheme();
+        return api
+            .logins
+            .by_password(basic.user_id(), basic.password().unwrap_or_default())
+            .cloned();
+    }
+    let bearer = Authorization::<Bearer>::parse(request).ok()?.into_scheme();
+    api.logins.by_token(bearer.token()).cloned()
+}
+
+/// Row 3.
+fn version(request: &ServiceRequest, api: &Api) -> Result<ApiVersion, Refusal> {
+    let minimum = api.broker.catalog().minimum_api_version();
+    let refuse = |why: &str| {
+        let served = format!(
+            "This broker serves the versions {minimum} to {NEWEST} and later ones of {}.x.",
+            NEWEST.major
+        );
+        Err(Refusal::new(
+            VERSION_UNSUPPORTED,
+            format!("The header {API_VERSION} {why}. {served}"),
+        ))
+    };
+    let Some(header) = request.headers().get(API_VERSION) else {
+        return refuse("is missing");
+    };
+    match header.to_str().unwrap_or_default().parse::<ApiVersion>() {
+        Err(_) => refuse("is not of the form MAJOR.MINOR"),
+        Ok(version) if !version.is_served(minimum) => refuse("names a version that is not served"),
+        Ok(version) => Ok(version),
+    }
+}
