@@ -49,6 +49,8 @@ pub(super) struct FromEnvironment {
     pub usual: Layer,
     /// Under names of the broker's own.
     pub own: Layer,
+    /// Paths whose variables are wrong.
+    pub broken: Vec<String>,
     /// What is likely a mistake.
     pub warnings: Vec<String>,
 }
@@ -73,6 +75,7 @@ pub(super) fn read(
     errors: &mut Vec<SettingsError>,
 ) -> FromEnvironment {
     let mut own = Layer::default();
+    let mut broken = Vec::new();
     let mut unknown = Vec::new();
     for (variable, text) in environment.iter() {
         if !variable.starts_with(PREFIX) || variable == CONFIG_VARIABLE {
@@ -94,7 +97,10 @@ pub(super) fn read(
         }
         match value(&named, variable, text, sources) {
             Ok((raw, origin)) => own.set(named.path, raw, origin),
-            Err(error) => errors.push(error),
+            Err(error) => {
+                broken.push(named.path);
+                errors.push(error);
+            }
         }
     }
     let (wrong, strange): (Vec<_>, Vec<_>) =
@@ -103,6 +109,7 @@ pub(super) fn read(
     FromEnvironment {
         usual: usual(environment, wanted),
         own,
+        broken,
         warnings: warnings(strange),
     }
 }

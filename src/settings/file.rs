@@ -19,6 +19,8 @@ pub(super) struct SettingsFile {
     pub leaves: Vec<Leaf>,
     /// The names of its logins.
     pub logins: Vec<String>,
+    /// Whether it says anything of logins.
+    pub has_auth: bool,
 }
 
 /// One value of the file.
@@ -105,6 +107,7 @@ impl Walk<'_> {
     fn entry(&mut self, entry: &Entry, path: &str, pattern: &str) {
         let key = &*entry.key;
         let path_below = joined(path, key);
+        self.file.has_auth |= is_auth(path) && !entry.node.is_null();
         if pattern == LOGINS {
             if self.login(entry) {
                 self.section(&entry.node, &path_below, &joined(pattern, "*"));
@@ -202,10 +205,10 @@ impl Leaf {
             Value::List(items) if self.setting.kind == Kind::List => {
                 let texts = items
                     .iter()
-                    .map(|item| self.text(&self.resolved(item, sources)?));
+                    .map(|item| self.text(&self.resolved(item, sources)?, Kind::Text));
                 Raw::Many(texts.collect::<Result<_, _>>()?)
             }
-            _ => Raw::read(self.setting, &self.text(&node)?),
+            _ => Raw::read(self.setting, &self.text(&node, self.setting.kind)?),
         };
         Ok((raw, origin))
     }
@@ -219,24 +222,23 @@ impl Leaf {
         }
     }
 
-    fn text(&self, node: &Node) -> Result<String, Vec<SettingsError>> {
-        let kind = self.setting.kind;
+    fn text(&self, node: &Node, kind: Kind) -> Result<String, Vec<SettingsError>> {
         match &node.value {
             Value::Text(text) => Ok(text.to_source()),
             Value::Number(number) if kind == Kind::Measure => Ok(number.to_string()),
             Value::Bool(truth) if kind == Kind::Truth => Ok(truth.to_string()),
-            _ => Err(vec![self.unfit(node)]),
+            _ => Err(vec![self.unfit(node, kind)]),
         }
     }
 
-    fn unfit(&self, node: &Node) -> SettingsError {
-        let expected = match self.setting.kind {
+    fn unfit(&self, node: &Node, kind: Kind) -> SettingsError {
+        let expected = match kind {
             Kind::Measure => "a number, perhaps with a unit,",
             Kind::Truth => "true or false",
             Kind::List => "a list of strings",
             Kind::Text | Kind::Secret | Kind::Path => "a string",
         };
-        let mend = match (&node.value, self.setting.kind) {
+        let mend = match (&node.value, kind) {
             (
                 Value::Number(_) | Value::Bool(_),
                 Kind::Text | Kind::Secret | Kind::Path | Kind::List,

@@ -1,6 +1,7 @@
 //! Who may log in.
 
 use super::error::{Refused, SettingsError};
+use super::file::SettingsFile;
 use super::merged::Merged;
 use super::table::{AUTH, LOGINS};
 use super::types::{LoginKind, LoginSettings};
@@ -9,14 +10,14 @@ use crate::secret::Secret;
 /// The name of the login that `auth.username` gives.
 const DEFAULT: &str = "default";
 
-/// All logins that are given; `declared` are those that the settings file names.
+/// All logins that are given; at least one, or an error.
 pub(super) fn read(
     merged: &mut Merged,
-    declared: &[String],
+    file: &SettingsFile,
     warnings: &mut Vec<String>,
 ) -> Vec<LoginSettings> {
     let mut names = merged.logins();
-    names.extend(declared.iter().cloned());
+    names.extend(file.logins.iter().cloned());
     names.sort();
     names.dedup();
     let mut logins = Vec::new();
@@ -31,15 +32,16 @@ pub(super) fn read(
             logins.push(LoginSettings { name, kind });
         }
     }
-    let nothing_said = merged.errors.len() == before && merged.broken.is_empty();
-    if logins.is_empty() && nothing_said {
+    let is_told = merged.errors.len() > before || !merged.broken.is_empty();
+    let is_told = is_told || file.has_auth && !merged.errors.is_empty();
+    if logins.is_empty() && !is_told {
         merged.errors.push(none());
     }
     logins
 }
 
 /// What there is to say where no login is given.
-pub(super) fn none() -> SettingsError {
+fn none() -> SettingsError {
     let message = "no login is given, and none is built in";
     let mend = "set BROKER_AUTH__USERNAME and BROKER_AUTH__PASSWORD (or \
                 BROKER_AUTH__PASSWORD_FILE=/path), or auth.username and auth.password in \

@@ -84,13 +84,13 @@ fn load_with(
     );
     let flags = Layer::flags(flags, &mut errors);
     let above = [given.usual, given.own, flags];
-    let mut broken = Vec::new();
+    let mut broken = given.broken;
     let from_file = resolve(&file, &above, wanted, &sources, &mut broken, &mut errors);
     let defaults = Layer::defaults(cores());
     let mut merged = Merged::new([defaults, from_file].into_iter().chain(above), errors);
     merged.broken.extend(broken);
     let logins = if with_login {
-        logins::read(&mut merged, &file.logins, &mut given.warnings)
+        logins::read(&mut merged, &file, &mut given.warnings)
     } else {
         Vec::new()
     };

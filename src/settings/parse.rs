@@ -158,11 +158,11 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, Refused> {
 
 /// Empty, or with a slash in front and none behind.
 pub(super) fn base_path(text: &str) -> Result<String, Refused> {
-    let inner = text.strip_prefix('/').unwrap_or(text);
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
-    if inner.is_empty() {
+    if matches!(text, "" | "/") {
         return Ok(String::new());
     }
+    let inner = text.strip_prefix('/').unwrap_or(text);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "-._~".contains(character);
     let is_step = |step: &str| !matches!(step, "" | "." | "..") && step.chars().all(is_plain);
@@ -204,13 +204,15 @@ fn is_directive(directive: &str) -> bool {
     match directive.split_once('=') {
         Some((module, level)) => is_module(module) && (level.is_empty() || is_level(level)),
         None if directive.is_empty() || is_level(directive) => true,
-        None => is_module(directive) && !LEVELS.iter().any(|level| is_near(directive, level)),
+        None => is_module(directive) && !is_misspelt(directive),
     }
 }
 
 /// A module's name is a directive, too; one so close to a level is a level misspelt.
-fn is_near(word: &str, level: &str) -> bool {
-    strsim::damerau_levenshtein(&word.to_ascii_lowercase(), level) <= 2 && word.len() > 2
+fn is_misspelt(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    let is_near = |level: &&str| strsim::damerau_levenshtein(&word, level) <= 2;
+    word == "warning" || word.len() > 2 && LEVELS.iter().any(is_near)
 }
 
 #[cfg(test)]

@@ -398,6 +398,7 @@ fn logins_that_cannot_be_are_refused() {
             "auth: { logins: { a-b: { token: c }, a_b: { token: d } } }",
             "is the same name as a-b",
         ),
+        ("auth: { logins: {} }", "no login is given"),
         ("auth: { logins: blue }", "a map of settings is expected"),
     ];
     for (yaml, expected) in cases {
@@ -405,7 +406,7 @@ fn logins_that_cannot_be_are_refused() {
         assert!(error.contains(expected), "{yaml}: {error}");
         assert_eq!(
             error.contains("no login is given"),
-            yaml.is_empty(),
+            expected == "no login is given",
             "{yaml}: {error}"
         );
     }
@@ -597,6 +598,12 @@ fn text_may_come_from_a_file_once() {
         ("BROKER_STORE__URL", "none"),
     ];
     assert!(error_of(load_env(&both)).contains("keep one of them"));
+    let password = [
+        ("BROKER_AUTH__PASSWORD_FILE", "/not/there"),
+        ("SECURITY_USER_NAME", "a"),
+    ];
+    let error = error_of(try_load("", &password, &Flags::default()));
+    assert_eq!(error.lines().count(), 1, "{error}");
     for (path, expected) in [("/not/there", "/not/there is missing"), ("", "is empty")] {
         let error = error_of(load_env(&[("BROKER_STORE__URL_FILE", path)]));
         assert!(
@@ -757,7 +764,20 @@ fn the_shipped_file_lists_every_setting_with_its_default() {
         .collect();
     let defaults = load_env(&[]).unwrap();
     assert_eq!(load_yaml(&shipped).unwrap(), defaults);
-    assert_eq!(load_yaml(&whole).unwrap(), defaults);
+    let folder = Folder::new();
+    let flags = Flags {
+        config: Some(folder.file("broker.yaml", &whole).into()),
+        ..Flags::default()
+    };
+    let whole_settings = load_without_login(&flags, &Environment::default(), |_| false).unwrap();
+    let logins = defaults.logins.clone();
+    assert_eq!(
+        Settings {
+            logins,
+            ..whole_settings.settings
+        },
+        defaults
+    );
 
     let tree: serde_yaml::Value = serde_yaml::from_str(&whole).unwrap();
     let lines: Vec<_> = shipped.lines().map(str::trim).collect();
