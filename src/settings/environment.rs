@@ -83,7 +83,7 @@ pub(super) fn read(
         }
         let Some(named) = named(variable, logins) else {
             if !is_document_variable(variable) {
-                unknown.push(variable);
+                unknown.push((variable, text));
             }
             continue;
         };
@@ -103,9 +103,10 @@ pub(super) fn read(
             }
         }
     }
-    let (wrong, strange): (Vec<_>, Vec<_>) =
-        unknown.into_iter().partition(|name| name.contains("__"));
-    errors.extend(wrong.into_iter().map(unknown_setting));
+    let (wrong, strange): (Vec<_>, Vec<_>) = unknown
+        .into_iter()
+        .partition(|(name, _)| name.contains("__"));
+    errors.extend(wrong.into_iter().map(|(name, _)| unknown_setting(name)));
     FromEnvironment {
         usual: usual(environment, wanted),
         own,
@@ -259,9 +260,11 @@ fn names(variable: &str) -> Vec<String> {
 }
 
 /// One line for all that Kubernetes puts there, one for each other.
-fn warnings(names: Vec<&str>) -> Vec<String> {
-    let (injected, others): (Vec<_>, Vec<_>) =
-        names.into_iter().partition(|name| is_service_link(name));
+fn warnings(variables: Vec<(&str, &str)>) -> Vec<String> {
+    let (injected, others): (Vec<_>, Vec<_>) = variables
+        .into_iter()
+        .partition(|(name, text)| is_service_link(name, text));
+    let injected: Vec<_> = injected.into_iter().map(|(name, _)| name).collect();
     let mut warnings = Vec::new();
     if !injected.is_empty() {
         warnings.push(format!(
@@ -270,7 +273,7 @@ fn warnings(names: Vec<&str>) -> Vec<String> {
             injected.join(", ")
         ));
     }
-    warnings.extend(others.into_iter().map(|name| {
+    warnings.extend(others.into_iter().map(|(name, _)| {
         let mend = match nearest(name, self::names(name)) {
             Some(known) => format!("; did you mean {known}?"),
             None => String::new(),
@@ -281,14 +284,15 @@ fn warnings(names: Vec<&str>) -> Vec<String> {
 }
 
 /// `BROKER_PORT`, `BROKER_SERVICE_HOST`, `BROKER_PORT_80_TCP_ADDR` and their like.
-fn is_service_link(name: &str) -> bool {
+fn is_service_link(name: &str, text: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let port = |rest: &str| {
         let mut steps = rest.split('_');
         steps.next().is_some_and(is_number) && matches!(steps.next(), Some("TCP" | "UDP" | "SCTP"))
     };
     name.ends_with("_SERVICE_HOST")
-        || name.ends_with("_PORT")
+        || name.ends_with("_SERVICE_PORT")
+        || name.ends_with("_PORT") && text.contains("://")
         || name.contains("_SERVICE_PORT_")
         || name
             .split_once("_PORT_")
@@ -326,10 +330,10 @@ mod tests {
             "BROKER_PORT_8080_TCP",
             "BROKER_PORT_8080_TCP_ADDR",
         ] {
-            assert!(is_service_link(name), "{name}");
+            assert!(is_service_link(name, "tcp://10.0.0.1:80"), "{name}");
         }
-        for name in ["BROKER_PORTS", "BROKER_USERNAME", "BROKER_PORT_HTTP"] {
-            assert!(!is_service_link(name), "{name}");
+        for name in ["BROKER_SERVER_PORT", "BROKER_USERNAME", "BROKER_PORT_HTTP"] {
+            assert!(!is_service_link(name, "80"), "{name}");
         }
     }
 

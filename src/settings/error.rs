@@ -19,7 +19,10 @@ pub struct SettingsError {
 
 /// All that is wrong with the settings; at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsErrors(Vec<SettingsError>);
+pub struct SettingsErrors {
+    errors: Vec<SettingsError>,
+    warnings: Vec<String>,
+}
 
 /// Why a text is not the value that it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +55,10 @@ impl SettingsError {
 
 impl SettingsErrors {
     pub(super) fn one(error: SettingsError) -> Self {
-        Self(vec![error])
+        Self {
+            errors: vec![error],
+            warnings: Vec::new(),
+        }
     }
 
     /// Nothing where there is no error.
@@ -60,13 +66,25 @@ impl SettingsErrors {
         if errors.is_empty() {
             Ok(())
         } else {
-            Err(Self(errors))
+            let warnings = Vec::new();
+            Err(Self { errors, warnings })
         }
+    }
+
+    /// With what is likely a mistake: a name misspelt may be why a setting is missing.
+    pub(super) fn with_warnings(mut self, warnings: &[String]) -> Self {
+        self.warnings.extend_from_slice(warnings);
+        self
+    }
+
+    /// What is likely a mistake, one sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The errors in order.
     pub fn iter(&self) -> std::slice::Iter<'_, SettingsError> {
-        self.0.iter()
+        self.errors.iter()
     }
 }
 
@@ -112,7 +130,7 @@ impl fmt::Display for SettingsError {
     }
 }
 
-/// One line each.
+/// One line each, warnings last.
 impl fmt::Display for SettingsErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, error) in self.iter().enumerate() {
@@ -120,6 +138,9 @@ impl fmt::Display for SettingsErrors {
                 out.write_str("\n")?;
             }
             error.fmt(out)?;
+        }
+        for warning in &self.warnings {
+            write!(out, "\nwarning: {warning}")?;
         }
         Ok(())
     }

@@ -101,7 +101,7 @@ fn load_with(
         origin: named_by.unwrap_or_else(|| "default".to_owned()),
     }];
     explained.extend(merged.explain());
-    SettingsErrors::check(merged.errors)?;
+    SettingsErrors::check(merged.errors).map_err(|errors| errors.with_warnings(&given.warnings))?;
     let settings = settings.ok_or_else(|| SettingsErrors::one(incomplete()))?;
     Ok(LoadedSettings {
         settings,

@@ -54,7 +54,7 @@ fn try_load(
         let text = errors.to_string();
         assert_eq!(
             text.lines().count(),
-            errors.iter().count(),
+            errors.iter().count() + errors.warnings().len(),
             "one line each: {text}"
         );
         text
@@ -463,6 +463,16 @@ fn unknown_names_are_told_with_the_nearest() {
         );
         assert!(!error.contains("MARKED"), "{error}");
     }
+    let error = error_of(try_load(
+        "",
+        &[("BROKER_AUTH_USERNAME", "a")],
+        &Flags::default(),
+    ));
+    assert!(error.contains("no login is given"), "{error}");
+    assert!(
+        error.contains("did you mean BROKER_AUTH__USERNAME?"),
+        "{error}"
+    );
     let variables = with_login(&[
         ("BROKER_PORT", "tcp://10.0.0.1:80"),
         ("BROKER_SERVICE_HOST", "10.0.0.1"),
