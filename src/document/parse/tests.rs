@@ -246,7 +246,7 @@ fn what_cannot_be_read_says_where_and_why() {
         ),
         ("1: a\n0x1: b\n", &["yaml-two-readings 1:1"]),
         ("# x\u{2028}a: 1", &["yaml-two-readings 1:1"]),
-        ("a: !!int hunter2\n", &["yaml-two-readings 1:10"]),
+        ("a: !!int hunter2\n", &["yaml-two-readings 1:4"]),
         ("a: 1\u{0}", &["yaml-syntax 1:5 a"]),
     ] {
         assert_eq!(told(text), expected, "{text}");
@@ -365,7 +365,7 @@ fn texts_without_quotes_are_told_and_mended() {
         (
             "a: [ {{ x }}\n  , b ]\n",
             "template-unquoted 1:6",
-            "a: [ {{ x }}\n  b ]\n",
+            "a: [ \"{{ x }}\"\n  , b ]\n",
         ),
         (
             "p: ${A:- #1}\n",
@@ -576,12 +576,24 @@ fn is_told(finding: &Finding) -> bool {
 fn agrees(text: &str) -> Result<(), TestCaseError> {
     if let Ok(node) = parse("f", text, &Budget::default()) {
         let mut alone: serde_yaml::Value = serde_yaml::from_str(text).unwrap_or_default();
-        if alone.apply_merge().is_ok() && !text.contains("'<<") && !text.contains("\"<<") {
+        let is_same_language = alone.apply_merge().is_ok() && has_text_keys(&alone);
+        if is_same_language && !text.contains("'<<") && !text.contains("\"<<") {
             prop_assert_eq!(node.to_json(), serde_json::to_value(alone).unwrap());
         }
         let _ = sources(text, &node);
     }
     Ok(())
+}
+
+/// Other keys are the text that is written, which JSON made of the value does not show.
+fn has_text_keys(value: &serde_yaml::Value) -> bool {
+    match value {
+        serde_yaml::Value::Sequence(items) => items.iter().all(has_text_keys),
+        serde_yaml::Value::Mapping(map) => map
+            .iter()
+            .all(|(key, value)| key.is_string() && has_text_keys(value)),
+        _ => true,
+    }
 }
 
 #[test]
