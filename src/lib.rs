@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod backend;
+pub mod document;
 pub mod domain;
 pub mod http;
 pub mod secret;

@@ -52,22 +52,44 @@ pub struct Findings(Vec<Finding>);
 
 impl Finding {
     /// An error.
-    pub fn error(rule: &'static str, path: &Path, place: &Place, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn error(
+        rule: &'static str,
+        path: &Path,
+        place: &Place,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Error, rule, path, place, message, mend)
     }
 
     /// A warning.
-    pub fn warning(rule: &'static str, path: &Path, place: &Place, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn warning(
+        rule: &'static str,
+        path: &Path,
+        place: &Place,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Warning, rule, path, place, message, mend)
     }
 
     /// A note.
-    pub fn note(rule: &'static str, path: &Path, place: &Place, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn note(
+        rule: &'static str,
+        path: &Path,
+        place: &Place,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Note, rule, path, place, message, mend)
     }
 
     /// An error of what stands in no file: an environment variable.
-    pub fn nowhere(rule: &'static str, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn nowhere(
+        rule: &'static str,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self {
             severity: Severity::Error,
             rule,
@@ -114,7 +136,9 @@ impl Findings {
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|finding| finding.severity == Severity::Error)
+        self.0
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 
     /// Whether there are none.
@@ -134,7 +158,9 @@ impl Findings {
 
     /// Puts them in the order of the document, what stands nowhere last; equal ones once.
     pub fn sort(&mut self) {
-        self.0.sort_by(|a, b| (a.place.is_none(), &a.place, a.rule).cmp(&(b.place.is_none(), &b.place, b.rule)));
+        self.0.sort_by(|a, b| {
+            (a.place.is_none(), &a.place, a.rule).cmp(&(b.place.is_none(), &b.place, b.rule))
+        });
         self.0.dedup();
     }
 }
@@ -175,5 +201,55 @@ impl Serialize for Finding {
         object.serialize_field("message", &self.message)?;
         object.serialize_field("mend", &self.mend)?;
         object.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(rule: &'static str, line: u32) -> Finding {
+        let place = Place {
+            file: "f.yaml".into(),
+            line,
+            column: 1,
+            start: 0,
+            end: 0,
+        };
+        Finding::warning(rule, &Path::root().key("a"), &place, "message", "mend")
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_the_document_and_once() {
+        let mut findings = Findings::default();
+        findings.push(Finding::nowhere("z", "message", "mend"));
+        findings.extend([
+            finding("b", 2),
+            finding("a", 2),
+            finding("c", 1),
+            finding("b", 2),
+        ]);
+        findings.sort();
+        assert_eq!(
+            findings
+                .iter()
+                .map(|finding| finding.rule)
+                .collect::<Vec<_>>(),
+            ["c", "a", "b", "z"]
+        );
+        assert!(findings.has_errors());
+        findings.retain(|finding| finding.rule != "z");
+        assert!(!findings.has_errors() && !findings.is_empty());
+    }
+
+    #[test]
+    fn a_finding_has_one_shape_as_json() {
+        let json = serde_json::json!({
+            "severity": "warning", "rule": "b", "file": "f.yaml", "line": 2, "column": 1, "path": "a",
+            "message": "message", "mend": "mend",
+        });
+        assert_eq!(serde_json::to_value(finding("b", 2)).unwrap(), json);
+        let nowhere = serde_json::to_value(Finding::nowhere("z", "message", "mend")).unwrap();
+        assert!(nowhere["file"].is_null() && nowhere["line"].is_null());
     }
 }

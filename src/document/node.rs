@@ -47,6 +47,8 @@ pub struct Node {
     pub place: Place,
     /// Where it came from.
     pub origin: Origin,
+    /// The source of a plain (unquoted) scalar, as written in the file; absent for all else.
+    pub written: Option<Arc<str>>,
 }
 
 /// What a node holds.
@@ -113,7 +115,39 @@ pub enum Step {
 impl Node {
     /// A node that stands in the file as it is.
     pub const fn new(value: Value, place: Place) -> Self {
-        Self { value, place, origin: Origin::File }
+        Self {
+            value,
+            place,
+            origin: Origin::File,
+            written: None,
+        }
+    }
+
+    /// A node with the value of a JSON document: all of its texts are literal for ever, all stand at `place`.
+    pub fn from_json(value: serde_json::Value, place: &Place, origin: &Origin) -> Self {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(value),
+            serde_json::Value::Number(number) => Value::Number(number),
+            serde_json::Value::String(text) => Value::Text(Text::Literal(text)),
+            serde_json::Value::Array(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| Self::from_json(item, place, origin))
+                    .collect(),
+            ),
+            serde_json::Value::Object(object) => Value::Map(Map::from_json(object, place, origin)),
+        };
+        Self {
+            origin: origin.clone(),
+            ..Self::new(value, place.clone())
+        }
+    }
+
+    /// The source of a plain scalar: `2.10` where the value is the number 2.1. Absent for what is quoted, for block
+    /// scalars, lists and maps, and for what is not from the file.
+    pub fn plain_source(&self) -> Option<&str> {
+        self.written.as_deref()
     }
 
     /// The map, if it is one.
@@ -217,7 +251,10 @@ impl Map {
 
     /// The value below `key`, to change.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.iter_mut().find(|entry| &*entry.key == key).map(|entry| &mut entry.node)
+        self.entries
+            .iter_mut()
+            .find(|entry| &*entry.key == key)
+            .map(|entry| &mut entry.node)
     }
 
     /// Key and value.
@@ -227,13 +264,12 @@ impl Map {
 
     /// Puts an entry in: in the place of the one with that key, else last. Gives back the one that it replaced.
     pub fn insert(&mut self, entry: Entry) -> Option<Entry> {
-        match self.entries.iter_mut().find(|old| old.key == entry.key) {
-            Some(old) => Some(std::mem::replace(old, entry)),
-            None => {
-                self.entries.push(entry);
-                None
-            }
+        let old = self.entries.iter_mut().find(|old| old.key == entry.key);
+        if let Some(old) = old {
+            return Some(std::mem::replace(old, entry));
         }
+        self.entries.push(entry);
+        None
     }
 
     /// Puts an entry last without looking for its key: for who knows that it is new.
@@ -267,9 +303,26 @@ impl Map {
         self.entries.is_empty()
     }
 
+    fn from_json(
+        object: serde_json::Map<String, serde_json::Value>,
+        place: &Place,
+        origin: &Origin,
+    ) -> Self {
+        let entries = object.into_iter().map(|(key, value)| Entry {
+            key: key.into(),
+            key_place: place.clone(),
+            node: Node::from_json(value, place, origin),
+        });
+        Self {
+            entries: entries.collect(),
+        }
+    }
+
     /// The map as JSON; see [`Node::to_json`].
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        self.iter().map(|entry| (entry.key.to_string(), entry.node.to_json())).collect()
+        self.iter()
+            .map(|entry| (entry.key.to_string(), entry.node.to_json()))
+            .collect()
     }
 }
 
@@ -279,6 +332,15 @@ impl<'a> IntoIterator for &'a Map {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Map {
+    type Item = &'a mut Entry;
+    type IntoIter = std::slice::IterMut<'a, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
     }
 }
 
@@ -361,5 +423,69 @@ impl fmt::Debug for Place {
 impl fmt::Debug for Node {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} at {}", self.kind(), self.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            file: "f.yaml".into(),
+            line: 2,
+            column: 3,
+            start: 4,
+            end: 5,
+        }
+    }
+
+    #[test]
+    fn a_path_reads_as_people_write_it() {
+        let path = Path::root()
+            .key("services")
+            .index(0)
+            .key("plans")
+            .index(2)
+            .key("name");
+        assert_eq!(path.to_string(), "services[0].plans[2].name");
+        assert_eq!(Path::root().to_string(), "");
+    }
+
+    #[test]
+    fn json_comes_in_literal_and_at_its_place() {
+        let json = serde_json::json!({"a": ["${X}", 1, null, true], "b": {"c": "{{ x }}"}});
+        let node = Node::from_json(json.clone(), &place(), &Origin::Default);
+        assert_eq!(node.to_json(), json);
+        let text = node.get("b").and_then(|b| b.get("c")).unwrap();
+        assert!(matches!(&text.value, Value::Text(Text::Literal(text)) if text == "{{ x }}"));
+        assert_eq!((&text.place, &text.origin), (&place(), &Origin::Default));
+    }
+
+    #[test]
+    fn a_map_keeps_its_order_and_one_of_each_key() {
+        let entry = |key: &str, value: bool| Entry {
+            key: key.into(),
+            key_place: place(),
+            node: Node::new(Value::Bool(value), place()),
+        };
+        let mut map: Map = [entry("b", true), entry("a", true), entry("b", false)]
+            .into_iter()
+            .collect();
+        let keys = |map: &Map| {
+            map.iter()
+                .map(|entry| entry.key.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&map), ["b", "a"]);
+        assert_eq!(map.get("b").and_then(Node::as_bool), Some(false));
+        assert!(map.remove("b").is_some() && map.remove("b").is_none());
+        assert_eq!(keys(&map), ["a"]);
+    }
+
+    #[test]
+    fn a_node_does_not_print_its_value() {
+        let node = Node::new(Value::Text(Text::Written("hunter2".to_owned())), place());
+        assert_eq!(format!("{node:?}"), "a string at f.yaml:2:3");
     }
 }
