@@ -6,6 +6,7 @@ pub mod document;
 pub mod domain;
 pub mod http;
 pub mod secret;
+pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod template;
