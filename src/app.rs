@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -51,9 +51,15 @@ impl fmt::Display for StartError {
                 "{address} is in use by another program: stop that one, or give another port with --port or PORT"
             ),
             Self::Bind(address, error) => {
-                write!(out, "{address} cannot be listened on: {error}. Give another --address or --port")
+                write!(
+                    out,
+                    "{address} cannot be listened on: {error}. Give another --address or --port"
+                )
             }
-            Self::System(error) => write!(out, "the system gave the broker no threads or signals: {error}"),
+            Self::System(error) => write!(
+                out,
+                "the system gave the broker no threads or signals: {error}"
+            ),
             Self::Close(why) => write!(out, "the broker stopped, but {why}"),
         }
     }
@@ -62,7 +68,10 @@ impl fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 /// The time of this system. The one place where it is asked for.
-#[expect(clippy::disallowed_methods, reason = "the edge: from here on time is an argument")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: from here on time is an argument"
+)]
 pub fn system_time() -> SystemTime {
     SystemTime::now()
 }
@@ -78,7 +87,12 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     let listener = listen(&settings.server)?;
     let store = open(&settings.store.url)?;
     let stopping = Arc::new(AtomicBool::new(false));
-    let api = Data::new(api(settings, catalog, Arc::clone(&store), Arc::clone(&stopping)));
+    let api = Data::new(api(
+        settings,
+        catalog,
+        Arc::clone(&store),
+        Arc::clone(&stopping),
+    ));
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = start(&settings.server, listener, &api)?;
     log::info!("listening on http://{address}{}", settings.server.base_path);
@@ -106,7 +120,12 @@ fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
-fn api(settings: &Settings, catalog: Arc<Catalog>, store: Arc<dyn Store>, stopping: Arc<AtomicBool>) -> Api {
+fn api(
+    settings: &Settings,
+    catalog: Arc<Catalog>,
+    store: Arc<dyn Store>,
+    stopping: Arc<AtomicBool>,
+) -> Api {
     let server = &settings.server;
     Api {
         published: Published::new(&catalog, system_time()),
@@ -126,7 +145,9 @@ fn api(settings: &Settings, catalog: Arc<Catalog>, store: Arc<dyn Store>, stoppi
 fn logins(settings: &Settings) -> Logins {
     let login = |login: &crate::settings::LoginSettings| {
         let proof = match &login.kind {
-            LoginKind::Basic { username, password } => Proof::Basic(username.clone(), password.clone()),
+            LoginKind::Basic { username, password } => {
+                Proof::Basic(username.clone(), password.clone())
+            }
             LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
         };
         Login::new(&login.name, proof)
@@ -134,10 +155,21 @@ fn logins(settings: &Settings) -> Logins {
     Logins::new(settings.logins.iter().map(login).collect())
 }
 
-fn start(server: &ServerSettings, listener: TcpListener, api: &Data<Api>) -> Result<Server, StartError> {
+fn start(
+    server: &ServerSettings,
+    listener: TcpListener,
+    api: &Data<Api>,
+) -> Result<Server, StartError> {
     let shared = api.clone();
     let routes = routes(&server.base_path);
-    Ok(HttpServer::new(move || application(&shared, routes.clone()))
+    // The last `.wrap` runs first; there is one.
+    let application = move || {
+        App::new()
+            .app_data(shared.clone())
+            .configure(routes.clone())
+            .wrap(Gate(shared.clone()))
+    };
+    Ok(HttpServer::new(application)
         .workers(server.workers)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
@@ -148,25 +180,12 @@ fn start(server: &ServerSettings, listener: TcpListener, api: &Data<Api>) -> Res
         .run())
 }
 
-// actix's name for the application's type is four lines long, so it stands here alone.
-fn application(
-    api: &Data<Api>,
-    routes: impl Fn(&mut ServiceConfig),
-) -> App<
-    impl actix_web::dev::ServiceFactory<
-        actix_web::dev::ServiceRequest,
-        Config = (),
-        Response = actix_web::dev::ServiceResponse<impl actix_web::body::MessageBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    // The last `.wrap` runs first; there is one.
-    App::new().app_data(api.clone()).configure(routes).wrap(Gate(api.clone()))
-}
-
 /// Waits for a signal; then `/readyz` says no, for `delay`, so that routers look elsewhere before connections close.
-fn stop(server: ServerHandle, stopping: Arc<AtomicBool>, delay: Duration) -> Result<actix_web::rt::task::JoinHandle<()>, StartError> {
+fn stop(
+    server: ServerHandle,
+    stopping: Arc<AtomicBool>,
+    delay: Duration,
+) -> Result<actix_web::rt::task::JoinHandle<()>, StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
     Ok(actix_web::rt::spawn(async move {

@@ -13,7 +13,7 @@ use actix_web::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, Header as _, HeaderName, HeaderValue,
 };
 use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpResponse};
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use actix_web_httpauth::headers::authorization::{Authorization, Basic, Bearer};
 
 use super::error::{
@@ -79,23 +79,39 @@ where
                 if let Some(passed) = passed {
                     request.extensions_mut().insert(passed);
                 }
-                let unpanicked = request.request().clone();
                 let behind = self.behind.call(request);
                 Box::pin(async move {
-                    let answer = match unwound(behind).await {
-                        Some(Ok(answer)) => {
-                            drop(unpanicked);
-                            answer.map_into_left_body()
-                        }
-                        Some(Err(error)) => {
-                            ServiceResponse::from_err(error, unpanicked).map_into_right_body()
-                        }
-                        None => ServiceResponse::new(unpanicked, panicked()).map_into_right_body(),
-                    };
-                    Ok(last(answer, identity, began))
+                    match unwound(behind).await {
+                        Some(Ok(answer)) => Ok(last(answer.map_into_left_body(), identity, began)),
+                        Some(Err(error)) => Err(error),
+                        None => Err(Panicked(identity).into()),
+                    }
                 })
             }
         }
+    }
+}
+
+/// A panic behind the gate. It is the one thing that the gate throws, for the request went down with it: so it brings
+/// its answer along, the request identity in it.
+#[derive(Debug)]
+struct Panicked(Option<HeaderValue>);
+
+impl std::fmt::Display for Panicked {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("the broker panicked")
+    }
+}
+
+impl ResponseError for Panicked {
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = panicked();
+        if let Some(identity) = &self.0 {
+            answer
+                .headers_mut()
+                .insert(HeaderName::from_static(REQUEST_IDENTITY), identity.clone());
+        }
+        answer
     }
 }
 

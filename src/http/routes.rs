@@ -8,7 +8,7 @@ use super::error::{method_not_allowed, no_route};
 use super::{bindings, catalog, health, instances};
 
 /// All routes below `base`; what is none of them is 404, another method on one of them 405.
-pub fn routes(base: &str) -> impl Fn(&mut ServiceConfig) + Clone {
+pub fn routes(base: &str) -> impl Fn(&mut ServiceConfig) + Clone + use<> {
     let base = base.to_owned();
     move |config| {
         let at = |path: &str| web::resource(format!("{base}{path}"));

@@ -1,0 +1,7 @@
+//! The broker from outside: the real binary, over HTTP, as a platform sees it. A file for each concern.
+
+mod checker;
+mod harness;
+mod http;
+
+mod life;
