@@ -52,22 +52,44 @@ pub struct Findings(Vec<Finding>);
 
 impl Finding {
     /// An error.
-    pub fn error(rule: &'static str, path: &Path, place: &Place, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn error(
+        rule: &'static str,
+        path: &Path,
+        place: &Place,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Error, rule, path, place, message, mend)
     }
 
     /// A warning.
-    pub fn warning(rule: &'static str, path: &Path, place: &Place, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn warning(
+        rule: &'static str,
+        path: &Path,
+        place: &Place,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Warning, rule, path, place, message, mend)
     }
 
     /// A note.
-    pub fn note(rule: &'static str, path: &Path, place: &Place, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn note(
+        rule: &'static str,
+        path: &Path,
+        place: &Place,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Note, rule, path, place, message, mend)
     }
 
     /// An error of what stands in no file: an environment variable.
-    pub fn nowhere(rule: &'static str, message: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn nowhere(
+        rule: &'static str,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
         Self {
             severity: Severity::Error,
             rule,
@@ -114,7 +136,9 @@ impl Findings {
 
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|finding| finding.severity == Severity::Error)
+        self.0
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 
     /// Whether there are none.
@@ -134,7 +158,9 @@ impl Findings {
 
     /// Puts them in the order of the document, what stands nowhere last; equal ones once.
     pub fn sort(&mut self) {
-        self.0.sort_by(|a, b| (a.place.is_none(), &a.place, a.rule).cmp(&(b.place.is_none(), &b.place, b.rule)));
+        self.0.sort_by(|a, b| {
+            (a.place.is_none(), &a.place, a.rule).cmp(&(b.place.is_none(), &b.place, b.rule))
+        });
         self.0.dedup();
     }
 }

@@ -11,9 +11,11 @@ mod parse;
 mod reference;
 mod sources;
 
-pub use cut::{CutError, Piece, cut};
+pub use cut::{CutError, CutErrorKind, Piece, cut};
 pub use finding::{Edit, Finding, Findings, Severity};
 pub use node::{Entry, Map, Node, Origin, Path, Place, Step, Text, Value};
 pub use parse::{Budget, parse, parse_bytes};
 pub use reference::{Encoding, Reference, ReferenceError, Scheme};
-pub use sources::{Environment, Resolved, Sources};
+pub use sources::{
+    Environment, Missing, Resolved, ResolvedText, ResolvedValue, Sources, TextError, resolve_text,
+};

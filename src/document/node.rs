@@ -47,6 +47,8 @@ pub struct Node {
     pub place: Place,
     /// Where it came from.
     pub origin: Origin,
+    /// The source of a plain (unquoted) scalar, as written in the file; absent for all else.
+    pub written: Option<Arc<str>>,
 }
 
 /// What a node holds.
@@ -113,7 +115,39 @@ pub enum Step {
 impl Node {
     /// A node that stands in the file as it is.
     pub const fn new(value: Value, place: Place) -> Self {
-        Self { value, place, origin: Origin::File }
+        Self {
+            value,
+            place,
+            origin: Origin::File,
+            written: None,
+        }
+    }
+
+    /// A node with the value of a JSON document: all of its texts are literal for ever, all stand at `place`.
+    pub fn from_json(value: serde_json::Value, place: &Place, origin: &Origin) -> Self {
+        let value = match value {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(value),
+            serde_json::Value::Number(number) => Value::Number(number),
+            serde_json::Value::String(text) => Value::Text(Text::Literal(text)),
+            serde_json::Value::Array(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| Self::from_json(item, place, origin))
+                    .collect(),
+            ),
+            serde_json::Value::Object(object) => Value::Map(Map::from_json(object, place, origin)),
+        };
+        Self {
+            origin: origin.clone(),
+            ..Self::new(value, place.clone())
+        }
+    }
+
+    /// The source of a plain scalar: `2.10` where the value is the number 2.1. Absent for what is quoted, for block
+    /// scalars, lists and maps, and for what is not from the file.
+    pub fn plain_source(&self) -> Option<&str> {
+        self.written.as_deref()
     }
 
     /// The map, if it is one.
@@ -217,7 +251,10 @@ impl Map {
 
     /// The value below `key`, to change.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Node> {
-        self.entries.iter_mut().find(|entry| &*entry.key == key).map(|entry| &mut entry.node)
+        self.entries
+            .iter_mut()
+            .find(|entry| &*entry.key == key)
+            .map(|entry| &mut entry.node)
     }
 
     /// Key and value.
@@ -267,9 +304,26 @@ impl Map {
         self.entries.is_empty()
     }
 
+    fn from_json(
+        object: serde_json::Map<String, serde_json::Value>,
+        place: &Place,
+        origin: &Origin,
+    ) -> Self {
+        let entries = object.into_iter().map(|(key, value)| Entry {
+            key: key.into(),
+            key_place: place.clone(),
+            node: Node::from_json(value, place, origin),
+        });
+        Self {
+            entries: entries.collect(),
+        }
+    }
+
     /// The map as JSON; see [`Node::to_json`].
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        self.iter().map(|entry| (entry.key.to_string(), entry.node.to_json())).collect()
+        self.iter()
+            .map(|entry| (entry.key.to_string(), entry.node.to_json()))
+            .collect()
     }
 }
 
@@ -279,6 +333,15 @@ impl<'a> IntoIterator for &'a Map {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Map {
+    type Item = &'a mut Entry;
+    type IntoIter = std::slice::IterMut<'a, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
     }
 }
 
