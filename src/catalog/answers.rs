@@ -1,0 +1,259 @@
+//! The private keys of a plan as templates: compiled once, their names checked.
+
+use std::collections::HashMap;
+
+use serde_json::Value as Json;
+
+use super::reading::resolve::is_unresolved;
+use super::trail::Trail;
+use crate::document::{Finding, Findings, Map, Node, Piece, Text, Value};
+use crate::domain::answer::{BindTarget, BindingField, BindingTemplate, InstanceTemplate};
+use crate::template::{Expression, KnownNames, Part, Tree, Where, check_names};
+
+/// What a plan answers, as the domain takes it.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub values: Json,
+    pub instance: InstanceTemplate,
+    pub binding: BindingTemplate,
+    /// Whether every text of it could be read: only then it says anything to render it.
+    pub is_whole: bool,
+}
+
+/// Compiles the templates of all plans; equal expressions once.
+#[derive(Default)]
+pub(crate) struct Compiler {
+    cache: HashMap<String, Result<Expression, String>>,
+    findings: Vec<Finding>,
+}
+
+/// The names that are known at one place.
+struct Names<'a> {
+    values: &'a Json,
+    instance: Vec<&'a str>,
+    binding: Vec<&'a str>,
+}
+
+/// One tree on its way: what is known there, and whether all could be read.
+struct Reading<'a> {
+    known: KnownNames<'a>,
+    is_whole: bool,
+}
+
+impl Compiler {
+    /// What was wrong with the templates so far.
+    pub fn findings(self, findings: &mut Findings) {
+        findings.extend(self.findings);
+    }
+
+    /// The answers of a merged plan.
+    pub fn plan(&mut self, plan: &Node, trail: &Trail<'_>) -> Answers {
+        let values = plan
+            .get("values")
+            .map_or_else(|| Json::Object(serde_json::Map::new()), Node::to_json);
+        let mut answers = Answers {
+            values: Json::Null,
+            instance: InstanceTemplate::default(),
+            binding: BindingTemplate::default(),
+            is_whole: plan.get("values").is_none_or(is_read),
+        };
+        let (instance, binding) = (plan.get("instance"), plan.get("binding"));
+        let mut names = Names {
+            values: &values,
+            instance: vec![],
+            binding: vec![],
+        };
+        if let Some(instance) = instance {
+            self.instance(instance, &mut answers, &names, &trail.key("instance"));
+        }
+        names.instance = keys(instance);
+        if let Some(binding) = binding {
+            self.binding(binding, &mut answers, &mut names, &trail.key("binding"));
+        }
+        answers.values = values;
+        answers
+    }
+
+    fn instance(
+        &mut self,
+        node: &Node,
+        answers: &mut Answers,
+        names: &Names<'_>,
+        trail: &Trail<'_>,
+    ) {
+        let template = &mut answers.instance;
+        let is_whole = &mut answers.is_whole;
+        template.values = self.field(
+            node,
+            "values",
+            names.known(Where::Instance),
+            is_whole,
+            trail,
+        );
+        let own = keys(Some(node));
+        let known = KnownNames {
+            instance_values: &own,
+            ..names.known(Where::Instance)
+        };
+        template.dashboard_url = self.field(node, "dashboard_url", known, is_whole, trail);
+        template.metadata = self.field(node, "metadata", known, is_whole, trail);
+    }
+
+    fn binding<'a>(
+        &mut self,
+        node: &'a Node,
+        answers: &mut Answers,
+        names: &mut Names<'a>,
+        trail: &Trail<'_>,
+    ) {
+        let template = &mut answers.binding;
+        let is_whole = &mut answers.is_whole;
+        template.values = self.field(node, "values", names.known(Where::Binding), is_whole, trail);
+        names.binding = keys(Some(node));
+        let known = names.known(Where::Binding);
+        for field in BindingField::ALL {
+            if let Some(tree) = self.field(node, field.name(), known, is_whole, trail) {
+                template.fields.push((field, tree));
+            }
+        }
+        let requires = node
+            .get("requires")
+            .and_then(Node::as_list)
+            .unwrap_or_default();
+        template.requires = requires.iter().filter_map(target).collect();
+    }
+
+    fn field(
+        &mut self,
+        node: &Node,
+        key: &str,
+        known: KnownNames<'_>,
+        is_whole: &mut bool,
+        trail: &Trail<'_>,
+    ) -> Option<Tree> {
+        let mut reading = Reading {
+            known,
+            is_whole: true,
+        };
+        let tree = self.tree(node.get(key)?, &mut reading, &trail.key(key));
+        *is_whole &= reading.is_whole;
+        Some(tree)
+    }
+
+    fn tree(&mut self, node: &Node, reading: &mut Reading<'_>, trail: &Trail<'_>) -> Tree {
+        match &node.value {
+            Value::Text(Text::Pieces(pieces)) => Tree::text(
+                pieces
+                    .iter()
+                    .map(|piece| self.part(piece, node, reading, trail))
+                    .collect(),
+            ),
+            Value::List(items) => Tree::list(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.tree(item, reading, &trail.index(index)))
+                    .collect(),
+            ),
+            Value::Map(map) => Tree::map(
+                map.iter()
+                    .filter(|entry| !entry.node.is_null())
+                    .map(|entry| {
+                        let tree = self.tree(&entry.node, reading, &trail.key(&entry.key));
+                        (entry.key.to_string(), tree)
+                    })
+                    .collect(),
+            ),
+            _ => {
+                reading.is_whole &= !is_unresolved(node);
+                Tree::Value(node.to_json())
+            }
+        }
+    }
+
+    fn part(
+        &mut self,
+        piece: &Piece,
+        node: &Node,
+        reading: &mut Reading<'_>,
+        trail: &Trail<'_>,
+    ) -> Part {
+        let Piece::Template(source) = piece else {
+            return Part::Literal(piece.source());
+        };
+        if !self.cache.contains_key(source) {
+            let compiled = Expression::compile(source).map_err(|error| error.to_string());
+            self.cache.insert(source.clone(), compiled);
+        }
+        let wrong = match self.cache.get(source) {
+            Some(Ok(expression)) => {
+                let unknown = check_names(expression, &reading.known);
+                if unknown.is_empty() {
+                    return Part::Expression(expression.clone());
+                }
+                unknown.into_iter().map(|name| {
+                    let mend = match &name.nearest {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "use a name that is known here: service, plan, values, platform, instance, and in `binding` also binding".to_owned(),
+                    };
+                    ("template-name", format!("`{}` is not known in {{{{{source}}}}}", name.name), mend)
+                }).collect()
+            }
+            Some(Err(sentence)) => vec![(
+                "template-syntax",
+                format!("{{{{{source}}}}} {sentence}"),
+                "write an expression of names, filters and operators; a literal `{{` is {{ '{{' }}"
+                    .to_owned(),
+            )],
+            None => vec![],
+        };
+        reading.is_whole = false;
+        let path = trail.path();
+        self.findings.extend(
+            wrong.into_iter().map(|(rule, message, mend)| {
+                Finding::error(rule, &path, &node.place, message, mend)
+            }),
+        );
+        Part::Literal(String::new())
+    }
+}
+
+impl<'a> Names<'a> {
+    fn known(&'a self, place: Where) -> KnownNames<'a> {
+        KnownNames {
+            values: self.values,
+            instance_values: &self.instance,
+            binding_values: &self.binding,
+            place,
+        }
+    }
+}
+
+/// The keys of the `values` of an instance or a binding.
+fn keys(node: Option<&Node>) -> Vec<&str> {
+    let values = node
+        .and_then(|node| node.get("values"))
+        .and_then(Node::as_map);
+    let entries = values.into_iter().flat_map(Map::iter);
+    entries
+        .filter(|entry| !entry.node.is_null())
+        .map(|entry| &*entry.key)
+        .collect()
+}
+
+fn target(node: &Node) -> Option<BindTarget> {
+    match node.as_text()? {
+        "app" => Some(BindTarget::App),
+        "route" => Some(BindTarget::Route),
+        _ => None,
+    }
+}
+
+/// Whether every text below was resolved.
+fn is_read(node: &Node) -> bool {
+    match &node.value {
+        Value::List(items) => items.iter().all(is_read),
+        Value::Map(map) => map.iter().all(|entry| is_read(&entry.node)),
+        _ => !is_unresolved(node),
+    }
+}

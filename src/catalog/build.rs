@@ -1,0 +1,123 @@
+//! The domain's catalog out of a draft that has no errors.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use semver::Version;
+
+use super::draft::{Draft, OfferingDraft, PlanDraft};
+use crate::backend::Fixed;
+use crate::document::Node;
+use crate::domain::catalog::Catalog;
+use crate::domain::id::{PlanId, ServiceId};
+use crate::domain::json::Object;
+use crate::domain::offering::{MaintenanceInfo, Offering, Plan, Schemas};
+use crate::domain::schema::Schema;
+use crate::domain::version::ApiVersion;
+
+/// The minimum where the document names none: every 2.x is served.
+const OLDEST: ApiVersion = ApiVersion { major: 2, minor: 0 };
+
+/// `None` cannot be where the rules found no error; nothing is built of half a document.
+pub(crate) fn catalog(draft: &Draft<'_>) -> Option<Catalog> {
+    let minimum = match draft.document.get("minimum_api_version") {
+        Some(node) => ApiVersion::from_str(node.as_text()?).ok()?,
+        None => OLDEST,
+    };
+    let offerings: Option<Vec<_>> = draft
+        .offered()
+        .map(|entry| offering(entry).map(Arc::new))
+        .collect();
+    Some(Catalog::new(minimum, offerings?))
+}
+
+fn offering(draft: &OfferingDraft) -> Option<Offering> {
+    let node = &draft.node;
+    let plans = draft.plans.iter().filter(|plan| plan.offered);
+    let plans: Option<Vec<_>> = plans.map(|entry| plan(entry).map(Arc::new)).collect();
+    Some(Offering {
+        id: ServiceId::parse(&text(node, "id")?).ok()?,
+        name: text(node, "name")?.into(),
+        description: text(node, "description")?,
+        bindable: flag(node, "bindable")?,
+        plan_updateable: flag(node, "plan_updateable"),
+        tags: texts(node, "tags"),
+        requires: texts(node, "requires"),
+        instances_retrievable: flag(node, "instances_retrievable"),
+        bindings_retrievable: flag(node, "bindings_retrievable"),
+        allow_context_updates: flag(node, "allow_context_updates"),
+        metadata: object(node, "metadata"),
+        dashboard_client: object(node, "dashboard_client"),
+        extensions: object(node, "extensions").unwrap_or_default(),
+        plans: plans?,
+    })
+}
+
+fn plan(draft: &PlanDraft) -> Option<Plan> {
+    let node = &draft.node;
+    let answers = draft.answers.as_ref()?;
+    Some(Plan {
+        id: PlanId::parse(&text(node, "id")?).ok()?,
+        name: text(node, "name")?.into(),
+        description: text(node, "description")?,
+        free: flag(node, "free"),
+        bindable: flag(node, "bindable"),
+        binding_rotatable: flag(node, "binding_rotatable"),
+        plan_updateable: flag(node, "plan_updateable"),
+        schemas: schemas(node),
+        maximum_polling_duration: node
+            .get("maximum_polling_duration")
+            .and_then(|node| node.to_json().as_u64()),
+        maintenance_info: maintenance_info(node),
+        metadata: object(node, "metadata"),
+        extensions: object(node, "extensions").unwrap_or_default(),
+        values: answers.values.clone(),
+        instance: answers.instance.clone(),
+        binding: answers.binding.clone(),
+        backend: Arc::new(Fixed),
+    })
+}
+
+fn text(node: &Node, key: &str) -> Option<String> {
+    node.get(key)?.as_text().map(str::to_owned)
+}
+
+fn flag(node: &Node, key: &str) -> Option<bool> {
+    node.get(key)?.as_bool()
+}
+
+fn texts(node: &Node, key: &str) -> Option<Vec<String>> {
+    let items = node.get(key)?.as_list()?;
+    Some(
+        items
+            .iter()
+            .filter_map(|item| item.as_text().map(str::to_owned))
+            .collect(),
+    )
+}
+
+fn object(node: &Node, key: &str) -> Option<Object> {
+    Some(node.get(key)?.as_map()?.to_json())
+}
+
+fn schemas(node: &Node) -> Schemas {
+    let schemas = node.get("schemas");
+    let compiled = |of: &str, action: &str| {
+        let schema = schemas?.get(of)?.get(action)?.get("parameters")?;
+        Schema::compile(&schema.to_json()).ok()
+    };
+    Schemas {
+        instance_create: compiled("service_instance", "create"),
+        instance_update: compiled("service_instance", "update"),
+        binding_create: compiled("service_binding", "create"),
+        published: schemas.map(Node::to_json),
+    }
+}
+
+fn maintenance_info(node: &Node) -> Option<MaintenanceInfo> {
+    let info = node.get("maintenance_info")?;
+    Some(MaintenanceInfo {
+        version: Version::parse(&text(info, "version")?).ok()?,
+        description: text(info, "description"),
+    })
+}

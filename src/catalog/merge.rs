@@ -1,0 +1,105 @@
+//! Defaults: every offering begins with `service_defaults`, every plan with `plan_defaults` and with the private keys
+//! of what is around it.
+//!
+//! Maps merge key by key, lists, scalars and JSON schemas replace. `null` on a plan removes what it would inherit;
+//! elsewhere `null` counts as absent.
+
+use super::language::{OFFERING, PLAN, Record, Shape};
+use crate::document::{Entry, Map, Node, Value};
+
+/// The private keys that a plan inherits from its offering, beside `plan_defaults`.
+pub(crate) const INHERITED: [&str; 5] = ["values", "instance", "binding", "backend", "offered"];
+
+/// What `null` means in what lies above.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Null {
+    Absent,
+    Removes,
+}
+
+/// The offering with what it inherits.
+pub(crate) fn offering(document: &Node, offering: &Node) -> Node {
+    match document.get("service_defaults") {
+        Some(defaults) => over(defaults, offering, Shape::Record(&OFFERING), Null::Absent),
+        None => offering.clone(),
+    }
+}
+
+/// What every plan of a merged offering begins with.
+pub(crate) fn plan_base(document: &Node, offering: &Node) -> Node {
+    let mut base = Map::default();
+    if let Some(values) = document.as_map().and_then(|map| map.entry("values")) {
+        base.push_new(values.clone());
+    }
+    let private = offering.as_map().into_iter().flat_map(Map::iter);
+    let private = private
+        .filter(|entry| INHERITED.contains(&&*entry.key))
+        .cloned();
+    let private = Node::new(Value::Map(private.collect()), offering.place.clone());
+    let base = Node::new(Value::Map(base), offering.place.clone());
+    let shape = Shape::Record(&PLAN);
+    let base = over(&base, &private, shape, Null::Absent);
+    match offering.get("plan_defaults") {
+        Some(defaults) => over(&base, defaults, shape, Null::Absent),
+        None => base,
+    }
+}
+
+/// The plan with what it inherits.
+pub(crate) fn plan(base: &Node, plan: &Node) -> Node {
+    over(base, plan, Shape::Record(&PLAN), Null::Removes)
+}
+
+/// `above` over `base`; it stands where `above` stands.
+fn over(base: &Node, above: &Node, shape: Shape, null: Null) -> Node {
+    let (Value::Map(below), Value::Map(map)) = (&base.value, &above.value) else {
+        return above.clone();
+    };
+    if matches!(shape, Shape::Schema) || is_other_kind(shape, below, map) {
+        return above.clone();
+    }
+    let mut merged = Map::default();
+    for entry in below {
+        let node = match map.get(&entry.key) {
+            Some(node) if node.is_null() && null == Null::Removes => continue,
+            Some(node) if !node.is_null() => {
+                over(&entry.node, node, within(shape, &entry.key), null)
+            }
+            _ => entry.node.clone(),
+        };
+        merged.push_new(Entry {
+            node,
+            ..entry.clone()
+        });
+    }
+    for entry in map {
+        if below.get(&entry.key).is_none() {
+            merged.push_new(entry.clone());
+        }
+    }
+    Node {
+        value: Value::Map(merged),
+        place: above.place.clone(),
+        origin: above.origin.clone(),
+        written: None,
+    }
+}
+
+/// Whether two backends are of different kinds: then the one above replaces the one below.
+fn is_other_kind(shape: Shape, below: &Map, above: &Map) -> bool {
+    let is_backend = matches!(
+        shape,
+        Shape::Record(Record {
+            name: "backend",
+            ..
+        })
+    );
+    is_backend && !above.is_empty() && above.iter().all(|entry| below.get(&entry.key).is_none())
+}
+
+fn within(shape: Shape, key: &str) -> Shape {
+    match shape {
+        Shape::Record(record) => record.key(key).map_or(Shape::Any, |key| key.shape),
+        _ => Shape::Any,
+    }
+}

@@ -1,0 +1,21 @@
+//! The catalog: document -> overrides -> references -> defaults and merge -> rules -> domain catalog.
+//!
+//! In reading order: [`language`] is the table of all keys; `reading` makes one document of files, overrides and
+//! references; `merge` gives every plan what it inherits; `draft` is what the rules look at; [`rules`] say what is wrong;
+//! `build` makes the domain's catalog. Everything that is wrong comes at once, as findings.
+//!
+//! Deliberately absent: the process environment (it comes in as [`Environment`](crate::document::Environment)), the clock, figment and actix.
+
+mod answers;
+mod build;
+mod draft;
+pub mod language;
+mod load;
+mod merge;
+mod reading;
+pub mod rules;
+mod trail;
+
+pub use language::json_schema;
+pub use load::{Loaded, Memory, Source, SourceFile, load, load_texts};
+pub use reading::overrides::is_document_variable;

@@ -1,0 +1,239 @@
+//! References, over the whole document. What is not offered is not asked for.
+
+use crate::catalog::language::{DOCUMENT, OFFERING, PLAN, Reading, Shape};
+use crate::catalog::trail::Trail;
+use crate::document::{
+    Finding, Findings, Node, Origin, Piece, Sources, Text, Value, cut, resolve_text,
+};
+
+/// Resolves every reference of the document. A text whose references bring nothing in stays as it is written, so that
+/// nobody complains of its type besides.
+pub(crate) fn resolve(document: &mut Node, sources: &Sources, findings: &mut Findings) {
+    let mut resolver = Resolver { sources, findings };
+    resolver.offered(document);
+    let defaults = document.get("service_defaults");
+    let inherited = Inherited {
+        offering: defaults.and_then(offered),
+        plan: defaults.and_then(|defaults| offered(defaults.get("plan_defaults")?)),
+    };
+    let Some(map) = document.as_map_mut() else {
+        return;
+    };
+    for entry in map.iter_mut() {
+        let trail = Trail::ROOT.key(&entry.key);
+        match (&*entry.key, &mut entry.node.value) {
+            ("services", Value::List(services)) => {
+                for (index, service) in services.iter_mut().enumerate() {
+                    resolver.offering(service, inherited, &trail.index(index));
+                }
+            }
+            (key, _) => {
+                if let Some((shape, reading)) = DOCUMENT.entry(key, Reading::References) {
+                    resolver.node(&mut entry.node, shape, reading, &trail);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the node is text that was not resolved: its type is not known.
+pub(crate) fn is_unresolved(node: &Node) -> bool {
+    matches!(&node.value, Value::Text(Text::Written(text)) if text.contains("${"))
+}
+
+/// What `service_defaults` say of `offered`.
+#[derive(Clone, Copy)]
+struct Inherited {
+    offering: Option<bool>,
+    plan: Option<bool>,
+}
+
+struct Resolver<'a> {
+    sources: &'a Sources,
+    findings: &'a mut Findings,
+}
+
+impl Resolver<'_> {
+    fn node(&mut self, node: &mut Node, shape: Shape, reading: Reading, trail: &Trail<'_>) {
+        match &mut node.value {
+            Value::Text(Text::Written(_)) => self.text(node, reading, trail),
+            Value::List(items) => {
+                let item = match shape {
+                    Shape::List(item) => *item,
+                    _ => Shape::Any,
+                };
+                for (index, node) in items.iter_mut().enumerate() {
+                    self.node(node, item, reading, &trail.index(index));
+                }
+            }
+            Value::Map(_) => self.map(node, shape, reading, trail),
+            _ => {}
+        }
+    }
+
+    fn map(&mut self, node: &mut Node, shape: Shape, reading: Reading, trail: &Trail<'_>) {
+        let Some(map) = node.as_map_mut() else { return };
+        for entry in map.iter_mut() {
+            let below = match shape {
+                Shape::Record(record) => record.entry(&entry.key, reading),
+                _ => Some((Shape::Any, reading)),
+            };
+            if let Some((shape, reading)) = below {
+                self.node(&mut entry.node, shape, reading, &trail.key(&entry.key));
+            }
+        }
+    }
+
+    /// An offering without the plans that are not offered; nothing of it where none is.
+    fn offering(&mut self, node: &mut Node, inherited: Inherited, trail: &Trail<'_>) {
+        let Some(map) = node.as_map_mut() else { return };
+        let own = map
+            .get("offered")
+            .and_then(Node::as_bool)
+            .or(inherited.offering);
+        let default = map
+            .get("plan_defaults")
+            .and_then(offered)
+            .or(inherited.plan)
+            .or(own);
+        let plans_trail = trail.key("plans");
+        let mut some = false;
+        if let Some(Value::List(plans)) = map.get_mut("plans").map(|plans| &mut plans.value) {
+            for (index, plan) in plans.iter_mut().enumerate() {
+                if offered(plan).or(default) != Some(false) {
+                    some = true;
+                    let shape = Shape::Record(&PLAN);
+                    self.node(plan, shape, Reading::References, &plans_trail.index(index));
+                }
+            }
+        }
+        if !some && own == Some(false) {
+            return;
+        }
+        for entry in map
+            .iter_mut()
+            .filter(|entry| &*entry.key != "plans" || entry.node.as_list().is_none())
+        {
+            if let Some((shape, reading)) = OFFERING.entry(&entry.key, Reading::References) {
+                self.node(&mut entry.node, shape, reading, &trail.key(&entry.key));
+            }
+        }
+    }
+
+    /// Every `offered`, for they settle what else is asked for.
+    fn offered(&mut self, document: &mut Node) {
+        let mut each = |node: &mut Node, trail: &Trail<'_>| {
+            if let Some(offered) = node.as_map_mut().and_then(|map| map.get_mut("offered")) {
+                self.node(
+                    offered,
+                    Shape::Bool,
+                    Reading::References,
+                    &trail.key("offered"),
+                );
+            }
+        };
+        let mut with_defaults = |node: &mut Node, trail: &Trail<'_>| {
+            each(node, trail);
+            if let Some(defaults) = node
+                .as_map_mut()
+                .and_then(|map| map.get_mut("plan_defaults"))
+            {
+                each(defaults, &trail.key("plan_defaults"));
+            }
+            let plans = node.as_map_mut().and_then(|map| map.get_mut("plans"));
+            if let Some(Value::List(plans)) = plans.map(|plans| &mut plans.value) {
+                let trail = trail.key("plans");
+                for (index, plan) in plans.iter_mut().enumerate() {
+                    each(plan, &trail.index(index));
+                }
+            }
+        };
+        let Some(map) = document.as_map_mut() else {
+            return;
+        };
+        if let Some(defaults) = map.get_mut("service_defaults") {
+            with_defaults(defaults, &Trail::ROOT.key("service_defaults"));
+        }
+        if let Some(Value::List(services)) = map.get_mut("services").map(|node| &mut node.value) {
+            for (index, service) in services.iter_mut().enumerate() {
+                with_defaults(service, &Trail::ROOT.key("services").index(index));
+            }
+        }
+    }
+
+    fn text(&mut self, node: &mut Node, reading: Reading, trail: &Trail<'_>) {
+        let Value::Text(Text::Written(text)) = &mut node.value else {
+            return;
+        };
+        let has_template = text.contains("{{");
+        let is_plain = !text.contains("${") && !has_template;
+        if reading == Reading::Verbatim || is_plain {
+            node.value = Value::Text(Text::Literal(std::mem::take(text)));
+            return;
+        }
+        if has_template && reading != Reading::Templates {
+            self.misplaced(&node.place, text, reading, trail);
+        }
+        match resolve_text(text, reading == Reading::Templates, self.sources) {
+            Ok(resolved) => {
+                let written = node.written.take();
+                let origin = std::mem::replace(&mut node.origin, Origin::File);
+                *node = resolved.into_node(&node.place);
+                node.written = written;
+                if node.origin == Origin::File {
+                    node.origin = origin;
+                }
+            }
+            Err(errors) => self.findings.extend(errors.into_iter().map(|error| {
+                let message = error.to_string();
+                Finding::error(
+                    error.rule(),
+                    &trail.path(),
+                    &node.place,
+                    message,
+                    error.mend(),
+                )
+            })),
+        }
+    }
+
+    /// A template where none is rendered.
+    fn misplaced(
+        &mut self,
+        place: &crate::document::Place,
+        text: &str,
+        reading: Reading,
+        trail: &Trail<'_>,
+    ) {
+        let is_template = cut(text, true).is_ok_and(|pieces| {
+            pieces
+                .iter()
+                .any(|piece| matches!(piece, Piece::Template(_)))
+        });
+        if !is_template {
+            return;
+        }
+        let path = trail.path();
+        self.findings.push(if reading == Reading::Constants {
+            Finding::error(
+                "template-in-constant",
+                &path,
+                place,
+                "`values` are constants: no template is rendered here",
+                "write the value, or move the template to `instance.values` or `binding.values`",
+            )
+        } else {
+            Finding::warning(
+                "template-published",
+                &path,
+                place,
+                "this is published as it stands: templates are rendered in `instance` and `binding` only",
+                "write the text out, or accept the rule where the braces are meant",
+            )
+        });
+    }
+}
+
+fn offered(node: &Node) -> Option<bool> {
+    node.get("offered")?.as_bool()
+}
