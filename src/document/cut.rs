@@ -162,7 +162,7 @@ pub(super) fn template_end(text: &str, open: usize) -> Result<usize, CutError> {
     while let Some(&byte) = bytes.get(at) {
         match byte {
             b'\'' | b'"' => {
-                at = quote_end(bytes, at).ok_or_else(|| failed(CutErrorKind::UnclosedQuote))?
+                at = quote_end(bytes, at).ok_or_else(|| failed(CutErrorKind::UnclosedQuote))?;
             }
             b'{' => depth += 1,
             b'}' if depth > 0 => depth -= 1,
@@ -265,7 +265,7 @@ mod tests {
             ),
             ("{{ {'a': 1}}}x", "T< {'a': 1}>L<x>", "L<{{ {'a': 1}}}x>"),
             ("{{ '${A}' }}", "T< '${A}' >", "L<{{ '>R<${A}>L<' }}>"),
-            ("${A:-{{ x }}", "R<${A}>", "R<${A}>"),
+            ("${A:-{{ x }}", "R<${A}>L<}>", "R<${A}>L<}>"),
             ("${", "reference-syntax at 0", "reference-syntax at 0"),
             ("ab${A", "reference-syntax at 2", "reference-syntax at 2"),
             ("ab${}", "reference-syntax at 2", "reference-syntax at 2"),

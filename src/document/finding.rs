@@ -203,3 +203,53 @@ impl Serialize for Finding {
         object.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(rule: &'static str, line: u32) -> Finding {
+        let place = Place {
+            file: "f.yaml".into(),
+            line,
+            column: 1,
+            start: 0,
+            end: 0,
+        };
+        Finding::warning(rule, &Path::root().key("a"), &place, "message", "mend")
+    }
+
+    #[test]
+    fn findings_come_in_the_order_of_the_document_and_once() {
+        let mut findings = Findings::default();
+        findings.push(Finding::nowhere("z", "message", "mend"));
+        findings.extend([
+            finding("b", 2),
+            finding("a", 2),
+            finding("c", 1),
+            finding("b", 2),
+        ]);
+        findings.sort();
+        assert_eq!(
+            findings
+                .iter()
+                .map(|finding| finding.rule)
+                .collect::<Vec<_>>(),
+            ["c", "a", "b", "z"]
+        );
+        assert!(findings.has_errors());
+        findings.retain(|finding| finding.rule != "z");
+        assert!(!findings.has_errors() && !findings.is_empty());
+    }
+
+    #[test]
+    fn a_finding_has_one_shape_as_json() {
+        let json = serde_json::json!({
+            "severity": "warning", "rule": "b", "file": "f.yaml", "line": 2, "column": 1, "path": "a",
+            "message": "message", "mend": "mend",
+        });
+        assert_eq!(serde_json::to_value(finding("b", 2)).unwrap(), json);
+        let nowhere = serde_json::to_value(Finding::nowhere("z", "message", "mend")).unwrap();
+        assert!(nowhere["file"].is_null() && nowhere["line"].is_null());
+    }
+}

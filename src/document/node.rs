@@ -264,13 +264,12 @@ impl Map {
 
     /// Puts an entry in: in the place of the one with that key, else last. Gives back the one that it replaced.
     pub fn insert(&mut self, entry: Entry) -> Option<Entry> {
-        match self.entries.iter_mut().find(|old| old.key == entry.key) {
-            Some(old) => Some(std::mem::replace(old, entry)),
-            None => {
-                self.entries.push(entry);
-                None
-            }
+        let old = self.entries.iter_mut().find(|old| old.key == entry.key);
+        if let Some(old) = old {
+            return Some(std::mem::replace(old, entry));
         }
+        self.entries.push(entry);
+        None
     }
 
     /// Puts an entry last without looking for its key: for who knows that it is new.
@@ -424,5 +423,69 @@ impl fmt::Debug for Place {
 impl fmt::Debug for Node {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} at {}", self.kind(), self.place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            file: "f.yaml".into(),
+            line: 2,
+            column: 3,
+            start: 4,
+            end: 5,
+        }
+    }
+
+    #[test]
+    fn a_path_reads_as_people_write_it() {
+        let path = Path::root()
+            .key("services")
+            .index(0)
+            .key("plans")
+            .index(2)
+            .key("name");
+        assert_eq!(path.to_string(), "services[0].plans[2].name");
+        assert_eq!(Path::root().to_string(), "");
+    }
+
+    #[test]
+    fn json_comes_in_literal_and_at_its_place() {
+        let json = serde_json::json!({"a": ["${X}", 1, null, true], "b": {"c": "{{ x }}"}});
+        let node = Node::from_json(json.clone(), &place(), &Origin::Default);
+        assert_eq!(node.to_json(), json);
+        let text = node.get("b").and_then(|b| b.get("c")).unwrap();
+        assert!(matches!(&text.value, Value::Text(Text::Literal(text)) if text == "{{ x }}"));
+        assert_eq!((&text.place, &text.origin), (&place(), &Origin::Default));
+    }
+
+    #[test]
+    fn a_map_keeps_its_order_and_one_of_each_key() {
+        let entry = |key: &str, value: bool| Entry {
+            key: key.into(),
+            key_place: place(),
+            node: Node::new(Value::Bool(value), place()),
+        };
+        let mut map: Map = [entry("b", true), entry("a", true), entry("b", false)]
+            .into_iter()
+            .collect();
+        let keys = |map: &Map| {
+            map.iter()
+                .map(|entry| entry.key.to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(keys(&map), ["b", "a"]);
+        assert_eq!(map.get("b").and_then(Node::as_bool), Some(false));
+        assert!(map.remove("b").is_some() && map.remove("b").is_none());
+        assert_eq!(keys(&map), ["a"]);
+    }
+
+    #[test]
+    fn a_node_does_not_print_its_value() {
+        let node = Node::new(Value::Text(Text::Written("hunter2".to_owned())), place());
+        assert_eq!(format!("{node:?}"), "a string at f.yaml:2:3");
     }
 }

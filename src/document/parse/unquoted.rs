@@ -26,24 +26,21 @@ const TEMPLATE: (&str, &str) = (
     "without quotes YAML does not read this template as text",
 );
 
-/// A plain scalar that a comment cuts off within its reference or template.
+/// A plain scalar that a comment or a `: ` cuts off within its reference or template.
 pub(super) fn in_plain_scalar(text: &str, start: usize, end: usize) -> Option<Trap> {
     let scalar = &text[start..end];
     let opened = unclosed(scalar)?;
     let line = end + text[end..].find(['\n', '\r']).unwrap_or(text.len() - end);
-    let comment = &text[end..line];
+    let rest = &text[end..line];
     let rule = if scalar[opened..].starts_with("${") {
         REFERENCE
     } else {
         TEMPLATE
     };
     let close = if rule == REFERENCE { "}" } else { "}}" };
-    let closed = comment
-        .trim_start()
-        .starts_with('#')
-        .then(|| comment.find(close))
-        .flatten();
-    if rule == TEMPLATE && closed.is_none() {
+    let closed = rest.find(close);
+    // Outside private keys a lone `{{` is plain text.
+    if rule == TEMPLATE && (closed.is_none() || !rest.trim_start().starts_with('#')) {
         return None;
     }
     let whole = closed.map(|at| start..end + at + close.len());

@@ -104,9 +104,10 @@ impl Joiner<'_> {
             serde_yaml::Value::String(read) => {
                 (read == text).then_some(Value::Text(Text::Written(read)))
             }
-            serde_yaml::Value::Null if may_be_other => Some(Value::Null),
-            serde_yaml::Value::Bool(read) if may_be_other => Some(Value::Bool(read)),
-            serde_yaml::Value::Number(read) if may_be_other => Some(self.number(item, &read)),
+            _ if !may_be_other || !means(text, &value) => None,
+            serde_yaml::Value::Null => Some(Value::Null),
+            serde_yaml::Value::Bool(read) => Some(Value::Bool(read)),
+            serde_yaml::Value::Number(read) => Some(self.number(item, &read)),
             _ => None,
         }
     }
@@ -191,7 +192,9 @@ impl Joiner<'_> {
         };
         let agrees = match read {
             serde_yaml::Value::String(read) => **read == **text,
-            serde_yaml::Value::Number(_) | serde_yaml::Value::Bool(_) => *plain || *tagged,
+            serde_yaml::Value::Number(_) | serde_yaml::Value::Bool(_) => {
+                (*plain || *tagged) && means(text, read)
+            }
             _ => false,
         };
         let key = self.keys.entry(text).or_insert_with(|| Arc::from(&**text));
@@ -264,6 +267,29 @@ impl Joiner<'_> {
         self.findings.push(two_readings(&self.path(), &place));
         Err(Differ)
     }
+}
+
+/// Whether `text`, which the first reading saw, can be what the second one read as no string.
+fn means(text: &str, read: &serde_yaml::Value) -> bool {
+    let quickly = match read {
+        serde_yaml::Value::Null => text.is_empty(),
+        serde_yaml::Value::Bool(read) => text.parse() == Ok(*read),
+        serde_yaml::Value::Number(read) => {
+            let integer = read
+                .as_u64()
+                .map(i128::from)
+                .or_else(|| read.as_i64().map(i128::from));
+            integer.map_or_else(
+                || text.parse().ok() == read.as_f64(),
+                |read| text.parse() == Ok(read),
+            )
+        }
+        _ => return false,
+    };
+    // Only what is rarely written is worth a parser of its own: `TRUE`, `0x1F`, `~`.
+    quickly
+        || (text.is_ascii()
+            && serde_yaml::from_str(text).is_ok_and(|alone: serde_yaml::Value| alone == *read))
 }
 
 /// What the map says itself wins, then what is merged first.

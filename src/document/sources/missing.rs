@@ -34,10 +34,7 @@ impl Missing {
                 provide(reference),
             ),
         };
-        let default = format!(
-            "{}:-value}}",
-            &reference.source[..reference.source.len() - 1]
-        );
+        let default = reference.with_default("value");
         let mend = format!("{mend}, or give a default: {default}");
         Self {
             source: Arc::clone(&reference.source),

@@ -45,10 +45,10 @@ fn sources(variables: &[(&str, &str)], vars: &[&str]) -> Sources {
 fn resolved(text: &str, sources: &Sources) -> Result<Json, String> {
     match resolve_text(text, true, sources) {
         Ok(resolved) => Ok(resolved.into_node(&place()).to_json()),
-        Err(errors) => Err(errors
-            .iter()
-            .map(|error| format!("{error}; {}\n", error.mend()))
-            .collect()),
+        Err(errors) => {
+            let told = |error: &TextError| format!("{error}; {}", error.mend());
+            Err(errors.iter().map(told).collect::<Vec<_>>().join("\n"))
+        }
     }
 }
 
