@@ -7,7 +7,8 @@ use actix_web::{HttpMessage, HttpRequest};
 use log::kv::{Error, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
-use super::identity::{self, REQUEST_IDENTITY};
+use super::head::REQUEST_IDENTITY;
+use super::identity;
 use crate::domain::id::{PlanId, ServiceId};
 
 /// What the log calls these lines.
@@ -91,7 +92,7 @@ impl Line {
         let headers = request.headers();
         self.text(
             "request_identity",
-            identity::text(headers, REQUEST_IDENTITY),
+            identity::text(headers, &REQUEST_IDENTITY),
         );
         let identity = identity::originating_identity(headers);
         self.text(
