@@ -4,4 +4,5 @@ mod checker;
 mod harness;
 mod http;
 
+mod examples;
 mod life;
