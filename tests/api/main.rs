@@ -4,5 +4,6 @@ mod checker;
 mod harness;
 mod http;
 
+mod deploy;
 mod examples;
 mod life;
