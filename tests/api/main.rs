@@ -6,5 +6,7 @@ mod checker;
 mod harness;
 mod http;
 
+mod deploy;
+mod examples;
 mod life;
 mod races;
