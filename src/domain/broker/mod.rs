@@ -7,6 +7,7 @@ mod bind;
 mod deprovision;
 mod fetch;
 mod poll;
+mod preview;
 mod provision;
 mod removal;
 mod render;
@@ -32,6 +33,7 @@ use super::time::Clock;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
 
+pub use preview::preview;
 pub use removal::{NameProblem, Removal};
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
