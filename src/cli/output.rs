@@ -1,7 +1,7 @@
 //! What a command says. A reader that goes away (`catalog-broker render | head`) is no failure and no panic.
 
 use std::fmt::Display;
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use super::{Exit, failed};
 
@@ -13,6 +13,15 @@ pub(super) fn print(text: &str, exit: Exit) -> Exit {
             failed(format_args!("the output cannot be written: {error}"))
         }
         _ => exit,
+    }
+}
+
+/// The same for what must come out byte for byte: a newline ends it on a terminal alone.
+pub(super) fn print_exact(text: &str, exit: Exit) -> Exit {
+    if std::io::stdout().is_terminal() {
+        print(&format!("{text}\n"), exit)
+    } else {
+        print(text, exit)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::loading::Surroundings;
-use super::output::{complain, print};
+use super::output::{complain, print, print_exact};
 use super::{Exit, failed, findings};
 use crate::catalog::Loaded;
 use crate::domain::catalog::Catalog;
@@ -66,10 +66,7 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     match &arguments.plan {
-        None => print(
-            &format!("{}\n", wire::answer::catalog(&catalog)),
-            Exit::Clean,
-        ),
+        None => print_exact(&wire::answer::catalog(&catalog).to_string(), Exit::Clean),
         Some(plan) => bind(&catalog, plan, arguments),
     }
 }
