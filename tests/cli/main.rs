@@ -1,9 +1,19 @@
 //! The command line from outside: the real binary, its output and its exit status. A file for each command.
 
+#![expect(clippy::expect_used, reason = "what is missing here fails the test")]
+
 #[path = "../api/checker.rs"]
 mod checker;
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the API, which use all of it"
+)]
 #[path = "../api/harness.rs"]
 mod harness;
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the API, which use all of it"
+)]
 #[path = "../api/http.rs"]
 mod http;
 mod runner;

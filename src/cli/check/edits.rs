@@ -98,7 +98,10 @@ mod tests {
 
     use super::*;
 
-    fn finding(edits: &[(Range<usize>, &str)]) -> Finding {
+    /// What goes, and what comes.
+    type Change<'a> = (Range<usize>, &'a str);
+
+    fn finding(edits: &[Change<'_>]) -> Finding {
         let place = Place {
             file: "f.yaml".into(),
             line: 1,
@@ -106,7 +109,7 @@ mod tests {
             start: 0,
             end: 0,
         };
-        let edit = |(range, text): &(Range<usize>, &str)| Edit {
+        let edit = |(range, text): &Change<'_>| Edit {
             file: "f.yaml".into(),
             range: range.clone(),
             text: (*text).to_owned(),
@@ -115,7 +118,7 @@ mod tests {
             .with_edits(edits.iter().map(edit).collect())
     }
 
-    fn edited(text: &str, findings: &[(&[(Range<usize>, &str)], bool)]) -> String {
+    fn edited(text: &str, findings: &[(&[Change<'_>], bool)]) -> String {
         let findings: Vec<_> = findings
             .iter()
             .map(|(edits, taken)| (finding(edits), *taken))
@@ -143,7 +146,7 @@ mod tests {
     #[test]
     fn of_edits_that_meet_the_first_is_made_and_a_finding_is_whole_or_not_at_all() {
         for second in [0..2, 1..3, 2..2, 0..0, 0..9] {
-            let both: &[(Range<usize>, &str)] = &[(second.clone(), "y"), (4..5, "z")];
+            let both: &[Change<'_>] = &[(second.clone(), "y"), (4..5, "z")];
             assert_eq!(
                 edited("abcde", &[(&[(0..2, "x")], true), (both, false)]),
                 "xcde",

@@ -6,6 +6,7 @@ mod github;
 mod sarif;
 mod write;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -134,11 +135,9 @@ fn people(findings: &Findings, document: &str) -> String {
     }
     let mut text = findings::listing(findings);
     let mendable = |finding: &&Finding| !finding.edits.is_empty();
-    match findings.iter().filter(mendable).count() {
-        0 => {}
-        count => text.push_str(&format!(
-            "`check --fix` mends {count} of them, comments stay\n"
-        )),
+    let count = findings.iter().filter(mendable).count();
+    if count > 0 {
+        let _ = writeln!(text, "`check --fix` mends {count} of them, comments stay");
     }
     text
 }

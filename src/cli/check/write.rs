@@ -49,3 +49,24 @@ fn own_as(file: &File, path: &Path) -> io::Result<()> {
     }
     fchown(file, Some(like.uid()), Some(like.gid()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_meanwhile_is_not_touched() {
+        let folder =
+            std::env::temp_dir().join(format!("catalog-broker-write-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("catalog.yaml");
+        fs::write(&path, "meanwhile").unwrap();
+        assert!(replace(&path, "checked", "mended").is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "meanwhile");
+        replace(&path, "meanwhile", "mended").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mended");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        assert!(replace(&folder.join("gone"), "", "").is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -4,6 +4,7 @@ mod compare;
 mod fetch;
 mod source;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -88,16 +89,13 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
 }
 
 fn people(differences: &[Difference]) -> String {
-    match differences.len() {
+    let mut text = String::new();
+    for difference in differences {
+        let _ = writeln!(text, "{difference}");
+    }
+    text + &match differences.len() {
         0 => "no difference\n".to_owned(),
-        count => {
-            let lines: String = differences.iter().map(|each| format!("{each}\n")).collect();
-            let noun = if count == 1 {
-                "difference"
-            } else {
-                "differences"
-            };
-            format!("{lines}{count} {noun}\n")
-        }
+        1 => "1 difference\n".to_owned(),
+        count => format!("{count} differences\n"),
     }
 }
