@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::output::plain;
 use crate::document::{Finding, Findings, Severity};
 
 /// One finding in two lines: `catalog.yaml:12:5: error: ... [rule]` and its mend.
@@ -10,18 +11,18 @@ pub(super) fn sentence(finding: &Finding) -> String {
         "{}: {}: {} [{}]\n    mend: {}",
         place(finding),
         word(finding.severity),
-        message(finding),
+        plain(&message(finding)),
         finding.rule,
-        finding.mend
+        plain(&finding.mend)
     )
 }
 
 /// `catalog.yaml:12:5`; what stands in no file is the environment's.
 pub(super) fn place(finding: &Finding) -> String {
-    finding
-        .place
-        .as_ref()
-        .map_or_else(|| "environment".to_owned(), ToString::to_string)
+    finding.place.as_ref().map_or_else(
+        || "environment".to_owned(),
+        |place| plain(&place.to_string()),
+    )
 }
 
 /// The message behind the way to the value.

@@ -29,3 +29,16 @@ pub(super) fn print_exact(text: &str, exit: Exit) -> Exit {
 pub(super) fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
+
+/// Text of others without what a terminal or a log would take for more than text: line ends, escape sequences.
+pub(super) fn plain(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() {
+            shown.extend(char.escape_default());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}

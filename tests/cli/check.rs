@@ -298,3 +298,19 @@ fn github_reads_workflow_commands() {
             .is_empty()
     );
 }
+
+/// A document that somebody else wrote cannot speak to the terminal, nor to the runner of a workflow.
+#[test]
+fn control_characters_of_a_document_are_told_as_such() {
+    let document = CLEAN.replace(
+        "bindable:",
+        "\"bindables\\n::error::\\e[31m\": 1\n    bindable:",
+    );
+    for (format, line_ends) in [("people", 4), ("github", 1)] {
+        let ran = run(&with_catalog(&document), &["check", "--format", format]).exits(1);
+        assert!(ran.out.contains("bindables"), "{ran:?}");
+        assert!(!ran.out.contains('\u{1b}'), "{ran:?}");
+        assert_eq!(ran.out.matches('\n').count(), line_ends, "{ran:?}");
+        assert!(!ran.out.contains("\n::error::"), "{ran:?}");
+    }
+}

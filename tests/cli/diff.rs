@@ -324,3 +324,16 @@ fn brokers_that_run_are_compared_over_http() {
     .exits(2);
     assert!(missing.err.contains("nowhere"), "{missing:?}");
 }
+
+#[test]
+fn what_another_broker_says_cannot_speak_to_the_terminal() {
+    let mut new = base();
+    new["services"][0]["name"] = json!("\u{1b}[31m\nuno");
+    new["services"][0]["metadata"]["\u{1b}"] = json!("\u{1b}");
+    let ran = run(&files(&base(), &new), &FILES).exits(1);
+    assert!(
+        ran.out.contains("uno") && !ran.out.contains('\u{1b}'),
+        "{ran:?}"
+    );
+    assert_eq!(ran.out.lines().count(), 3);
+}

@@ -73,17 +73,28 @@ struct Step {
 }
 
 impl Step {
-    /// All that can be mended at once; where that does not come out well, the first that does by itself.
+    /// All that can be mended at once; where that does not come out well, as much as does.
     fn best(files: &[File], loaded: &Loaded, check: impl Fn(&[File]) -> Loaded) -> Option<Self> {
-        let mendable: Vec<&Finding> = loaded
-            .findings
-            .iter()
+        let findings = loaded.findings.iter();
+        let mendable: Vec<&Finding> = findings
             .filter(|finding| !finding.edits.is_empty())
             .collect();
-        let one_by_one = mendable.iter().map(|finding| vec![*finding]);
-        std::iter::once(mendable.clone())
-            .chain(one_by_one)
-            .find_map(|findings| Self::make(files, &findings, loaded, &check))
+        Self::of(&mendable, files, loaded, &check)
+    }
+
+    /// By halves: one mend that does not come out well is found in a few steps.
+    fn of(
+        findings: &[&Finding],
+        files: &[File],
+        loaded: &Loaded,
+        check: &impl Fn(&[File]) -> Loaded,
+    ) -> Option<Self> {
+        let whole = Self::make(files, findings, loaded, check);
+        if whole.is_some() || findings.len() < 2 {
+            return whole;
+        }
+        let (first, second) = findings.split_at(findings.len() / 2);
+        Self::of(first, files, loaded, check).or_else(|| Self::of(second, files, loaded, check))
     }
 
     fn make(

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::findings;
+use crate::cli::output::plain;
 use crate::document::{Finding, Severity};
 
 /// `::error file=catalog.yaml,line=12,col=5,title=rule::message`.
@@ -18,7 +19,12 @@ pub(super) fn command(finding: &Finding) -> String {
         );
     }
     let said = format!("{}; mend: {}", findings::message(finding), finding.mend);
-    let _ = writeln!(text, "title={}::{}", property(finding.rule), data(&said));
+    let _ = writeln!(
+        text,
+        "title={}::{}",
+        property(finding.rule),
+        data(&plain(&said))
+    );
     text
 }
 

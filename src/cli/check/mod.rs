@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::loading::Surroundings;
-use super::output::{complain, print};
+use super::output::{complain, plain, print};
 use super::{Exit, failed, findings};
 use crate::document::{Finding, Findings, Severity};
 use crate::settings::Flags;
@@ -146,7 +146,7 @@ fn mended(finding: &Finding) -> String {
     format!(
         "{}: mended: {} [{}]\n",
         findings::place(finding),
-        findings::message(finding),
+        plain(&findings::message(finding)),
         finding.rule
     )
 }

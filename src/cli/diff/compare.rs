@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::cli::output::plain;
 use crate::cli::sounds_secret;
 use crate::domain::json::canonical;
 use crate::secret::MASK;
@@ -206,11 +207,11 @@ fn shown(key: &str, value: Value) -> Value {
 impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (noun, name) = match &self.plan {
-            Some(plan) => ("plan", format!("{}/{plan}", self.service)),
-            None => ("service", self.service.clone()),
+            Some(plan) => ("plan", plain(&format!("{}/{plan}", self.service))),
+            None => ("service", plain(&self.service)),
         };
         let text = |value: &Option<Value>| match value {
-            Some(Value::String(text)) if self.kind != Kind::Changed => text.clone(),
+            Some(Value::String(text)) if self.kind != Kind::Changed => plain(text),
             Some(value) => value.to_string(),
             None => "nothing".to_owned(),
         };
@@ -228,7 +229,7 @@ impl fmt::Display for Difference {
                  and instances of the old one are left behind"
             ),
             Kind::Changed => {
-                let path = self.path.as_deref().unwrap_or_default();
+                let path = plain(self.path.as_deref().unwrap_or_default());
                 write!(out, "{noun} {name}: {path} changed from {old} to {new}")
             }
         }
