@@ -104,12 +104,13 @@ impl<'a> Draft<'a> {
 
 impl OfferingDraft {
     fn new(document: &Node, index: usize, node: &Node, compiler: &mut Compiler) -> Self {
-        let node = merge::offering(document, node);
+        let written = node;
+        let node = merge::offering(document, written);
         let base = merge::plan_base(document, &node);
         let services = Trail::ROOT.key("services");
         let trail = services.index(index);
         let trail = trail.key("plans");
-        let plans: Vec<PlanDraft> = node
+        let plans: Vec<PlanDraft> = written
             .get("plans")
             .and_then(Node::as_list)
             .unwrap_or_default()

@@ -17,11 +17,19 @@ enum Null {
     Removes,
 }
 
-/// The offering with what it inherits.
+/// The offering with what it inherits, without its plans: these are merged one by one.
 pub(crate) fn offering(document: &Node, offering: &Node) -> Node {
+    let entries = offering.as_map().into_iter().flat_map(Map::iter);
+    let own = entries.filter(|entry| &*entry.key != "plans").cloned();
+    let own = Node {
+        value: Value::Map(own.collect()),
+        place: offering.place.clone(),
+        origin: offering.origin.clone(),
+        written: None,
+    };
     match document.get("service_defaults") {
-        Some(defaults) => over(defaults, offering, Shape::Record(&OFFERING), Null::Absent),
-        None => offering.clone(),
+        Some(defaults) => over(defaults, &own, Shape::Record(&OFFERING), Null::Absent),
+        None => own,
     }
 }
 

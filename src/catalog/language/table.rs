@@ -189,8 +189,7 @@ pub(crate) static OFFERING: Record = Record {
             List(&Shape::Record(&PLAN)),
             References,
             "The plans, at least one.",
-        )
-        .required(),
+        ),
     ],
     others: Others::Extensions,
     later: LATER,

@@ -223,11 +223,18 @@ pub(super) fn services_empty(draft: &Draft<'_>, report: &mut Report<'_>) {
 /// `plans-empty`.
 pub(super) fn plans_empty(draft: &Draft<'_>, report: &mut Report<'_>) {
     for offering in draft.offered() {
-        let plans = offering.node.get("plans").and_then(Node::as_list);
-        if plans.is_some_and(<[Node]>::is_empty) {
-            let message = "the offering has no plans";
-            let mend = "add a plan, or set `offered: false`";
-            report.at_key(&offering.path(), &offering.node, "plans", message, mend);
+        let written = draft.document.get("services").and_then(Node::as_list);
+        let written = written.and_then(|services| services.get(offering.index));
+        let plans = written.and_then(|written| written.get("plans"));
+        if plans.is_none_or(|plans| plans.as_list().is_some_and(<[Node]>::is_empty)) {
+            let place = &plans.unwrap_or(&offering.node).place;
+            let path = offering.path().key("plans");
+            report.add(
+                &path,
+                place,
+                "the offering has no plans",
+                "add a plan, or set `offered: false`",
+            );
         }
     }
 }
