@@ -16,11 +16,22 @@ fn wrong() -> String {
 #[test]
 fn the_exit_status_says_how_it_went() {
     let warned = CLEAN.replace("A database", "\"{{ x }}\"");
+    let noted = CLEAN.replace("    plans:", "    requires: [route_forwarding]\n    plans:");
+    let random = CLEAN.replace("db.example.com", "\"{{ random_password(8) }}\"");
     let cases: &[(&str, &[&str], &str, i32)] = &[
         ("clean", &[], CLEAN, 0),
         ("clean, strict", &["--strict"], CLEAN, 0),
         ("a warning", &[], &warned, 0),
         ("a warning, strict", &["--strict"], &warned, 1),
+        ("a note", &[], &noted, 0),
+        ("a note, strict", &["--strict"], &noted, 0),
+        ("random values", &[], &random, 0),
+        (
+            "random values that nobody remembers",
+            &["--store", "none"],
+            &random,
+            1,
+        ),
         ("errors", &[], &wrong(), 1),
         ("no YAML", &[], "services: [", 1),
         ("no such file", &["nowhere.yaml"], CLEAN, 2),
@@ -55,6 +66,8 @@ fn the_exit_status_says_how_it_went() {
         }
     }
     let folder = with_catalog(CLEAN);
+    let note = run(&with_catalog(&noted), &["check", "--strict"]);
+    assert!(note.out.ends_with("\n1 note\n"), "{note:?}");
     let setting = run_with(&folder, &["check"], &[("BROKER_NO__SUCH", "1")]).exits(2);
     assert!(setting.err.contains("BROKER_NO__SUCH"), "{setting:?}");
 }
@@ -208,6 +221,12 @@ fn code_scanning_reads_sarif() {
         uri.as_str().is_some_and(|uri| uri.starts_with("file:///")),
         "{uri}"
     );
+    let rules = log["runs"][0]["tool"]["driver"]["rules"]
+        .as_array()
+        .expect("a list");
+    for rule in rules {
+        assert!(rule["shortDescription"]["text"].is_string(), "{rule}");
+    }
     sarif(run(&with_catalog(CLEAN), &arguments).exits(0)).unwrap();
 }
 
