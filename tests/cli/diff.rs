@@ -1,5 +1,9 @@
 //! `diff`: what a platform would see change, between files and between brokers that run.
 
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Folder, PASSWORD, Setup, USER};
@@ -336,4 +340,99 @@ fn what_another_broker_says_cannot_speak_to_the_terminal() {
         "{ran:?}"
     );
     assert_eq!(ran.out.lines().count(), 3);
+}
+
+/// Answers one request with `answer`; gives back the address, and the request once it was read.
+fn answering(answer: String) -> (SocketAddr, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    let (asked, requests) = mpsc::channel();
+    std::thread::spawn(move || {
+        let Ok((mut stream, _)) = listener.accept() else {
+            return;
+        };
+        let (mut request, mut chunk) = (Vec::new(), [0; 1024]);
+        while !request.ends_with(b"\r\n\r\n") {
+            match stream.read(&mut chunk) {
+                Ok(read) if read > 0 => request.extend(&chunk[..read]),
+                _ => break,
+            }
+        }
+        let _ = stream.write_all(answer.as_bytes());
+        let _ = asked.send(String::from_utf8_lossy(&request).to_lowercase());
+    });
+    (address, requests)
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+    )
+}
+
+#[test]
+fn a_broker_is_asked_as_a_platform_asks() {
+    let folder = with_catalog(CLEAN);
+    let (address, requests) = answering(answer("200 OK", "", "{\"services\": []}"));
+    let url = format!("http://me:MARKED@{address}/base");
+    run(&folder, &["diff", &url, "catalog.yaml"]).exits(1);
+    let request = requests.recv().unwrap();
+    let login = crate::harness::basic("me", "MARKED").to_lowercase();
+    for line in [
+        "get /base/v2/catalog http/1.1".to_owned(),
+        "x-broker-api-version: 2.17".to_owned(),
+        "accept: application/json".to_owned(),
+        format!("authorization: {login}"),
+    ] {
+        assert!(
+            request.lines().any(|sent| sent == line),
+            "{line}: {request}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_catalog_is_told() {
+    let folder = with_catalog(CLEAN);
+    let (elsewhere, asked_elsewhere) = answering(answer("200 OK", "", "{\"services\": []}"));
+    let location = format!("Location: http://{elsewhere}/v2/catalog\r\n");
+    for (status, headers, body, told) in [
+        ("302 Found", location.as_str(), "", "sends elsewhere (302)"),
+        ("403 Forbidden", "", "{}", "refuses the login (403)"),
+        (
+            "412 Precondition Failed",
+            "",
+            "{}",
+            "does not speak version 2.17",
+        ),
+        ("500 Internal Server Error", "", "{}", "answers 500"),
+        ("200 OK", "", "<html>", "not JSON"),
+        ("200 OK", "", "{\"offerings\": []}", "no list of `services`"),
+        ("200 OK", "", "[]", "no list of `services`"),
+    ] {
+        let (address, _requests) = answering(answer(status, headers, body));
+        let url = format!("http://me:MARKED@{address}");
+        let ran = run(&folder, &["diff", &url, "catalog.yaml"]).exits(2);
+        assert!(ran.err.contains(told), "{status}: {ran:?}");
+        assert!(!ran.err.contains("MARKED"), "{ran:?}");
+    }
+    // The login is for the host that was named: nobody asked where the redirect leads.
+    assert!(asked_elsewhere.try_recv().is_err());
+}
+
+#[test]
+fn a_catalog_without_end_is_not_read_to_its_end() {
+    let folder = with_catalog(CLEAN);
+    let endless = answer("200 OK", "", &" ".repeat(17 * 1024 * 1024));
+    let (address, _requests) = answering(endless);
+    let ran = run(
+        &folder,
+        &["diff", &format!("http://{address}"), "catalog.yaml"],
+    )
+    .exits(2);
+    assert!(
+        ran.err.contains("larger") || ran.err.contains("limit"),
+        "{ran:?}"
+    );
 }

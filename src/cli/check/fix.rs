@@ -147,12 +147,21 @@ fn is_still_there(finding: &Finding, findings: &Findings) -> bool {
     findings.iter().any(is_same)
 }
 
+/// One file after the other: where one cannot be written, those before it are, and are named.
 fn write(before: &[File], now: &[File]) -> Result<(), String> {
+    let mut written: Vec<&str> = Vec::new();
     for ((name, old), (_, new)) in before.iter().zip(now) {
-        if old != new {
-            replace(Path::new(&**name), old, new)
-                .map_err(|error| format!("{name} cannot be mended: {error}"))?;
+        if old == new {
+            continue;
         }
+        replace(Path::new(&**name), old, new).map_err(|error| {
+            let so_far = match written.as_slice() {
+                [] => "no file was changed".to_owned(),
+                names => format!("changed were {}", names.join(", ")),
+            };
+            format!("{name} cannot be mended: {error}; {so_far}")
+        })?;
+        written.push(name);
     }
     Ok(())
 }
