@@ -50,10 +50,10 @@ fn record(record: &'static Record, definitions: &mut Map<String, Value>) -> Valu
 
 fn property(key: &'static Key, definitions: &mut Map<String, Value>) -> Value {
     let mut schema = value(key.shape, key.reading, key.name != "values", definitions);
-    let null = json!({ "type": "null" });
+    let absent = json!({ "type": "null" });
     match schema.get_mut("anyOf").and_then(Value::as_array_mut) {
-        Some(choices) => choices.push(null),
-        None => schema = json!({ "anyOf": [schema, null] }),
+        Some(choices) => choices.push(absent),
+        None => schema = json!({ "anyOf": [schema, absent] }),
     }
     schema["description"] = key.doc.into();
     schema

@@ -29,22 +29,26 @@ pub fn is_document_variable(name: &str) -> bool {
 /// Puts every override of the environment in its place.
 pub(crate) fn apply(document: &mut Node, environment: &Environment, findings: &mut Findings) {
     let mut seen: HashMap<Path, String> = HashMap::new();
+    let mut found = Vec::new();
     for (name, text) in environment
         .iter()
         .filter(|(name, _)| is_document_variable(name))
     {
-        let found = locate(document, name).and_then(|target| {
+        let target = locate(document, name).and_then(|target| {
             let value = target.value(name, text)?;
-            let path = path(&target.steps);
-            if let Some(other) = seen.insert(path, name.to_owned()) {
-                return Err(twice(name, &other));
+            match seen.insert(path(&target.steps), name.to_owned()) {
+                Some(other) => Err(twice(name, &other)),
+                None => Ok((target.steps, value, name)),
             }
-            Ok((target.steps, value))
         });
-        match found {
-            Ok((steps, value)) => put(document, &steps, value, name),
+        match target {
+            Ok(target) => found.push(target),
             Err(finding) => findings.push(finding),
         }
+    }
+    // All are located first: an override of a name does not change what the others address.
+    for (steps, value, name) in found {
+        put(document, &steps, value, name);
     }
 }
 

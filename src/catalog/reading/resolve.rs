@@ -100,7 +100,7 @@ impl Resolver<'_> {
         let mut some = false;
         if let Some(Value::List(plans)) = map.get_mut("plans").map(|plans| &mut plans.value) {
             for (index, plan) in plans.iter_mut().enumerate() {
-                if offered(plan).or(default) != Some(false) {
+                if plan_offered(plan).or(default) != Some(false) {
                     some = true;
                     let shape = Shape::Record(&PLAN);
                     self.node(plan, shape, Reading::References, &plans_trail.index(index));
@@ -236,4 +236,10 @@ impl Resolver<'_> {
 
 fn offered(node: &Node) -> Option<bool> {
     node.get("offered")?.as_bool()
+}
+
+/// A plan's own word: `null` there removes what it would inherit.
+fn plan_offered(plan: &Node) -> Option<bool> {
+    let own = plan.as_map()?.get("offered")?;
+    own.as_bool().or_else(|| own.is_null().then_some(true))
 }

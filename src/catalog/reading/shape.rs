@@ -75,6 +75,9 @@ impl Checker<'_> {
     fn unknown(&mut self, entry: &Entry, record: &'static Record, trail: &Trail<'_>) {
         let known = record.keys.iter().map(|key| key.name);
         let mend = match (nearest(&entry.key, known.clone()), home(&entry.key)) {
+            (_, Some(home)) if home.ends_with(&format!(".{}", entry.key)) => {
+                format!("it looks like `{home}`: put it there")
+            }
             (Some(near), _) if record.others == Others::Extensions => {
                 format!("did you mean `{near}`? A key of a vendor goes under `extensions`")
             }
