@@ -6,3 +6,5 @@ mod http;
 
 mod life;
 mod races;
+mod running;
+mod store;
