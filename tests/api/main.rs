@@ -8,3 +8,4 @@ mod life;
 mod races;
 mod running;
 mod store;
+mod trouble;
