@@ -1,5 +1,6 @@
 //! One line in the log for each request: what it was, how it went, nothing confidential.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use actix_web::dev::ServiceResponse;
@@ -9,6 +10,7 @@ use log::{Level, Record};
 
 use super::head::REQUEST_IDENTITY;
 use super::identity;
+use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{PlanId, ServiceId};
 
 /// What the log calls these lines.
@@ -37,13 +39,33 @@ pub(super) fn wanted() -> bool {
 
 /// Writes the line.
 pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
-    let mut line = Line(Vec::with_capacity(12));
-    line.request(response.request());
-    line.put("status", Field::Number(response.status().as_u16().into()));
-    line.put(
-        "ms",
-        Field::Time((began.elapsed().as_secs_f64() * 1e6).round() / 1e3),
-    );
+    let request = response.request();
+    let route = request.match_pattern();
+    let extensions = request.extensions();
+    let named = extensions.get::<Named>();
+    let plan = named.and_then(|named| named.plan.as_ref());
+    let identity = identity::originating_identity(request.headers());
+    let identity = identity.as_ref();
+    let ids = request.match_info();
+    let line = Line {
+        method: short(request.method().as_str()),
+        route: route.as_deref().unwrap_or("-"),
+        status: response.status().as_u16(),
+        ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+        known: [
+            ("service", named.map(|named| named.service.as_str())),
+            ("plan", plan.map(PlanId::as_str)),
+            ("instance", ids.get("instance_id")),
+            ("binding", ids.get("binding_id")),
+            (
+                "request_identity",
+                identity::text(request.headers(), &REQUEST_IDENTITY),
+            ),
+            ("platform", identity.map(|identity| &*identity.platform)),
+            ("user", identity.and_then(OriginatingIdentity::user_id)),
+        ]
+        .map(|(key, text)| (key, text.map(short))),
+    };
     log::logger().log(
         &Record::builder()
             .level(Level::Info)
@@ -55,67 +77,37 @@ pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
 }
 
 /// What the line says, in order.
-struct Line(Vec<(&'static str, Field)>);
-
-enum Field {
-    Text(String),
-    Number(u64),
-    Time(f64),
+struct Line<'r> {
+    method: Cow<'r, str>,
+    route: &'r str,
+    status: u16,
+    ms: f64,
+    /// What is known of the request; left out where it is not.
+    known: [(&'static str, Option<Cow<'r, str>>); 7],
 }
 
-impl Line {
-    fn put(&mut self, key: &'static str, field: Field) {
-        self.0.push((key, field));
-    }
-
-    fn text(&mut self, key: &'static str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.put(key, Field::Text(text.to_owned()));
-        }
-    }
-
-    fn request(&mut self, request: &HttpRequest) {
-        self.text("method", Some(request.method().as_str()));
-        self.text(
-            "route",
-            Some(request.match_pattern().as_deref().unwrap_or("-")),
-        );
-        let extensions = request.extensions();
-        let named = extensions.get::<Named>();
-        self.text("service", named.map(|named| named.service.as_str()));
-        self.text(
-            "plan",
-            named.and_then(|named| Some(named.plan.as_ref()?.as_str())),
-        );
-        self.text("instance", request.match_info().get("instance_id"));
-        self.text("binding", request.match_info().get("binding_id"));
-        let headers = request.headers();
-        self.text(
-            "request_identity",
-            identity::text(headers, &REQUEST_IDENTITY),
-        );
-        let identity = identity::originating_identity(headers);
-        self.text(
-            "platform",
-            identity.as_ref().map(|identity| identity.platform.as_str()),
-        );
-        self.text(
-            "user",
-            identity.as_ref().and_then(|identity| identity.user_id()),
-        );
-    }
-}
-
-impl Source for Line {
+impl Source for Line<'_> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
-        for (key, field) in &self.0 {
-            let value = match field {
-                Field::Text(text) => Value::from(text.as_str()),
-                Field::Number(number) => Value::from(*number),
-                Field::Time(time) => Value::from(*time),
-            };
-            visitor.visit_pair(Key::from_str(key), value)?;
+        visitor.visit_pair(Key::from("method"), Value::from(&*self.method))?;
+        visitor.visit_pair(Key::from("route"), Value::from(self.route))?;
+        visitor.visit_pair(Key::from("status"), Value::from(self.status))?;
+        visitor.visit_pair(Key::from("ms"), Value::from(self.ms))?;
+        for (key, text) in &self.known {
+            if let Some(text) = text {
+                visitor.visit_pair(Key::from(*key), Value::from(&**text))?;
+            }
         }
         Ok(())
     }
+}
+
+/// Longer ones are cut, in bytes: no platform has them, and nobody fills the disk of a log.
+const LONGEST: usize = 256;
+
+fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(LONGEST);
+    Cow::Owned(format!("{}…", &text[..end]))
 }

@@ -5,6 +5,7 @@ mod harness;
 mod http;
 
 mod life;
+mod logs;
 mod races;
 mod running;
 mod store;
