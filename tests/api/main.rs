@@ -6,6 +6,7 @@ mod http;
 
 mod life;
 mod logs;
+mod none;
 mod races;
 mod running;
 mod store;
