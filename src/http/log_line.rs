@@ -40,7 +40,6 @@ pub(super) fn wanted() -> bool {
 /// Writes the line.
 pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
     let request = response.request();
-    let route = request.match_pattern();
     let extensions = request.extensions();
     let named = extensions.get::<Named>();
     let plan = named.and_then(|named| named.plan.as_ref());
@@ -49,7 +48,7 @@ pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
     let ids = request.match_info();
     let line = Line {
         method: short(request.method().as_str()),
-        route: route.as_deref().unwrap_or("-"),
+        route: request.match_name().unwrap_or("-"),
         status: response.status().as_u16(),
         ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
         known: [
@@ -76,7 +75,7 @@ pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
     );
 }
 
-/// What the line says, in order.
+/// What the line says, in order. All of it is borrowed where it can be: this is written for every request.
 struct Line<'r> {
     method: Cow<'r, str>,
     route: &'r str,
@@ -108,6 +107,6 @@ fn short(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return Cow::Borrowed(text);
     }
-    let end = text.floor_char_boundary(LONGEST);
-    Cow::Owned(format!("{}…", &text[..end]))
+    let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at));
+    Cow::Owned(format!("{}…", &text[..end.unwrap_or(0)]))
 }

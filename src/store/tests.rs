@@ -159,14 +159,16 @@ fn unbind(of: &str, name: &str) -> Change {
 async fn began(store: &dyn Store, change: Change) -> &'static str {
     match store.begin(change).await.expect("an answer") {
         Begun::Done => "done",
-        Begun::InstanceThere(there) if *there == instance(there.id.as_str(), 1) => "there",
-        Begun::InstanceThere(_) => "there, but changed",
-        Begun::BindingThere(there) if *there == binding("i", there.id.as_str()) => "there",
-        Begun::BindingThere(_) => "there, but changed",
+        Begun::InstanceThere(there) => as_first(*there == instance(there.id.as_str(), 1)),
+        Begun::BindingThere(there) => as_first(*there == binding("i", there.id.as_str())),
         Begun::Stale => "stale",
         Begun::Absent => "absent",
         Begun::Unrecorded => "unrecorded",
     }
+}
+
+const fn as_first(same: bool) -> &'static str {
+    if same { "there" } else { "there, but changed" }
 }
 
 async fn kind_of(store: &dyn Store, subject: Subject, named: Option<OperationId>) -> Option<Kind> {

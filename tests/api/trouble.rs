@@ -202,12 +202,11 @@ fn provision_while(broker: &Broker, client: usize, going: &AtomicBool) -> (Vec<S
             .request("PUT", &at_instance(&id))
             .json(&provision_body());
         let answer = connection.send(&request).expect("an answer");
-        match answer.status {
-            201 => made.push(id),
-            _ => {
-                assert_away(&answer);
-                refused += 1;
-            }
+        if answer.status == 201 {
+            made.push(id);
+        } else {
+            assert_away(&answer);
+            refused += 1;
         }
     }
     (made, refused)
@@ -223,7 +222,7 @@ fn a_full_disk_is_503_until_there_is_room() {
     };
     let broker = Setup::new(CATALOG).start_in(&folder);
     with_one_of_each(&broker);
-    let filler = disk.fill();
+    let ballast = disk.fill();
     let mut filled = 0;
     // What the log has already may be written over, so it takes a few.
     while broker
@@ -235,7 +234,7 @@ fn a_full_disk_is_503_until_there_is_room() {
         assert!(filled < 1000, "the disk never was full");
     }
     assert_in_trouble(&broker);
-    fs::remove_file(filler).expect("room again");
+    fs::remove_file(ballast).expect("room again");
     for number in 0..filled {
         let kept = broker.fetch(&format!("filler-{number}")).status;
         assert_eq!(kept, 200, "filler-{number} was answered with 201");
