@@ -174,10 +174,15 @@ fn start(
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .disable_signals()
-        .shutdown_timeout(server.shutdown_timeout.as_secs())
+        .shutdown_timeout(whole_seconds(server.shutdown_timeout))
         .listen(listener)
         .map_err(StartError::System)?
         .run())
+}
+
+/// The server counts seconds: a part of one is one, so that half a second is not none.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// Waits for a signal; then `/readyz` says no, for `delay`, so that routers look elsewhere before connections close.

@@ -176,10 +176,15 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
     })
 }
 
+/// More threads than this the server does not start.
+const MOST_WORKERS: usize = 512;
+
 fn server(merged: &mut Merged) -> Option<ServerSettings> {
     let address = merged.one("server.address", parse::address);
     let port = merged.one("server.port", parse::port);
-    let workers = merged.one("server.workers", |text| parse::count(text, &(1..=1024)));
+    let workers = merged.one("server.workers", |text| {
+        parse::count(text, &(1..=MOST_WORKERS))
+    });
     let body_limit = merged.one("server.body_limit", |text| parse::size(text, 1024));
     let url_limit = merged.one("server.url_limit", |text| parse::size(text, 256));
     let header_limit = merged.one("server.header_limit", |text| parse::size(text, 1024));

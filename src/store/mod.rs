@@ -2,3 +2,6 @@
 
 pub mod none;
 pub mod sqlite;
+
+#[cfg(test)]
+mod tests;

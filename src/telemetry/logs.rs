@@ -1,12 +1,12 @@
-//! The log: one line an event, text or JSON, to standard output.
+//! The log: one line an event, text or JSON, to standard output. A line is written piece by piece into the logger's
+//! buffer: there is one for each request.
 
-use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 use std::io::{self, Write};
 
 use env_logger::{Builder, Target};
-use log::Record;
 use log::kv::{Error, Key, Value, VisitSource};
-use serde_json::{Map, Value as Json};
+use log::{Level, Record};
 
 use crate::domain::time::Clock;
 
@@ -43,76 +43,193 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
 }
 
 fn text(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
-    write!(
-        out,
-        "{} {:5} {}: ",
-        clock(),
-        record.level(),
-        record.target()
-    )?;
+    let (time, level, target) = (clock(), record.level(), record.target());
+    write!(out, "{time} {level:5} {target}: ")?;
     match record.args().as_str() {
+        // Out of the code, so there is nothing in it to escape.
         Some(message) => out.write_all(message.as_bytes())?,
-        None => out.write_all(one_line(&record.args().to_string()).as_bytes())?,
+        None => escaped(out, record.args(), is_order)?,
     }
-    // What fails here fails again in the next line, and is told then.
-    let _ = record.key_values().visit(&mut Pairs(out));
-    writeln!(out)
+    pairs(out, record, Format::Text)?;
+    out.write_all(b"\n")
 }
 
-/// Nobody outside can begin a line of the log.
-fn one_line(message: &str) -> Cow<'_, str> {
-    if message.chars().any(char::is_control) {
-        message.escape_debug().to_string().into()
-    } else {
-        message.into()
+fn json(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
+    let (time, level) = (clock(), lower(record.level()));
+    write!(out, r#"{{"time":"{time}","level":"{level}","target":"#)?;
+    quoted(out, record.target())?;
+    out.write_all(br#","message":"#)?;
+    quoted(out, record.args())?;
+    pairs(out, record, Format::Json)?;
+    out.write_all(b"}\n")
+}
+
+const fn lower(level: Level) -> &'static str {
+    match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
     }
 }
 
-/// Whether a value needs no quotes to be told from its neighbours.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/{}".contains(&byte);
-    !text.is_empty() && text.bytes().all(plain)
+fn pairs(out: &mut impl Write, record: &Record<'_>, format: Format) -> io::Result<()> {
+    let mut pairs = Pairs {
+        out,
+        format,
+        written: Ok(()),
+    };
+    // What fails is writing alone, and that is kept.
+    let _ = record.key_values().visit(&mut pairs);
+    pairs.written
 }
 
-/// Writes ` key=value` for each pair.
-struct Pairs<'o, W>(&'o mut W);
+struct Pairs<'o, W> {
+    out: &'o mut W,
+    format: Format,
+    written: io::Result<()>,
+}
 
 impl<'kvs, W: Write> VisitSource<'kvs> for Pairs<'_, W> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        let out = &mut *self.0;
-        match value.to_borrowed_str() {
-            Some(text) if is_plain(text) => write!(out, " {key}={text}")?,
-            Some(text) => write!(out, " {key}={}", Json::from(text))?,
-            None => write!(out, " {key}={value}")?,
+        if self.written.is_ok() {
+            self.written = self.pair(key.as_str(), &value);
         }
         Ok(())
     }
 }
 
-fn json(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
-    let mut line = Map::new();
-    line.insert("time".to_owned(), clock().to_string().into());
-    let level = record.level().as_str().to_ascii_lowercase();
-    line.insert("level".to_owned(), level.into());
-    line.insert("target".to_owned(), record.target().into());
-    line.insert("message".to_owned(), record.args().to_string().into());
-    let _ = record.key_values().visit(&mut Fields(&mut line));
-    writeln!(out, "{}", Json::Object(line))
+impl<W: Write> Pairs<'_, W> {
+    fn pair(&mut self, key: &str, value: &Value<'_>) -> io::Result<()> {
+        match self.format {
+            Format::Text => write!(self.out, " {key}=")?,
+            Format::Json => write!(self.out, r#","{key}":"#)?,
+        }
+        let number = value.to_f64().is_some_and(f64::is_finite);
+        match value.to_borrowed_str() {
+            Some(text) if self.format == Format::Text && is_plain(text) => {
+                self.out.write_all(text.as_bytes())
+            }
+            Some(text) => quoted(self.out, text),
+            None if number => write!(self.out, "{value}"),
+            None => quoted(self.out, value),
+        }
+    }
 }
 
-/// Puts each pair into an object.
-struct Fields<'o>(&'o mut Map<String, Json>);
+/// A word that needs no quotes.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/{}".contains(&byte);
+    !text.is_empty() && text.bytes().all(plain)
+}
 
-impl<'kvs> VisitSource<'kvs> for Fields<'_> {
-    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        let json = if let Some(number) = value.to_u64() {
-            number.into()
-        } else if let Some(number) = value.to_f64() {
-            number.into()
-        } else {
-            value.to_string().into()
-        };
-        self.0.insert(key.as_str().to_owned(), json);
-        Ok(())
+/// What some reader takes for the end of a line, or a terminal for an order: nobody outside writes it into the log.
+fn is_order(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A JSON string.
+fn quoted(out: &mut impl Write, text: impl fmt::Display) -> io::Result<()> {
+    out.write_all(b"\"")?;
+    escaped(out, text, |char| {
+        matches!(char, '"' | '\\') || is_order(char)
+    })?;
+    out.write_all(b"\"")
+}
+
+fn escaped(
+    out: &mut impl Write,
+    text: impl fmt::Display,
+    is_special: fn(char) -> bool,
+) -> io::Result<()> {
+    write!(Escaping { out, is_special }, "{text}").map_err(io::Error::other)
+}
+
+struct Escaping<'o, W> {
+    out: &'o mut W,
+    is_special: fn(char) -> bool,
+}
+
+impl<W: Write> fmt::Write for Escaping<'_, W> {
+    fn write_str(&mut self, mut text: &str) -> fmt::Result {
+        while let Some((at, char)) = text
+            .char_indices()
+            .find(|(_, char)| (self.is_special)(*char))
+        {
+            let (before, from) = text.split_at(at);
+            self.out
+                .write_all(before.as_bytes())
+                .and_then(|()| escape(self.out, char))
+                .map_err(|_| fmt::Error)?;
+            text = &from[char.len_utf8()..];
+        }
+        self.out.write_all(text.as_bytes()).map_err(|_| fmt::Error)
+    }
+}
+
+/// As JSON escapes; all that is special lies below U+10000.
+fn escape(out: &mut impl Write, char: char) -> io::Result<()> {
+    match char {
+        '"' | '\\' => write!(out, "\\{char}"),
+        '\n' => out.write_all(b"\\n"),
+        '\r' => out.write_all(b"\\r"),
+        '\t' => out.write_all(b"\\t"),
+        _ => write!(out, "\\u{:04x}", u32::from(char)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    fn line(format: Format, message: &str, user: &str) -> String {
+        let pairs = [("user", Value::from(user)), ("ms", Value::from(1.25))];
+        let mut out = Vec::new();
+        let arguments = format_args!("{message}");
+        let record = Record::builder()
+            .level(Level::Warn)
+            .target("t")
+            .args(arguments)
+            .key_values(&pairs)
+            .build();
+        let clock = || Timestamp(0);
+        match format {
+            Format::Text => text(&mut out, &record, clock),
+            Format::Json => json(&mut out, &record, clock),
+        }
+        .expect("a line");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn text_is_quoted_where_it_must_be() {
+        for (user, written) in [
+            ("u-1", "u-1"),
+            ("", r#""""#),
+            ("a b", r#""a b""#),
+            ("a\nb\u{85}c\u{2028}\u{7f}", r#""a\nb\u0085c\u2028\u007f""#),
+            (r#"a"\"#, r#""a\"\\""#),
+            ("ü", r#""ü""#),
+        ] {
+            let expected =
+                format!("1970-01-01T00:00:00.000Z WARN  t: it\\r \"so\" user={written} ms=1.25\n");
+            assert_eq!(line(Format::Text, "it\r \"so\"", user), expected);
+        }
+    }
+
+    #[test]
+    fn json_reads_back_as_it_was() {
+        let every: String = ('\0'..='\u{3000}').collect();
+        let line = line(Format::Json, &every, &every);
+        assert_eq!(line.find(is_order), Some(line.len() - 1), "its end alone");
+        let value: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(value["message"], every.as_str());
+        assert_eq!(value["user"], every.as_str());
+        assert_eq!(
+            (&value["ms"], &value["level"]),
+            (&1.25.into(), &"warn".into())
+        );
     }
 }

@@ -9,36 +9,42 @@ const APPLICATION: i32 = 0x4342_524b;
 
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 
-/// Brings the schema up to date, each version in a transaction of its own.
+/// Brings the schema up to date, all that is missing in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    refuse_foreign(&transaction, found)?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(OpenError::Newer { found, known });
-    }
+    let found = recognise(&transaction)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         transaction.execute_batch(migration)?;
     }
-    if found < known {
+    if found < known() {
         transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", known)?;
+        transaction.pragma_update(None, "user_version", known())?;
     }
     Ok(transaction.commit()?)
 }
 
-fn refuse_foreign(connection: &Connection, version: i64) -> Result<(), OpenError> {
-    let application: i32 =
-        connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+/// The version of the schema: that of a broker's file, or 0 of an empty one. Nothing is written to find out, for the
+/// file may be somebody else's.
+pub(super) fn recognise(connection: &Connection) -> Result<i64, OpenError> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get(0));
+    let (application, found): (i64, i64) = (number("application_id")?, number("user_version")?);
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    let fresh = application == 0 && version == 0 && tables == 0;
-    if fresh || application == APPLICATION {
-        Ok(())
-    } else {
-        Err(OpenError::Foreign("it is the database of another program"))
+    let fresh = application == 0 && found == 0 && tables == 0;
+    if !fresh && application != i64::from(APPLICATION) {
+        return Err(OpenError::Foreign("it is the database of another program"));
     }
+    if found > known() {
+        return Err(OpenError::Newer {
+            found,
+            known: known(),
+        });
+    }
+    Ok(found)
+}
+
+fn known() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ mod reader;
 mod rows;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::path::Path;
 

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::migrations::recognise;
 use crate::domain::json::FingerprintKey;
 
 /// Why a file cannot be used; for the operator, at start.
@@ -16,6 +18,8 @@ pub enum OpenError {
     Folder(PathBuf, std::io::Error),
     /// The file for the lock cannot be written.
     LockFile(PathBuf, std::io::Error),
+    /// It cannot be written.
+    File(PathBuf, std::io::Error),
     /// Another broker serves it.
     Held(PathBuf),
     /// It is no SQLite database, or not the broker's.
@@ -44,6 +48,9 @@ impl fmt::Display for OpenError {
                 "the lock file {} cannot be written: {error}",
                 path.display()
             ),
+            Self::File(path, error) => {
+                write!(out, "{} cannot be written: {error}", path.display())
+            }
             Self::Held(path) => {
                 write!(
                     out,
@@ -88,12 +95,7 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let path = PathBuf::from(name);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|error| OpenError::LockFile(path.clone(), error))?;
+    let file = own(&path).map_err(|error| OpenError::LockFile(path.clone(), error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::Held(path)),
@@ -104,15 +106,26 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
 /// How long a statement waits for another process (a backup, `sqlite3`) that has the file locked.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A connection that writes.
+/// Opens a file, made if it is missing, for its owner's eyes only: what it holds are credentials.
+fn own(path: &Path) -> std::io::Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// A connection that writes. What SQLite makes beside the file gets the file's own mode.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
+    own(path).map_err(|error| OpenError::File(path.to_owned(), error))?;
     let connection = Connection::open_with_flags(
         path,
-        OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     connection.busy_timeout(PATIENCE)?;
+    // Before the first pragma that writes.
+    recognise(&connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -19,22 +19,26 @@ type Question = Box<dyn FnOnce(&Connection) + Send>;
 
 pub(super) struct Readers {
     questions: Mutex<Option<Sender<Question>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
     pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
         let (questions, incoming) = mpsc::channel();
         let incoming = Arc::new(Mutex::new(incoming));
+        let mut threads = Vec::with_capacity(THREADS);
         for _ in 0..THREADS {
             let connection = connect_reader(path)?;
             let incoming = Arc::clone(&incoming);
-            thread::Builder::new()
+            let thread = thread::Builder::new()
                 .name("store reader".to_owned())
                 .spawn(move || answer(&connection, &incoming))
                 .map_err(|error| OpenError::System(format!("no thread to read with: {error}")))?;
+            threads.push(thread);
         }
         Ok(Self {
             questions: Mutex::new(Some(questions)),
+            threads: Mutex::new(threads),
         })
     }
 
@@ -62,12 +66,18 @@ impl Readers {
         answer.await.map_err(|_| gone())?
     }
 
-    /// The threads end when they have answered what was asked.
+    /// Waits for the threads to answer what was asked and to close their connections: only the last one to leave a file
+    /// puts its log away, and of all connections the writer's alone may.
     pub(super) fn close(&self) {
         self.questions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            // One that panicked has closed its connection as well.
+            let _ = thread.join();
+        }
     }
 }
 
