@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::answer::BindTarget;
+use super::broker::NameProblem;
 use super::id::{PlanId, ServiceId};
 use super::schema::Violation;
 use super::store::StoreError;
@@ -43,8 +44,8 @@ pub enum BrokerError {
     ServiceMismatch,
     /// The plan named is not that of the instance.
     PlanMismatch,
-    /// A name that a DELETE needs is missing.
-    NameMissing(&'static str),
+    /// A name that a DELETE needs is missing or cannot be used.
+    BadName(&'static str, NameProblem),
     /// The version named is not the catalog's.
     MaintenanceInfoConflict {
         /// What the catalog has for the plan, if anything.
@@ -96,7 +97,15 @@ impl fmt::Display for BrokerError {
             Self::BindingConflict => out.write_str("A service binding with this id exists already with other attributes. Use another binding_id, or unbind it first."),
             Self::ServiceMismatch => out.write_str("The service_id is not that of the service instance. Name the service that the service instance was provisioned with."),
             Self::PlanMismatch => out.write_str("The plan_id is not that of the service instance. Name the plan that the service instance has."),
-            Self::NameMissing(name) => write!(out, "The query parameter `{name}` is missing or empty. Send the id that the service instance was provisioned with."),
+            Self::BadName(name, problem) => write!(
+                out,
+                "The query parameter `{name}` {}. Send the id that the service instance was provisioned with, once.",
+                match problem {
+                    NameProblem::Missing => "is missing or empty",
+                    NameProblem::Twice => "is given more than once",
+                    NameProblem::Unreadable => "is not readable as an id",
+                }
+            ),
             Self::MaintenanceInfoConflict { offered: Some(version) } => write!(out, "The maintenance information for the requested plan has changed: its version is `{version}`. Fetch the catalog again."),
             Self::MaintenanceInfoConflict { offered: None } => out.write_str("The requested plan has no maintenance information. Fetch the catalog again."),
             Self::PlanChangeNotSupported => out.write_str("The plan of this service instance cannot be changed: the catalog does not declare it `plan_updateable`."),

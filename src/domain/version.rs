@@ -72,7 +72,7 @@ mod tests {
     fn versions_are_two_integers() {
         let version = |text: &str| text.parse::<ApiVersion>();
         assert_eq!(version("2.17"), Ok(NEWEST));
-        assert!(version("2.9") < version("2.10"));
+        assert!(version("2.9").unwrap() < version("2.10").unwrap());
         for bad in [
             "",
             "2",

@@ -14,6 +14,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
 use super::draw::{Draw, Function, LENGTHS};
+use super::scan::JOINED;
 
 /// The filters there are.
 pub(super) const FILTERS: [&str; 8] = [
@@ -70,6 +71,11 @@ pub(super) fn environment() -> &'static Environment<'static> {
     })
 }
 
+/// As JSON writes it; the library would write `True`.
+fn truth(value: &Value) -> &'static str {
+    if value.is_true() { "true" } else { "false" }
+}
+
 fn is_null(value: &Value) -> bool {
     value.is_none() || value.is_undefined()
 }
@@ -83,7 +89,8 @@ fn map_text(
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(Value::from(())),
         ValueKind::String => change(value.as_str().unwrap_or_default()).map(Value::from),
-        ValueKind::Bool | ValueKind::Number => change(&value.to_string()).map(Value::from),
+        ValueKind::Bool => change(truth(value)).map(Value::from),
+        ValueKind::Number => change(&value.to_string()).map(Value::from),
         _ => Err(said(format!(
             "gives `{filter}` a list or a map: put `json` before it"
         ))),
@@ -171,7 +178,7 @@ pub(super) fn sentence(error: &Error) -> String {
     }
 }
 
-/// The variables `p0`, `p1`, ... and the functions of one evaluation.
+/// The variables `p0`, `q1`, ... and the functions of one evaluation.
 pub(super) struct Frame {
     pub values: Vec<Value>,
     pub draw: Option<Draw>,
@@ -189,11 +196,16 @@ impl Object for Frame {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        if let Some(index) = key
-            .strip_prefix('p')
-            .and_then(|index| index.parse::<usize>().ok())
-        {
-            return self.values.get(index).cloned();
+        let mut letters = key.chars();
+        let kind = letters.next()?;
+        if let Ok(index) = letters.as_str().parse::<usize>() {
+            let value = self.values.get(index)?;
+            // An error as a value: raised only where the expression comes to it.
+            return Some(if kind == JOINED {
+                joinable(value)
+            } else {
+                value.clone()
+            });
         }
         let function = Function::named(key)?;
         Some(Value::from_object(Call {
@@ -202,6 +214,23 @@ impl Object for Frame {
         }))
     }
 }
+
+fn joinable(value: &Value) -> Value {
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => Value::from(said(NULL_IN_TEXT)),
+        ValueKind::Bool => Value::from(truth(value)),
+        ValueKind::String | ValueKind::Number => value.clone(),
+        _ => Value::from(said(MAP_IN_TEXT)),
+    }
+}
+
+/// What is said of a null in a longer text.
+pub(super) const NULL_IN_TEXT: &str =
+    "is null in the middle of a text: give it a value with `default`";
+
+/// What is said of a list or a map in a longer text.
+pub(super) const MAP_IN_TEXT: &str =
+    "is a list or a map in the middle of a text: write it with `json`";
 
 struct Call {
     function: Function,

@@ -10,11 +10,15 @@ use serde_json::Value as Json;
 use super::draw::{Draw, Function};
 use super::engine::{Frame, environment, from_engine, sentence, to_engine};
 use super::error::{RenderError, TemplateError};
-use super::scan::{Path, scan};
-use super::scope::Scope;
+use super::scan::{ALONE, JOINED, NO_LISTS, Path, scan, word_count};
+use super::scope::{Found, Scope};
 
-/// How long an expression may be. The library reads and drops its parts recursively; this bounds how deep.
-const MAX_LENGTH: usize = 1_000;
+/// How many words and signs an expression may have. The library reads and drops its parts recursively; this bounds how
+/// deep.
+const MAX_WORDS: usize = 200;
+
+/// What the library compiled.
+type Runnable = minijinja::Expression<'static, 'static>;
 
 /// A compiled expression. Cloning it is cheap.
 #[derive(Clone)]
@@ -33,7 +37,9 @@ enum Program {
     /// It is one path alone, and looked up without the library.
     Lookup,
     /// The library runs it.
-    Run(minijinja::Expression<'static, 'static>),
+    Run(Runnable),
+    /// The same for one with a `*`, which may see no lists.
+    RunWithoutLists(Runnable),
 }
 
 impl Expression {
@@ -42,9 +48,9 @@ impl Expression {
         if source.trim().is_empty() {
             return Err(TemplateError::new("nothing stands between `{{` and `}}`"));
         }
-        if source.len() > MAX_LENGTH {
+        if word_count(source) > MAX_WORDS {
             return Err(TemplateError::new(format!(
-                "an expression has at most {MAX_LENGTH} bytes, this one has more"
+                "has more than {MAX_WORDS} words and signs: make it two, with one in `values`"
             )));
         }
         let unread = |error: minijinja::Error| {
@@ -61,7 +67,11 @@ impl Expression {
             .compile_expression_owned(read.rewritten.clone())
             .map_err(unread)?;
         let ours = |name: &str| {
-            let is_path = (0..read.paths.len()).any(|index| name == format!("p{index}"));
+            let is_path = (0..read.paths.len()).any(|index| {
+                [ALONE, JOINED]
+                    .iter()
+                    .any(|kind| name == format!("{kind}{index}"))
+            });
             is_path
                 || read
                     .functions
@@ -88,8 +98,10 @@ impl Expression {
             Program::Constant(
                 value.map_err(|error| TemplateError::new(error.sentence().to_owned()))?,
             )
-        } else if read.rewritten.trim() == "p0" {
+        } else if read.rewritten.trim() == format!("{ALONE}0") {
             Program::Lookup
+        } else if read.multiplies {
+            Program::RunWithoutLists(compiled)
         } else {
             Program::Run(compiled)
         };
@@ -133,29 +145,63 @@ impl Expression {
 
     /// Its value; null for what is absent.
     pub fn eval(&self, scope: &Scope<'_>, draw: &Draw) -> Result<Json, RenderError> {
-        let values = || self.0.paths.iter().map(|path| scope.look_up(path));
         let value = match &self.0.program {
             Program::Constant(value) => Ok(value.clone()),
-            Program::Lookup => values()
+            Program::Lookup => self
+                .look_up(scope)
                 .next()
-                .unwrap_or(Ok(super::scope::Found::Null))
-                .map(|found| found.to_json()),
-            Program::Run(compiled) => values()
-                .map(|found| found.map(|found| found.to_engine()))
-                .collect::<Result<Vec<Value>, _>>()
-                .and_then(|values| {
-                    let draw = (!self.0.functions.is_empty()).then(|| draw.clone());
-                    run(compiled, Frame { values, draw })
-                }),
+                .unwrap_or(Ok(Found::Null))
+                .map(Found::to_json),
+            Program::Run(compiled) => self.run(compiled, scope, draw),
+            Program::RunWithoutLists(compiled) => {
+                let has_list = |found| matches!(found, Ok(Found::Json(value)) if has_list(value));
+                if self.look_up(scope).any(has_list) {
+                    Err(RenderError::new(NO_LISTS))
+                } else {
+                    self.run(compiled, scope, draw)
+                }
+            }
         };
         value.map_err(|error| error.in_expression(&self.0.source))
     }
+
+    fn look_up<'a>(
+        &self,
+        scope: &Scope<'a>,
+    ) -> impl Iterator<Item = Result<Found<'a>, RenderError>> {
+        self.0.paths.iter().map(|path| scope.look_up(path))
+    }
+
+    fn run(
+        &self,
+        compiled: &Runnable,
+        scope: &Scope<'_>,
+        draw: &Draw,
+    ) -> Result<Json, RenderError> {
+        let values: Result<Vec<Value>, _> = self
+            .look_up(scope)
+            .map(|found| found.map(Found::to_engine))
+            .collect();
+        let draw = (!self.0.functions.is_empty()).then(|| draw.clone());
+        run(
+            compiled,
+            Frame {
+                values: values?,
+                draw,
+            },
+        )
+    }
 }
 
-fn run(
-    compiled: &minijinja::Expression<'static, 'static>,
-    frame: Frame,
-) -> Result<Json, RenderError> {
+fn has_list(value: &Json) -> bool {
+    match value {
+        Json::Array(_) => true,
+        Json::Object(entries) => entries.values().any(has_list),
+        _ => false,
+    }
+}
+
+fn run(compiled: &Runnable, frame: Frame) -> Result<Json, RenderError> {
     let value = compiled
         .eval(Value::from_object(frame))
         .map_err(|error| RenderError::new(sentence(&error)))?;
@@ -168,7 +214,7 @@ impl fmt::Debug for Expression {
     }
 }
 
-impl super::scope::Found<'_> {
+impl Found<'_> {
     fn to_json(self) -> Json {
         match self {
             Self::Json(value) => value.clone(),

@@ -14,6 +14,8 @@ mod expression;
 mod names;
 mod scan;
 mod scope;
+#[cfg(test)]
+mod tests;
 pub mod time;
 mod tree;
 

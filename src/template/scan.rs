@@ -2,7 +2,8 @@
 //!
 //! The template library looks filters up only when it comes to them, and knows nothing of our rules for absent values.
 //! So each path (`instance.parameters.size`, `values['host']`) is replaced by a variable `p0`, `p1`, ... that we look
-//! up ourselves, and every other word is held against what exists.
+//! up ourselves, and every other word is held against what exists. Where a path is joined with `~` the variable is `q0`:
+//! null is an error there, as in any longer text.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -26,6 +27,8 @@ pub(super) struct Scan {
     pub rewritten: String,
     pub paths: Vec<Path>,
     pub functions: BTreeSet<Function>,
+    /// Whether it has a `*`: then no list may be near, see [`no_lists`].
+    pub multiplies: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,12 @@ enum Token<'s> {
     Number,
     Sign(char),
 }
+
+/// The first letter of a variable that stands for a path.
+pub(super) const ALONE: char = 'p';
+
+/// The same where the path is joined with something into a text.
+pub(super) const JOINED: char = 'q';
 
 const KEYWORDS: [&str; 13] = [
     "and", "or", "not", "if", "else", "in", "is", "true", "True", "false", "False", "none", "None",
@@ -52,7 +61,11 @@ pub(super) fn scan(source: &str) -> Result<Scan, TemplateError> {
         rewritten: String::with_capacity(source.len()),
         paths: vec![],
         functions: BTreeSet::new(),
+        multiplies: tokens.iter().any(|(token, _)| *token == Token::Sign('*')),
     };
+    if scan.multiplies {
+        no_lists(&tokens)?;
+    }
     let mut copied = 0;
     let mut index = 0;
     while let Some((token, range)) = tokens.get(index) {
@@ -89,7 +102,15 @@ pub(super) fn scan(source: &str) -> Result<Scan, TemplateError> {
                         scan.paths.len() - 1
                     });
                 scan.rewritten.push_str(&source[copied..range.start]);
-                let _ = write!(scan.rewritten, " p{known} ");
+                let behind = at(Some(next));
+                let joined = behind == Some(Token::Sign('~'))
+                    || before == Some(Token::Sign('~'))
+                        && !matches!(behind, Some(Token::Sign('|' | '[' | '.')));
+                let _ = write!(
+                    scan.rewritten,
+                    " {}{known} ",
+                    if joined { JOINED } else { ALONE }
+                );
                 copied = tokens[next - 1].1.end;
                 index = next;
             }
@@ -137,6 +158,34 @@ fn path(root: &str, tokens: &[(Token<'_>, Range<usize>)], mut index: usize) -> (
     }
 }
 
+/// Refuses list literals beside a `*`. A repeated list is made as it is read, nested ones multiply, and no budget sees it.
+fn no_lists(tokens: &[(Token<'_>, Range<usize>)]) -> Result<(), TemplateError> {
+    let mut before = None;
+    let mut open = vec![];
+    for (token, _) in tokens {
+        let follows = matches!(before, Some(Token::Text(_) | Token::Sign(')' | ']' | '}')))
+            || matches!(before, Some(Token::Word(word)) if !KEYWORDS.contains(&word));
+        let is_list = match *token {
+            Token::Sign('[') => !follows,
+            Token::Sign(',') => matches!(open.last(), None | Some(('(', false))),
+            _ => false,
+        };
+        if is_list {
+            return Err(TemplateError::new(NO_LISTS));
+        }
+        match *token {
+            Token::Sign(sign @ ('(' | '[' | '{')) => open.push((sign, follows)),
+            Token::Sign(')' | ']' | '}') => drop(open.pop()),
+            _ => {}
+        }
+        before = Some(*token);
+    }
+    Ok(())
+}
+
+/// The rule that keeps a rendering from growing without end.
+pub(super) const NO_LISTS: &str = "multiplies where there are lists: `*` is for numbers and texts";
+
 fn no_method(name: &str, after: Option<Token<'_>>) -> Result<(), TemplateError> {
     if after == Some(Token::Sign('(')) {
         return Err(TemplateError::new(format!(
@@ -163,6 +212,11 @@ fn unknown(what: &str, name: &str, known: &[&'static str]) -> TemplateError {
         Some(near) => format!("unknown {what} `{name}`: did you mean `{near}`?"),
         None => format!("unknown {what} `{name}`: there are {}", known.join(", ")),
     })
+}
+
+/// How many words, texts, numbers and signs there are.
+pub(super) fn word_count(source: &str) -> usize {
+    tokens(source).len()
 }
 
 fn tokens(source: &str) -> Vec<(Token<'_>, Range<usize>)> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json};
 
 use super::draw::{Draw, Function};
+use super::engine::{MAP_IN_TEXT, NULL_IN_TEXT};
 use super::error::RenderError;
 use super::expression::Expression;
 use super::scope::Scope;
@@ -211,16 +212,10 @@ impl Rendering<'_> {
                 Part::Expression(expression) => match self.eval(expression)? {
                     Json::String(value) => text.push_str(&value),
                     Json::Null => {
-                        return Err(cannot(
-                            "is null in the middle of a text: give it a value with `default`",
-                            expression,
-                        ));
+                        return Err(cannot(NULL_IN_TEXT, expression));
                     }
                     Json::Array(_) | Json::Object(_) => {
-                        return Err(cannot(
-                            "is a list or a map in the middle of a text: write it with `json`",
-                            expression,
-                        ));
+                        return Err(cannot(MAP_IN_TEXT, expression));
                     }
                     scalar => text.push_str(&scalar.to_string()),
                 },

@@ -44,7 +44,7 @@ impl Broker {
                     caller,
                     Kind::Deprovision,
                     &subject,
-                    named.service_id.as_ref(),
+                    named.service_id.as_ref().ok(),
                     Some(&plan),
                 );
                 Ok(Removed::Now)

@@ -44,7 +44,7 @@ impl Broker {
                     caller,
                     Kind::Unbind,
                     &subject,
-                    named.service_id.as_ref(),
+                    named.service_id.as_ref().ok(),
                     Some(&plan),
                 );
                 Ok(Removed::Now)
@@ -57,8 +57,9 @@ impl Broker {
 
 /// Rows 5 and 9. The plan may also be the one that the binding was made with.
 fn agreed(named: &Removal, instance: Instance, binding: &Binding) -> Result<PlanId, BrokerError> {
-    let as_bound = named.service_id.as_ref() == Some(&binding.service_id)
-        && named.plan_id.as_ref() == Some(&binding.plan_id);
+    let as_bound = named
+        .names()
+        .is_ok_and(|names| names == (&binding.service_id, &binding.plan_id));
     if !as_bound {
         named.agrees(&instance)?;
     }

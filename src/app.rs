@@ -1,0 +1,204 @@
+//! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
+
+use std::fmt;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::access::{Login, Logins, Proof};
+use crate::domain::broker::Broker;
+use crate::domain::catalog::Catalog;
+use crate::domain::store::{Store, StoreError};
+use crate::domain::time::Timestamp;
+use crate::http::{Api, Gate, Limits, Published, routes};
+use crate::settings::{LoginKind, ServerSettings, Settings, StoreUrl};
+use crate::store::none::NoStore;
+use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::telemetry::LogWitness;
+
+/// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
+/// (Cloud Foundry's 90 s), so that none of them sends a request into a connection that is being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(95);
+
+/// How long a client may take to send a head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the broker does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The store cannot be opened.
+    Store(String, OpenError),
+    /// The address cannot be listened on.
+    Bind(SocketAddr, std::io::Error),
+    /// The system gave no signals or no threads.
+    System(std::io::Error),
+    /// The store could not be closed when the broker stopped.
+    Close(StoreError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
+            Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
+                out,
+                "{address} is in use by another program: stop that one, or give another port with --port or PORT"
+            ),
+            Self::Bind(address, error) => {
+                write!(
+                    out,
+                    "{address} cannot be listened on: {error}. Give another --address or --port"
+                )
+            }
+            Self::System(error) => write!(
+                out,
+                "the system gave the broker no threads or signals: {error}"
+            ),
+            Self::Close(why) => write!(out, "the broker stopped, but {why}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// The time of this system. The one place where it is asked for.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: from here on time is an argument"
+)]
+pub fn system_time() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The time of this system, for the domain.
+pub fn clock() -> Timestamp {
+    let since = system_time().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Serves until the process is asked to stop (SIGTERM, SIGINT), then answers what is under way and closes the store.
+pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), StartError> {
+    let listener = listen(&settings.server)?;
+    let store = open(&settings.store.url)?;
+    let stopping = Arc::new(AtomicBool::new(false));
+    let api = Data::new(api(
+        settings,
+        catalog,
+        Arc::clone(&store),
+        Arc::clone(&stopping),
+    ));
+    let address = listener.local_addr().map_err(StartError::System)?;
+    let server = start(&settings.server, listener, &api)?;
+    log::info!("listening on http://{address}{}", settings.server.base_path);
+    let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
+    server.await.map_err(StartError::System)?;
+    stop.abort();
+    store.close().await.map_err(StartError::Close)?;
+    log::info!("stopped");
+    Ok(())
+}
+
+/// The address is taken before the store, so that a second start fails on what its operator sees first.
+fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
+    let address = SocketAddr::new(server.address, server.port);
+    TcpListener::bind(address).map_err(|error| StartError::Bind(address, error))
+}
+
+fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StartError> {
+    match url {
+        StoreUrl::None => Ok(Arc::new(NoStore::default())),
+        StoreUrl::Sqlite(path) => match SqliteStore::open(path) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(why) => Err(StartError::Store(format!("sqlite:{}", path.display()), why)),
+        },
+    }
+}
+
+fn api(
+    settings: &Settings,
+    catalog: Arc<Catalog>,
+    store: Arc<dyn Store>,
+    stopping: Arc<AtomicBool>,
+) -> Api {
+    let server = &settings.server;
+    Api {
+        published: Published::new(&catalog, system_time()),
+        broker: Broker::new(catalog, store, Arc::new(LogWitness), clock),
+        logins: logins(settings),
+        limits: Limits {
+            body: server.body_limit,
+            url: server.url_limit,
+            headers: server.header_limit,
+            time: server.request_timeout,
+        },
+        base_path: server.base_path.clone(),
+        stopping,
+    }
+}
+
+fn logins(settings: &Settings) -> Logins {
+    let login = |login: &crate::settings::LoginSettings| {
+        let proof = match &login.kind {
+            LoginKind::Basic { username, password } => {
+                Proof::Basic(username.clone(), password.clone())
+            }
+            LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
+        };
+        Login::new(&login.name, proof)
+    };
+    Logins::new(settings.logins.iter().map(login).collect())
+}
+
+fn start(
+    server: &ServerSettings,
+    listener: TcpListener,
+    api: &Data<Api>,
+) -> Result<Server, StartError> {
+    let shared = api.clone();
+    let routes = routes(&server.base_path);
+    // The last `.wrap` runs first; there is one.
+    let application = move || {
+        App::new()
+            .app_data(shared.clone())
+            .configure(routes.clone())
+            .wrap(Gate(shared.clone()))
+    };
+    Ok(HttpServer::new(application)
+        .workers(server.workers)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .disable_signals()
+        .shutdown_timeout(server.shutdown_timeout.as_secs())
+        .listen(listener)
+        .map_err(StartError::System)?
+        .run())
+}
+
+/// Waits for a signal; then `/readyz` says no, for `delay`, so that routers look elsewhere before connections close.
+fn stop(
+    server: ServerHandle,
+    stopping: Arc<AtomicBool>,
+    delay: Duration,
+) -> Result<actix_web::rt::task::JoinHandle<()>, StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
+    Ok(actix_web::rt::spawn(async move {
+        std::future::poll_fn(|context| {
+            if terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            std::task::Poll::Pending
+        })
+        .await;
+        log::info!("asked to stop");
+        stopping.store(true, Ordering::Relaxed);
+        tokio::time::sleep(delay).await;
+        server.stop(true).await;
+    }))
+}

@@ -1,0 +1,168 @@
+//! The command line: one file a command. Written for operators: every `--help` says what for, and shows it.
+
+mod check;
+mod completions;
+mod diff;
+mod findings;
+mod health;
+mod loading;
+mod output;
+mod render;
+mod schema;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Flags;
+
+/// What a command comes to, as the process says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, nothing to complain of.
+    Clean,
+    /// Done, and there is something to complain of: findings, differences.
+    Findings,
+    /// It could not be done.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Clean => 0,
+            Exit::Findings => 1,
+            Exit::Failed => 2,
+        })
+    }
+}
+
+/// A service broker that is configured, not programmed: it serves the offering in catalog.yaml over the Open Service
+/// Broker API 2.17 to Cloud Foundry, Korifi, or any other platform.
+#[derive(Debug, Parser)]
+#[command(
+    name = "catalog-broker",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+#[command(after_help = "Examples:
+  BROKER_AUTH__USERNAME=platform BROKER_AUTH__PASSWORD=... catalog-broker
+      serve ./catalog.yaml on port 8080
+  catalog-broker check
+      say all that is wrong with ./catalog.yaml, with line and mend
+  catalog-broker render --plan small --bind
+      show what a bind of that plan would return")]
+struct CommandLine {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Args, Debug, Default)]
+struct Common {
+    /// The settings file; config/broker.yaml if it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The catalog document: a file, or a folder of files
+    #[arg(long, global = true, value_name = "PATH")]
+    catalog: Option<PathBuf>,
+    /// A file of values for references of the catalog; may be given several times
+    #[arg(long, global = true, value_name = "FILE")]
+    vars: Vec<PathBuf>,
+    /// Where instances and bindings are remembered: sqlite:PATH, or none
+    #[arg(long, global = true, value_name = "URL")]
+    store: Option<String>,
+    /// The address to listen on
+    #[arg(long, global = true)]
+    address: Option<String>,
+    /// The port to listen on
+    #[arg(long, global = true)]
+    port: Option<String>,
+    /// How the log looks: text, or json
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the catalog (what happens without a command)
+    Serve,
+    /// Say all that is wrong with the catalog document, with place and mend
+    Check(check::Arguments),
+    /// Show what a platform would get: the published catalog, or the answer of a bind
+    Render(render::Arguments),
+    /// Show what a platform would see change between two published catalogs
+    Diff(diff::Arguments),
+    /// Print the JSON Schema of the catalog document, for editors
+    Schema(schema::Arguments),
+    /// Ask a broker that runs here whether it is alive (for health checks of containers)
+    Health,
+    /// Print a script that completes this command line in a shell
+    Completions(completions::Arguments),
+}
+
+impl Common {
+    fn flags(&self) -> Flags {
+        Flags {
+            config: self.config.clone(),
+            catalog: self.catalog.clone(),
+            vars: self.vars.clone(),
+            store: self.store.clone(),
+            address: self.address.clone(),
+            port: self.port.clone(),
+            log_format: self.log_format.clone(),
+        }
+    }
+}
+
+/// Reads the command line and does what it says.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let line = match CommandLine::try_parse_from(arguments) {
+        Ok(line) => line,
+        Err(error) => {
+            // Help and version come this way too, and are no failure.
+            let failed = error.use_stderr();
+            let _ = error.print();
+            return if failed { Exit::Failed } else { Exit::Clean };
+        }
+    };
+    let flags = line.common.flags();
+    match line.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(&flags),
+        Command::Check(arguments) => check::run(flags, &arguments),
+        Command::Render(arguments) => render::run(&flags, &arguments),
+        Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Schema(_) => schema::run(),
+        Command::Health => health::run(&flags),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
+
+/// Says on standard error why something could not be done.
+fn failed(why: impl std::fmt::Display) -> Exit {
+    output::complain(format_args!("catalog-broker: {why}"));
+    Exit::Failed
+}
+
+/// Whether a key sounds like that of a secret: what stands there is never shown, published or not.
+fn sounds_secret(key: &str) -> bool {
+    let key = key.to_lowercase().replace(['-', '_', '.'], "");
+    let sounds = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "credential",
+        "privatekey",
+        "apikey",
+        "accesskey",
+    ];
+    sounds.iter().any(|sound| key.contains(sound))
+}

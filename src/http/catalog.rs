@@ -1,0 +1,174 @@
+//! `GET /v2/catalog`: made once, compressed once, sent as it is.
+
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, VARY,
+};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hmac::digest::Digest as _;
+use sha2::Sha256;
+
+use super::{Api, wire};
+use crate::domain::catalog::Catalog;
+
+/// The catalog as it is sent.
+pub struct Published {
+    plain: Bytes,
+    /// Absent where compression would not make it smaller.
+    gzip: Option<Bytes>,
+    etag: HeaderValue,
+    gzip_etag: HeaderValue,
+    last_modified: HeaderValue,
+    /// In whole seconds, as the header says it.
+    since: SystemTime,
+}
+
+impl Published {
+    /// The catalog, as loaded at `since`.
+    pub fn new(catalog: &Catalog, since: SystemTime) -> Self {
+        let plain = wire::answer::catalog(catalog).to_string().into_bytes();
+        let hash = Sha256::digest(&plain)
+            .iter()
+            .take(16)
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let date = httpdate::fmt_http_date(since);
+        let since = httpdate::parse_http_date(&date).unwrap_or(since);
+        Self {
+            gzip: compressed(&plain),
+            plain: plain.into(),
+            etag: value(format!("\"{hash}\"")),
+            gzip_etag: value(format!("\"{hash}-gzip\"")),
+            last_modified: value(date),
+            since,
+        }
+    }
+
+    /// The body without compression.
+    pub const fn plain(&self) -> &Bytes {
+        &self.plain
+    }
+
+    fn unchanged(&self, headers: &HeaderMap) -> bool {
+        if let Some(tags) = headers.get(IF_NONE_MATCH) {
+            // RFC 9110, 13.1.2: compared weakly, and it makes `If-Modified-Since` void.
+            return tags.to_str().is_ok_and(|tags| {
+                tags.split(',')
+                    .map(|tag| tag.trim().trim_start_matches("W/"))
+                    .any(|tag| {
+                        tag == "*"
+                            || tag.as_bytes() == self.etag.as_bytes()
+                            || tag.as_bytes() == self.gzip_etag.as_bytes()
+                    })
+            });
+        }
+        headers
+            .get(IF_MODIFIED_SINCE)
+            .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok())
+            .is_some_and(|date| self.since <= date)
+    }
+}
+
+/// The text is ours and printable, so that the empty value never stands in.
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn compressed(plain: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(plain).ok()?;
+    encoder
+        .finish()
+        .ok()
+        .filter(|gzip| gzip.len() < plain.len())
+        .map(Bytes::from)
+}
+
+/// Whether `Accept-Encoding` takes gzip (RFC 9110, 12.5.3): named, or meant by `*`, and not with a weight of zero.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let Some(accepted) = headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return false;
+    };
+    let weight = |name: &str| {
+        accepted.split(',').find_map(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            parts
+                .next()
+                .filter(|coding| coding.eq_ignore_ascii_case(name))?;
+            let weight =
+                parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+            Some(weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0)))
+        })
+    };
+    weight("gzip")
+        .or_else(|| weight("*"))
+        .is_some_and(|weight: f32| weight > 0.0)
+}
+
+/// The published catalog (specification, "Catalog Management"), with 304 for who has it already.
+pub(super) async fn fetch(request: HttpRequest, api: Data<Api>) -> HttpResponse {
+    let published = &api.published;
+    let headers = request.headers();
+    let gzip = published.gzip.as_ref().filter(|_| takes_gzip(headers));
+    let unchanged = published.unchanged(headers);
+    let mut response = if unchanged {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
+    response
+        .insert_header((
+            ETAG,
+            if gzip.is_some() {
+                &published.gzip_etag
+            } else {
+                &published.etag
+            }
+            .clone(),
+        ))
+        .insert_header((LAST_MODIFIED, published.last_modified.clone()))
+        .insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
+    if unchanged {
+        return response.finish();
+    }
+    response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    if gzip.is_some() {
+        response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
+    }
+    response.body(gzip.unwrap_or(&published.plain).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it() {
+        let takes = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(text));
+            takes_gzip(&headers)
+        };
+        for yes in [
+            "gzip",
+            "deflate, GZIP",
+            "br;q=1.0, gzip;q=0.1",
+            "*",
+            "gzip, *;q=0",
+        ] {
+            assert!(takes(yes), "{yes}");
+        }
+        for no in ["", "br", "gzip;q=0", "gzip;q=0.0, *", "*;q=0", "gzip;q=x"] {
+            assert!(!takes(no), "{no}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,215 @@
+//! Every refusal as status, word and sentence: the one table of `error` words, and the one match from the domain's
+//! errors to it. The README shows the table; a test holds the two together.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web_httpauth::headers::www_authenticate::basic::Basic;
+use serde_json::json;
+
+use crate::domain::answer::BindTarget;
+use crate::domain::error::BrokerError;
+
+/// What a refusal is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// The status that goes with it.
+    pub status: u16,
+    /// The `error` of the body: one word in camel case.
+    pub name: &'static str,
+    /// When it is answered, for the README.
+    pub when: &'static str,
+}
+
+macro_rules! words {
+    ($($constant:ident = $status:literal $name:literal $when:literal;)*) => {
+        $(pub(super) const $constant: Word = Word { status: $status, name: $name, when: $when };)*
+
+        /// All words there are, in the order of their status.
+        pub const WORDS: &[Word] = &[$($constant),*];
+    };
+}
+
+words! {
+    INVALID_BODY = 400 "InvalidBody" "the body is not JSON, not an object, or cut off";
+    INVALID_FIELD = 400 "InvalidField" "a field of the body is missing, empty or of the wrong type";
+    INVALID_QUERY = 400 "InvalidQuery" "a query parameter is missing, empty, unreadable or given twice";
+    INVALID_ID = 400 "InvalidId" "an id in the path is not UTF-8 or has control characters";
+    SERVICE_NOT_IN_CATALOG = 400 "ServiceNotInCatalog" "no service of the catalog has that id";
+    PLAN_NOT_IN_CATALOG = 400 "PlanNotInCatalog" "the service has no plan with that id";
+    NOT_BINDABLE = 400 "NotBindable" "the plan is not bindable";
+    NOT_ROTATABLE = 400 "NotRotatable" "the plan's bindings cannot be rotated";
+    PREDECESSOR_INVALID = 400 "PredecessorInvalid" "the predecessor is no binding of the instance, or has expired";
+    SERVICE_MISMATCH = 400 "ServiceMismatch" "the service is not that of the instance";
+    PLAN_MISMATCH = 400 "PlanMismatch" "the plan is not that of the instance";
+    PLAN_WITHDRAWN = 400 "PlanWithdrawn" "the plan of the instance has left the catalog, so it cannot be bound";
+    PARAMETERS_INVALID = 400 "ParametersInvalid" "the parameters break the plan's schema";
+    REQUIRES_ROUTE = 400 "RequiresRoute" "the plan can be bound to a route only";
+    UNAUTHORIZED = 401 "Unauthorized" "the credentials are missing or wrong";
+    NO_ROUTE = 404 "NoSuchEndpoint" "the path is none of the API's";
+    INSTANCE_NOT_FOUND = 404 "InstanceNotFound" "there is no such service instance";
+    BINDING_NOT_FOUND = 404 "BindingNotFound" "there is no such service binding";
+    OPERATION_NOT_FOUND = 404 "OperationNotFound" "nothing was ever asked of the instance or binding that is polled";
+    NOT_RETRIEVABLE = 404 "NotRetrievable" "the catalog does not declare that it can be fetched";
+    METHOD_NOT_ALLOWED = 405 "MethodNotAllowed" "the endpoint has no such method";
+    TIMEOUT = 408 "RequestTimeout" "the body took too long";
+    INSTANCE_CONFLICT = 409 "InstanceConflict" "the instance exists with other attributes";
+    BINDING_CONFLICT = 409 "BindingConflict" "the binding exists with other attributes";
+    GONE = 410 "Gone" "what is to be removed, or was polled for, is not there any more";
+    VERSION_UNSUPPORTED = 412 "ApiVersionUnsupported" "`X-Broker-API-Version` is missing, malformed or not served";
+    BODY_TOO_LARGE = 413 "BodyTooLarge" "the body is longer than `server.body_limit`";
+    URL_TOO_LONG = 414 "UrlTooLong" "path and query are longer than `server.url_limit`";
+    ENCODING_UNSUPPORTED = 415 "EncodingUnsupported" "the body is compressed";
+    CONCURRENCY = 422 "ConcurrencyError" "another operation on the instance is in progress";
+    MAINTENANCE_CONFLICT = 422 "MaintenanceInfoConflict" "`maintenance_info.version` is not the catalog's";
+    REQUIRES_APP = 422 "RequiresApp" "the plan can be bound to an application only";
+    PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed";
+    UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
+    HEADERS_TOO_LARGE = 431 "HeadersTooLarge" "the headers are longer than `server.header_limit`";
+    INTERNAL = 500 "InternalError" "the broker failed; its log says why";
+    STORE_UNAVAILABLE = 503 "StoreUnavailable" "the store cannot be used at the moment; `Retry-After` says when to try again";
+    NOT_READY = 503 "NotReady" "`/readyz`: the broker is stopping or its store is away";
+}
+
+/// How long a platform waits before it asks a store again that is away, in seconds.
+const RETRY_STORE: &str = "5";
+
+/// A refusal on its way out.
+#[derive(Debug)]
+pub struct Refusal {
+    word: Word,
+    description: String,
+}
+
+impl Refusal {
+    pub(super) fn new(word: Word, description: impl Into<String>) -> Self {
+        Self {
+            word,
+            description: description.into(),
+        }
+    }
+
+    pub(super) fn to_response(&self) -> HttpResponse {
+        let status =
+            StatusCode::from_u16(self.word.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(status);
+        if self.word == STORE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, RETRY_STORE));
+        }
+        finish(&mut response, self.word.name, &self.description)
+    }
+}
+
+fn finish(response: &mut HttpResponseBuilder, error: &str, description: &str) -> HttpResponse {
+    response
+        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+        .body(json!({ "error": error, "description": description }).to_string())
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.word.name, self.description)
+    }
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.word.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.to_response()
+    }
+}
+
+impl From<BrokerError> for Refusal {
+    fn from(error: BrokerError) -> Self {
+        let word = word(&error);
+        // What the platform must not read goes to the log, and there alone.
+        match &error {
+            BrokerError::Render(why) => log::error!("a template could not be rendered: {why}"),
+            BrokerError::Store(why) => log::error!("{why}"),
+            _ => {}
+        }
+        Self::new(word, error.to_string())
+    }
+}
+
+const fn word(error: &BrokerError) -> Word {
+    match error {
+        BrokerError::ServiceNotInCatalog(_) => SERVICE_NOT_IN_CATALOG,
+        BrokerError::PlanNotInCatalog(..) => PLAN_NOT_IN_CATALOG,
+        BrokerError::PlanWithdrawn(_) => PLAN_WITHDRAWN,
+        BrokerError::UpdateWithdrawn(_) => UPDATE_WITHDRAWN,
+        BrokerError::NotBindable(_) => NOT_BINDABLE,
+        BrokerError::NotRotatable(_) => NOT_ROTATABLE,
+        BrokerError::PredecessorInvalid(_) => PREDECESSOR_INVALID,
+        BrokerError::InstanceNotFound => INSTANCE_NOT_FOUND,
+        BrokerError::BindingNotFound => BINDING_NOT_FOUND,
+        BrokerError::InstancesNotRetrievable | BrokerError::BindingsNotRetrievable => {
+            NOT_RETRIEVABLE
+        }
+        BrokerError::OperationNotFound => OPERATION_NOT_FOUND,
+        BrokerError::InstanceConflict => INSTANCE_CONFLICT,
+        BrokerError::BindingConflict => BINDING_CONFLICT,
+        BrokerError::ServiceMismatch => SERVICE_MISMATCH,
+        BrokerError::PlanMismatch => PLAN_MISMATCH,
+        BrokerError::BadName(..) => INVALID_QUERY,
+        BrokerError::MaintenanceInfoConflict { .. } => MAINTENANCE_CONFLICT,
+        BrokerError::PlanChangeNotSupported => PLAN_CHANGE,
+        BrokerError::Requires(BindTarget::App) => REQUIRES_APP,
+        BrokerError::Requires(BindTarget::Route) => REQUIRES_ROUTE,
+        BrokerError::ParametersInvalid(_) => PARAMETERS_INVALID,
+        BrokerError::Concurrency => CONCURRENCY,
+        BrokerError::Render(_) | BrokerError::Chance => INTERNAL,
+        BrokerError::Store(_) => STORE_UNAVAILABLE,
+    }
+}
+
+/// Row 2: 401 with its challenge. The realm names no operator's secret and no version.
+pub(super) fn unauthorized() -> HttpResponse {
+    let refusal = Refusal::new(
+        UNAUTHORIZED,
+        "The credentials are missing or wrong. Send the user name and password of the broker as HTTP basic authentication.",
+    );
+    let mut response = refusal.to_response();
+    if let Ok(challenge) = actix_web::http::header::TryIntoHeaderValue::try_into_value(
+        Basic::with_realm("catalog-broker"),
+    ) {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Row 4: no such path.
+pub(super) fn no_route() -> HttpResponse {
+    Refusal::new(
+        NO_ROUTE,
+        "There is no such endpoint. The API begins at `/v2/catalog`.",
+    )
+    .to_response()
+}
+
+/// Row 4: no such method there.
+pub(super) fn method_not_allowed(allow: &'static str) -> HttpResponse {
+    let mut response = Refusal::new(
+        METHOD_NOT_ALLOWED,
+        format!("This endpoint has no such method. It has: {allow}."),
+    )
+    .to_response();
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// A panic: the process goes on.
+pub(super) fn panicked() -> HttpResponse {
+    Refusal::new(
+        INTERNAL,
+        "The broker failed. Ask its operator: the log says where.",
+    )
+    .to_response()
+}

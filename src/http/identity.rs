@@ -1,0 +1,113 @@
+//! The caller, from the headers.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::Value;
+
+use super::error::{Refusal, UNAUTHORIZED};
+use super::head::{ORIGINATING_IDENTITY, REQUEST_IDENTITY};
+use crate::domain::caller::{Caller, OriginatingIdentity};
+use crate::domain::version::ApiVersion;
+
+/// What the gate found out.
+#[derive(Clone, Debug)]
+pub(super) struct Passed {
+    pub(super) login: Arc<str>,
+    pub(super) api_version: ApiVersion,
+}
+
+/// The caller of this request: only what passed the gate has one.
+pub(super) struct Called(pub(super) Caller);
+
+impl FromRequest for Called {
+    type Error = Refusal;
+    type Future = std::future::Ready<Result<Self, Refusal>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let passed = request.extensions().get::<Passed>().cloned();
+        std::future::ready(passed.map_or_else(
+            || {
+                Err(Refusal::new(
+                    UNAUTHORIZED,
+                    "The request did not pass the gate.",
+                ))
+            },
+            |Passed { login, api_version }| {
+                Ok(Self(Caller {
+                    login,
+                    api_version,
+                    originating_identity: originating_identity(request.headers()),
+                    request_identity: text(request.headers(), &REQUEST_IDENTITY).map(Arc::from),
+                }))
+            },
+        ))
+    }
+}
+
+pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+// Platforms pad or do not.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// `Platform value`, the value an object in base64. A malformed one is no reason to refuse: there is none then.
+pub(super) fn originating_identity(headers: &HeaderMap) -> Option<OriginatingIdentity> {
+    OriginatingIdentity::from_str(text(headers, &ORIGINATING_IDENTITY)?).ok()
+}
+
+impl FromStr for OriginatingIdentity {
+    type Err = ();
+
+    fn from_str(header: &str) -> Result<Self, ()> {
+        let (platform, value) = header.trim().split_once(' ').ok_or(())?;
+        let json = LENIENT.decode(value.trim()).map_err(|_| ())?;
+        match serde_json::from_slice(&json) {
+            Ok(Value::Object(value)) if !platform.is_empty() => Ok(Self {
+                platform: platform.to_owned(),
+                value,
+            }),
+            _ => Err(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_is_read_or_left_alone() {
+        let read = |header: &str| OriginatingIdentity::from_str(header).ok();
+        let cloudfoundry = read(
+            "cloudfoundry eyANCiAgInVzZXJfaWQiOiAiNjgzZWE3NDgtMzA5Mi00ZmY0LWI2NTYtMzljYWNjNGQ1MzYwIg0KfQ==",
+        );
+        assert_eq!(
+            cloudfoundry
+                .as_ref()
+                .and_then(|identity| identity.user_id()),
+            Some("683ea748-3092-4ff4-b656-39cacc4d5360")
+        );
+        assert!(read("kubernetes e30").is_some(), "without padding");
+        for malformed in [
+            "",
+            "cloudfoundry",
+            "cloudfoundry ",
+            "cloudfoundry !!!",
+            "cloudfoundry W10=",
+            " e30=",
+        ] {
+            assert_eq!(read(malformed), None, "{malformed:?}");
+        }
+    }
+}

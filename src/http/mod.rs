@@ -1,0 +1,59 @@
+//! The Open Service Broker API over HTTP.
+//!
+//! [`routes`] is the table of contents. A request passes the [`gate`] (size, login, version: rows 1 to 3 of the order of
+//! checks), finds its route (row 4), is read into domain values ([`input`], [`wire`]: row 5), makes one call of the
+//! `Broker`, and is answered ([`wire`], [`error`]).
+
+mod bindings;
+mod catalog;
+mod error;
+mod gate;
+mod head;
+mod health;
+mod identity;
+mod input;
+mod instances;
+mod log_line;
+mod routes;
+pub mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::access::Logins;
+use crate::domain::broker::Broker;
+
+pub use catalog::Published;
+pub use error::WORDS;
+pub use gate::Gate;
+pub use routes::routes;
+
+/// What every request needs; one for all workers.
+pub struct Api {
+    /// The platform's door.
+    pub broker: Broker,
+    /// Who may.
+    pub logins: Logins,
+    /// The catalog as it is sent.
+    pub published: Published,
+    /// What is too much.
+    pub limits: Limits,
+    /// Where the API begins: empty, or `/path` without a slash at its end.
+    pub base_path: String,
+    /// Set when the process is asked to stop: `/readyz` says no from then on.
+    pub stopping: Arc<AtomicBool>,
+}
+
+/// What is too much, in bytes, and too slow.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A body.
+    pub body: usize,
+    /// The path and query of a request.
+    pub url: usize,
+    /// All headers together.
+    pub headers: usize,
+    /// How long a body may take.
+    pub time: Duration,
+}

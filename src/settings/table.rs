@@ -1,0 +1,262 @@
+//! Every setting there is: the one source of names, defaults and what is said of them.
+
+/// One setting.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its path in the settings file; a `*` stands for the name of a login.
+    pub path: &'static str,
+    /// How it is written.
+    pub kind: Kind,
+    /// The flag of the command line.
+    pub flag: Option<&'static str>,
+    /// Variables of other names that are read too, the first that is there; `BROKER_` names win over them.
+    pub usual: &'static [&'static str],
+    /// What holds where nobody says anything; absent where that is nothing, or only known at run time.
+    pub default: Option<&'static str>,
+    /// What it does, in one line.
+    pub doc: &'static str,
+}
+
+/// How a setting is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text, taken to the letter.
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// The path of a file or a folder.
+    Path,
+    /// A number, perhaps with a unit: a port, a size, a time.
+    Measure,
+    /// `true` or `false`.
+    Truth,
+    /// Several texts: a list in the file, separated by commas in the environment.
+    List,
+}
+
+impl Setting {
+    /// Whether it may be given as `NAME_FILE=/path`.
+    ///
+    /// A path may not: `BROKER_CATALOG_FILE=catalog.yaml` would mean a file that holds the path of a catalog.
+    pub const fn is_text(&self) -> bool {
+        matches!(self.kind, Kind::Text | Kind::Secret)
+    }
+
+    /// The last step of its path.
+    pub fn key(&self) -> &'static str {
+        self.path.rsplit('.').next().unwrap_or(self.path)
+    }
+
+    /// The environment variable; a `*` in it stands for the name of a login.
+    pub fn variable(&self) -> String {
+        variable(self.path)
+    }
+}
+
+/// The environment variable of a path.
+pub(super) fn variable(path: &str) -> String {
+    format!("{PREFIX}{}", path.to_uppercase().replace('.', "__"))
+}
+
+/// The setting with that path, or with that pattern.
+pub(super) fn find(path: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.path == path)
+}
+
+/// What the variables of the broker begin with.
+pub(super) const PREFIX: &str = "BROKER_";
+
+/// The variable that names the settings file.
+pub(super) const CONFIG_VARIABLE: &str = "BROKER_CONFIG";
+
+/// The settings file, where none is named.
+pub(super) const CONFIG_FILE: &str = "config/broker.yaml";
+
+/// What belongs to the logins.
+pub(super) const AUTH: &str = "auth";
+
+/// The map of named logins.
+pub(super) const LOGINS: &str = "auth.logins";
+
+/// Settings of later versions.
+pub(super) const NOT_YET: &[&str] = &["store.keys", "operations"];
+
+/// Every setting, in the order of `config/broker.yaml`.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        path: "catalog",
+        kind: Kind::Path,
+        flag: Some("--catalog"),
+        usual: &[],
+        default: Some("catalog.yaml"),
+        doc: "The catalog document: a file, or a folder of files.",
+    },
+    Setting {
+        path: "vars",
+        kind: Kind::List,
+        flag: Some("--vars"),
+        usual: &[],
+        default: Some(""),
+        doc: "Files of values for references in the catalog document; a later one wins.",
+    },
+    Setting {
+        path: "store.url",
+        kind: Kind::Text,
+        flag: Some("--store"),
+        usual: &["DATABASE_URL"],
+        default: Some("sqlite:data/broker.db"),
+        doc: "Where instances and bindings are remembered: sqlite:PATH, or none.",
+    },
+    Setting {
+        path: "store.ephemeral_ok",
+        kind: Kind::Truth,
+        flag: None,
+        usual: &[],
+        default: Some("false"),
+        doc: "Whether sqlite may be used where the disk is lost at every restart (Cloud Foundry).",
+    },
+    Setting {
+        path: "server.address",
+        kind: Kind::Text,
+        flag: Some("--address"),
+        usual: &[],
+        default: Some("0.0.0.0"),
+        doc: "The IP address to listen on.",
+    },
+    Setting {
+        path: "server.port",
+        kind: Kind::Measure,
+        flag: Some("--port"),
+        usual: &["PORT", "VCAP_APP_PORT"],
+        default: Some("8080"),
+        doc: "The port to listen on; 0 takes a free one.",
+    },
+    Setting {
+        path: "server.workers",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: None,
+        doc: "Threads that serve requests; one for each core where nothing is said.",
+    },
+    Setting {
+        path: "server.body_limit",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("1MiB"),
+        doc: "The largest request body that is read.",
+    },
+    Setting {
+        path: "server.url_limit",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("16KiB"),
+        doc: "The longest URL that is read.",
+    },
+    Setting {
+        path: "server.header_limit",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("64KiB"),
+        doc: "The largest request head (all headers together) that is read.",
+    },
+    Setting {
+        path: "server.request_timeout",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("50s"),
+        doc: "How long a request may take; less than the platform waits (Cloud Foundry: 60s).",
+    },
+    Setting {
+        path: "server.drain_delay",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("0s"),
+        doc: "How long to go on serving after a stop signal, until load balancers have noticed.",
+    },
+    Setting {
+        path: "server.shutdown_timeout",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("20s"),
+        doc: "How long requests that run may take to finish once the broker stops.",
+    },
+    Setting {
+        path: "server.base_path",
+        kind: Kind::Text,
+        flag: None,
+        usual: &[],
+        default: Some(""),
+        doc: "A path in front of /v2, as /brokers/blue.",
+    },
+    Setting {
+        path: "server.trusted_proxies",
+        kind: Kind::List,
+        flag: None,
+        usual: &[],
+        default: Some(""),
+        doc: "Addresses or networks (10.0.0.0/8) whose X-Forwarded-For is believed.",
+    },
+    Setting {
+        path: "auth.username",
+        kind: Kind::Text,
+        flag: None,
+        usual: &["SECURITY_USER_NAME"],
+        default: None,
+        doc: "The name that a platform logs in with. There is no default.",
+    },
+    Setting {
+        path: "auth.password",
+        kind: Kind::Secret,
+        flag: None,
+        usual: &["SECURITY_USER_PASSWORD"],
+        default: None,
+        doc: "Its password; better ${file:/path} than the password itself. There is no default.",
+    },
+    Setting {
+        path: "auth.logins.*.username",
+        kind: Kind::Text,
+        flag: None,
+        usual: &[],
+        default: None,
+        doc: "One more login, by a name of your own: its username; two logins may share one.",
+    },
+    Setting {
+        path: "auth.logins.*.password",
+        kind: Kind::Secret,
+        flag: None,
+        usual: &[],
+        default: None,
+        doc: "Its password.",
+    },
+    Setting {
+        path: "auth.logins.*.token",
+        kind: Kind::Secret,
+        flag: None,
+        usual: &[],
+        default: None,
+        doc: "A bearer token, in place of username and password.",
+    },
+    Setting {
+        path: "log.format",
+        kind: Kind::Text,
+        flag: Some("--log-format"),
+        usual: &[],
+        default: Some("text"),
+        doc: "How log lines are written: text or json.",
+    },
+    Setting {
+        path: "log.level",
+        kind: Kind::Text,
+        flag: None,
+        usual: &["RUST_LOG"],
+        default: Some("info"),
+        doc: "What is logged: off, error, warn, info, debug, trace; or info,actix_server=warn.",
+    },
+];

@@ -1,0 +1,155 @@
+//! The settings as the other parts use them: parsed, checked, complete.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::network::Network;
+use crate::secret::Secret;
+
+/// How the broker runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The catalog document: a file or a folder.
+    pub catalog: PathBuf,
+    /// Vars files; a later one wins.
+    pub vars: Vec<PathBuf>,
+    /// What is remembered, and where.
+    pub store: StoreSettings,
+    /// The HTTP server.
+    pub server: ServerSettings,
+    /// Who may log in.
+    pub logins: Vec<LoginSettings>,
+    /// Log lines.
+    pub log: LogSettings,
+}
+
+/// What is remembered, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The store.
+    pub url: StoreUrl,
+    /// Whether sqlite may be used where the disk is lost at every restart.
+    pub ephemeral_ok: bool,
+}
+
+/// A store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// Nothing is remembered.
+    None,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Where to listen.
+    pub address: IpAddr,
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// Threads that serve requests.
+    pub workers: usize,
+    /// The largest request body in bytes.
+    pub body_limit: usize,
+    /// The longest URL in bytes.
+    pub url_limit: usize,
+    /// The largest request head in bytes.
+    pub header_limit: usize,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// How long to go on serving after a stop signal.
+    pub drain_delay: Duration,
+    /// How long running requests may take to finish.
+    pub shutdown_timeout: Duration,
+    /// Empty, or a path as `/a/b`.
+    pub base_path: String,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// One login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginSettings {
+    /// What the operator calls it; `default` is that of `auth.username`.
+    pub name: String,
+    /// What a caller shows.
+    pub kind: LoginKind,
+}
+
+/// What a caller shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginKind {
+    /// Username and password.
+    Basic {
+        /// The username: not empty, without a colon.
+        username: String,
+        /// The password: not empty.
+        password: Secret<String>,
+    },
+    /// A bearer token.
+    Bearer {
+        /// The token: not empty, fit for a header.
+        token: Secret<String>,
+    },
+}
+
+/// Log lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// How they are written.
+    pub format: LogFormat,
+    /// What is logged, in the syntax of `RUST_LOG`.
+    pub level: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What the command line gives, as it was typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--config`: the settings file.
+    pub config: Option<PathBuf>,
+    /// `--catalog`.
+    pub catalog: Option<PathBuf>,
+    /// `--vars`, once for each file; any takes the place of all other vars files.
+    pub vars: Vec<PathBuf>,
+    /// `--store`.
+    pub store: Option<String>,
+    /// `--address`.
+    pub address: Option<String>,
+    /// `--port`.
+    pub port: Option<String>,
+    /// `--log-format`.
+    pub log_format: Option<String>,
+}
+
+/// Settings, and what there is to say of them.
+#[derive(Clone, Debug)]
+pub struct LoadedSettings {
+    /// The settings.
+    pub settings: Settings,
+    /// What is likely a mistake, one sentence each.
+    pub warnings: Vec<String>,
+    /// Every setting with its value and where that came from.
+    pub explained: Vec<Explained>,
+}
+
+/// A setting's value, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The setting: `server.port`.
+    pub path: String,
+    /// Its value as given, `***` for a secret.
+    pub value: String,
+    /// Where that came from.
+    pub origin: String,
+}
