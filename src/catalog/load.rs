@@ -100,7 +100,7 @@ fn read(
         let draft = Draft::new(document, memory, &fresh_guid, &mut findings);
         rules::run(&draft, &mut findings);
         if !findings.has_errors() {
-            catalog = build::catalog(&draft).map(Arc::new);
+            catalog = build::catalog(draft).map(Arc::new);
         }
     }
     finish(&mut findings);
