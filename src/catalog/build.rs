@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
+use super::answers;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
 use crate::backend::Fixed;
 use crate::document::Node;
@@ -18,21 +19,19 @@ use crate::domain::version::ApiVersion;
 const OLDEST: ApiVersion = ApiVersion { major: 2, minor: 0 };
 
 /// `None` cannot be where the rules found no error; nothing is built of half a document.
-pub(crate) fn catalog(draft: &Draft<'_>) -> Option<Catalog> {
+pub(crate) fn catalog(draft: Draft<'_>) -> Option<Catalog> {
     let minimum = match draft.document.get("minimum_api_version") {
         Some(node) => ApiVersion::from_str(node.as_text()?).ok()?,
         None => OLDEST,
     };
-    let offerings: Option<Vec<_>> = draft
-        .offered()
-        .map(|entry| offering(entry).map(Arc::new))
-        .collect();
+    let offered = draft.offerings.into_iter().filter(|entry| entry.offered);
+    let offerings: Option<Vec<_>> = offered.map(|entry| offering(entry).map(Arc::new)).collect();
     Some(Catalog::new(minimum, offerings?))
 }
 
-fn offering(draft: &OfferingDraft) -> Option<Offering> {
+fn offering(draft: OfferingDraft) -> Option<Offering> {
     let node = &draft.node;
-    let plans = draft.plans.iter().filter(|plan| plan.offered);
+    let plans = draft.plans.into_iter().filter(|plan| plan.offered);
     let plans: Option<Vec<_>> = plans.map(|entry| plan(entry).map(Arc::new)).collect();
     Some(Offering {
         id: ServiceId::parse(&text(node, "id")?).ok()?,
@@ -52,9 +51,9 @@ fn offering(draft: &OfferingDraft) -> Option<Offering> {
     })
 }
 
-fn plan(draft: &PlanDraft) -> Option<Plan> {
+fn plan(draft: PlanDraft) -> Option<Plan> {
     let node = &draft.node;
-    let answers = draft.answers.as_ref()?;
+    let answers = draft.answers?;
     Some(Plan {
         id: PlanId::parse(&text(node, "id")?).ok()?,
         name: text(node, "name")?.into(),
@@ -63,16 +62,16 @@ fn plan(draft: &PlanDraft) -> Option<Plan> {
         bindable: flag(node, "bindable"),
         binding_rotatable: flag(node, "binding_rotatable"),
         plan_updateable: flag(node, "plan_updateable"),
-        schemas: schemas(draft),
+        schemas: schemas(node, draft.schemas),
         maximum_polling_duration: node
             .get("maximum_polling_duration")
             .and_then(|node| node.to_json().as_u64()),
         maintenance_info: maintenance_info(node),
         metadata: object(node, "metadata"),
         extensions: object(node, "extensions").unwrap_or_default(),
-        values: answers.values.clone(),
-        instance: answers.instance.clone(),
-        binding: answers.binding.clone(),
+        values: answers.values,
+        instance: answers.instance,
+        binding: answers.binding,
         backend: Arc::new(Fixed),
     })
 }
@@ -99,12 +98,12 @@ fn object(node: &Node, key: &str) -> Option<Object> {
     Some(node.get(key)?.as_map()?.to_json())
 }
 
-fn schemas(draft: &PlanDraft) -> Schemas {
+fn schemas(node: &Node, valid: answers::Schemas) -> Schemas {
     Schemas {
-        published: draft.node.get("schemas").map(Node::to_json),
-        instance_create: draft.schemas.instance_create.clone(),
-        instance_update: draft.schemas.instance_update.clone(),
-        binding_create: draft.schemas.binding_create.clone(),
+        published: node.get("schemas").map(Node::to_json),
+        instance_create: valid.instance_create,
+        instance_update: valid.instance_update,
+        binding_create: valid.binding_create,
     }
 }
 

@@ -100,7 +100,7 @@ fn read(
         let draft = Draft::new(document, memory, &fresh_guid, &mut findings);
         rules::run(&draft, &mut findings);
         if !findings.has_errors() {
-            catalog = build::catalog(&draft).map(Arc::new);
+            catalog = build::catalog(draft).map(Arc::new);
         }
     }
     finish(&mut findings);
@@ -152,7 +152,9 @@ fn fresh_guid() -> String {
     }
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     [
         &hex[..8],
         &hex[8..12],

@@ -167,3 +167,40 @@ fn what_is_missing_is_told_together_and_not_where_it_is_not_offered() {
         assert!(loaded.catalog.unwrap().offerings().is_empty());
     }
 }
+
+#[test]
+fn a_default_of_json_has_a_type() {
+    for (reference, environment, expected) in [
+        ("${json:N:-5}", None, json!(5)),
+        ("${json:N:-text}", None, json!("text")),
+        ("${json:N:-5}", Some("\"5\""), json!("5")),
+        ("${json:N:-[1]}", None, json!([1])),
+        ("${N:-5}", None, json!("5")),
+        ("a${json:N:-5}", None, json!("a5")),
+        ("${json:N|base64:-5}", None, json!("NQ==")),
+    ] {
+        let environment: Vec<_> = environment.map(|value| ("N", value)).into_iter().collect();
+        assert_eq!(
+            credentials(&load_with(&with(reference), &environment))["p"],
+            expected,
+            "{reference}"
+        );
+    }
+}
+
+#[test]
+fn a_null_for_offered_removes_what_a_plan_would_inherit() {
+    let loaded = load_with(
+        &document(
+            json!({}),
+            json!({ "offered": false }),
+            json!({ "offered": null, "description": "${D}" }),
+        ),
+        &[("D", "x")],
+    );
+    let catalog = loaded
+        .catalog
+        .as_ref()
+        .unwrap_or_else(|| panic!("{}", told(&loaded)));
+    assert_eq!(catalog.offerings()[0].plans[0].description, "x");
+}

@@ -3,11 +3,14 @@
 //! From this one table come the errors for unknown keys and wrong types, the types of overrides, where references and
 //! templates are read, and the JSON schema for editors.
 
+mod private;
+mod published;
 mod schema;
 mod table;
 
+pub(crate) use private::{BINDING, INSTANCE};
 pub use schema::json_schema;
-pub(crate) use table::{BINDING, DOCUMENT, INSTANCE, OFFERING, PLAN};
+pub(crate) use table::{DOCUMENT, OFFERING, PLAN};
 
 /// What a key holds.
 #[derive(Clone, Copy, Debug)]

@@ -3,5 +3,6 @@
 pub(super) mod folder;
 pub(super) mod moves;
 pub(super) mod overrides;
+mod put;
 pub(super) mod resolve;
 pub(super) mod shape;

@@ -6,11 +6,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::merge::INHERITED;
+use super::put::put;
 use crate::catalog::language::{DOCUMENT, OFFERING, PLAN, Record, Shape, nearest};
+use crate::catalog::merge::INHERITED;
 use crate::document::{
-    Budget, Entry, Environment, Finding, Findings, Map, Node, Origin, Path, Place, Step, Text,
-    Value, parse,
+    Budget, Environment, Finding, Findings, Map, Node, Path, Step, Text, Value, parse,
 };
 
 const PREFIX: &str = "BROKER_";
@@ -43,7 +43,7 @@ pub(crate) fn apply(document: &mut Node, environment: &Environment, findings: &m
         });
         match target {
             Ok(target) => found.push(target),
-            Err(finding) => findings.push(finding),
+            Err(finding) => findings.push(*finding),
         }
     }
     // All are located first: an override of a name does not change what the others address.
@@ -79,7 +79,7 @@ struct Spot<'a> {
     steps: Vec<Step>,
 }
 
-fn locate(document: &Node, name: &str) -> Result<Target, Finding> {
+fn locate(document: &Node, name: &str) -> Result<Target, Box<Finding>> {
     let mut spot = Spot {
         name,
         rest: &name[PREFIX.len()..],
@@ -92,12 +92,12 @@ fn locate(document: &Node, name: &str) -> Result<Target, Finding> {
     let mut offering = None;
     while !spot.rest.is_empty() {
         match spot.shape {
-            Shape::List(Shape::Record(record)) if std::ptr::eq(*record, &OFFERING) => {
+            Shape::List(Shape::Record(record)) if is(record, &OFFERING) => {
                 spot.entry(record)?;
                 spot.layers = document.get("service_defaults").into_iter().collect();
                 offering = spot.node;
             }
-            Shape::List(Shape::Record(record)) if std::ptr::eq(*record, &PLAN) => {
+            Shape::List(Shape::Record(record)) if is(record, &PLAN) => {
                 spot.entry(record)?;
                 let around: Vec<&Node> = offering
                     .into_iter()
@@ -122,7 +122,7 @@ fn locate(document: &Node, name: &str) -> Result<Target, Finding> {
 
 impl<'a> Spot<'a> {
     /// Into a list of offerings or plans, by name or id.
-    fn entry(&mut self, record: &'static Record) -> Result<(), Finding> {
+    fn entry(&mut self, record: &'static Record) -> Result<(), Box<Finding>> {
         let entries = self.node.and_then(Node::as_list).unwrap_or_default();
         let names =
             |entry: &'a Node| ["name", "id"].map(|key| entry.get(key).and_then(Node::as_text));
@@ -156,7 +156,7 @@ impl<'a> Spot<'a> {
     }
 
     /// Into a map of known keys.
-    fn known(&mut self, record: &'static Record) -> Result<(), Finding> {
+    fn known(&mut self, record: &'static Record) -> Result<(), Box<Finding>> {
         for key in record.keys {
             if let Some(rest) = after(self.rest, key.name) {
                 self.go(key.name.into(), rest, key.shape);
@@ -171,7 +171,7 @@ impl<'a> Spot<'a> {
     }
 
     /// Into a map of any keys: the one that is there or would be inherited, else a new one.
-    fn free(&mut self) -> Result<(), Finding> {
+    fn free(&mut self) -> Result<(), Box<Finding>> {
         let there = self.node.into_iter().chain(self.layers.iter().copied());
         if there
             .clone()
@@ -243,13 +243,17 @@ impl<'a> Spot<'a> {
         &self.name[..self.name.len() - self.rest.len()]
     }
 
-    fn names_nothing<'k>(&self, what: &str, known: impl IntoIterator<Item = &'k str>) -> Finding {
+    fn names_nothing<'k>(
+        &self,
+        what: &str,
+        known: impl IntoIterator<Item = &'k str>,
+    ) -> Box<Finding> {
         let step = self.rest.split("__").next().unwrap_or_default();
         let mend = match nearest(step, known) {
             Some(near) => format!("did you mean {}{}?", self.walked(), near.to_uppercase()),
             None => "unset it, or name an offering, a plan or a key that is there".to_owned(),
         };
-        Finding::nowhere(
+        nowhere(
             "override-names-nothing",
             format!(
                 "the variable {} names nothing: {what} has no {step}",
@@ -259,9 +263,9 @@ impl<'a> Spot<'a> {
         )
     }
 
-    fn ambiguous(&self, what: &str) -> Finding {
+    fn ambiguous(&self, what: &str) -> Box<Finding> {
         let step = self.rest.split("__").next().unwrap_or_default();
-        Finding::nowhere(
+        nowhere(
             "override-ambiguous",
             format!(
                 "the variable {} names two things: {what} could be {step}",
@@ -271,8 +275,8 @@ impl<'a> Spot<'a> {
         )
     }
 
-    fn no_steps(&self) -> Finding {
-        Finding::nowhere(
+    fn no_steps(&self) -> Box<Finding> {
+        nowhere(
             "override-names-nothing",
             format!("the variable {} goes on into what has no keys", self.name),
             format!(
@@ -284,12 +288,12 @@ impl<'a> Spot<'a> {
 }
 
 impl Target {
-    fn value(&self, name: &str, text: &str) -> Result<Value, Finding> {
+    fn value(&self, name: &str, text: &str) -> Result<Value, Box<Finding>> {
         if self.is_text {
             return Ok(Value::Text(Text::Literal(text.to_owned())));
         }
         let wrong = |_| {
-            Finding::nowhere(
+            nowhere(
                 "override-value",
                 format!(
                     "the value of the variable {name} is no valid YAML, and no string is wanted there"
@@ -303,8 +307,12 @@ impl Target {
     }
 }
 
-fn twice(name: &str, other: &str) -> Finding {
-    Finding::nowhere(
+fn nowhere(rule: &'static str, message: String, mend: impl Into<String>) -> Box<Finding> {
+    Box::new(Finding::nowhere(rule, message, mend))
+}
+
+fn twice(name: &str, other: &str) -> Box<Finding> {
+    nowhere(
         "override-ambiguous",
         format!("the variables {other} and {name} set the same value"),
         "unset one of the two",
@@ -340,63 +348,6 @@ fn normal(name: &str) -> String {
         .collect()
 }
 
-fn put(document: &mut Node, steps: &[Step], value: Value, name: &str) {
-    let variable: Arc<str> = name.into();
-    let mut node = document;
-    for step in steps {
-        let place = node.place.clone();
-        let below = match (step, &mut node.value) {
-            (Step::Index(index), Value::List(items)) => items.get_mut(*index),
-            (Step::Key(key), value) => {
-                if !matches!(value, Value::Map(_)) {
-                    *value = Value::Map(Map::default());
-                }
-                let Value::Map(map) = value else { return };
-                if map.get(key).is_none() {
-                    map.push_new(absent(key, &place));
-                }
-                map.get_mut(key)
-            }
-            _ => None,
-        };
-        let Some(below) = below else { return };
-        node = below;
-    }
-    let place = node.place.clone();
-    *node = Node {
-        value,
-        ..Node::new(Value::Null, place.clone())
-    };
-    claim(node, &place, &variable);
-}
-
-fn absent(key: &Arc<str>, place: &Place) -> Entry {
-    Entry {
-        key: Arc::clone(key),
-        key_place: place.clone(),
-        node: Node::new(Value::Null, place.clone()),
-    }
-}
-
-/// All below stands where the override stands, comes from it, and is literal for ever.
-fn claim(node: &mut Node, place: &Place, variable: &Arc<str>) {
-    node.place = place.clone();
-    node.origin = Origin::Override {
-        variable: Arc::clone(variable),
-    };
-    node.written = None;
-    match &mut node.value {
-        Value::Text(text) => {
-            if let Text::Written(written) = text {
-                *text = Text::Literal(std::mem::take(written));
-            }
-        }
-        Value::List(items) => items
-            .iter_mut()
-            .for_each(|item| claim(item, place, variable)),
-        Value::Map(map) => map
-            .iter_mut()
-            .for_each(|entry| claim(&mut entry.node, place, variable)),
-        _ => {}
-    }
+fn is(record: &'static Record, known: &'static Record) -> bool {
+    std::ptr::eq(record, known)
 }

@@ -3,7 +3,8 @@
 use crate::catalog::language::{DOCUMENT, OFFERING, PLAN, Reading, Shape};
 use crate::catalog::trail::Trail;
 use crate::document::{
-    Finding, Findings, Node, Origin, Piece, Sources, Text, Value, cut, resolve_text,
+    Finding, Findings, Node, Origin, Piece, ResolvedValue, Scheme, Sources, Text, Value, cut,
+    resolve_text,
 };
 
 /// Resolves every reference of the document. A text whose references bring nothing in stays as it is written, so that
@@ -175,7 +176,10 @@ impl Resolver<'_> {
             self.misplaced(&node.place, text, reading, trail);
         }
         match resolve_text(text, reading == Reading::Templates, self.sources) {
-            Ok(resolved) => {
+            Ok(mut resolved) => {
+                if let Some(value) = typed_default(text, &resolved.value) {
+                    resolved.value = ResolvedValue::Typed(value);
+                }
                 let written = node.written.take();
                 let origin = std::mem::replace(&mut node.origin, Origin::File);
                 *node = resolved.into_node(&node.place);
@@ -242,4 +246,18 @@ fn offered(node: &Node) -> Option<bool> {
 fn plan_offered(plan: &Node) -> Option<bool> {
     let own = plan.as_map()?.get("offered")?;
     own.as_bool().or_else(|| own.is_null().then_some(true))
+}
+
+/// The default of `${json:NAME:-true}` has a type as well, where it is JSON. What `json:` found itself is typed already.
+fn typed_default(text: &str, value: &ResolvedValue) -> Option<serde_json::Value> {
+    let ResolvedValue::Text(Text::Literal(default)) = value else {
+        return None;
+    };
+    let pieces = cut(text, false).ok()?;
+    let [Piece::Reference(reference)] = pieces.as_slice() else {
+        return None;
+    };
+    let is_json = matches!(reference.scheme, Scheme::JsonName | Scheme::JsonFile);
+    let is_default = reference.encoding.is_none() && reference.default.as_deref() == Some(default);
+    (is_json && is_default).then(|| serde_json::from_str(default).ok())?
 }

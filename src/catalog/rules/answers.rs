@@ -189,7 +189,7 @@ pub(super) fn volume_mounts(draft: &Draft<'_>, report: &mut Report<'_>) {
 fn mount_mistakes(mount: &Json) -> Vec<(String, String, String)> {
     let mut mistakes = Vec::new();
     let mut add = |below: &str, message: String, mend: &str| {
-        mistakes.push((below.to_owned(), message, mend.to_owned()))
+        mistakes.push((below.to_owned(), message, mend.to_owned()));
     };
     for key in ["driver", "container_dir", "device_type"] {
         if !is_filled(&mount[key]) {

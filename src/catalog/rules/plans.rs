@@ -5,7 +5,7 @@ use semver::Version;
 use super::Report;
 use crate::catalog::draft::Draft;
 use crate::catalog::reading::resolve::is_unresolved;
-use crate::document::Node;
+use crate::document::{Map, Node};
 
 /// `maintenance-version`.
 pub(super) fn maintenance_version(draft: &Draft<'_>, report: &mut Report<'_>) {
@@ -59,7 +59,7 @@ pub(super) fn backend_kind(draft: &Draft<'_>, report: &mut Report<'_>) {
             .node
             .get("backend")
             .and_then(Node::as_map)
-            .map(|map| map.len());
+            .map(Map::len);
         if kinds == Some(0) {
             let mend = "write `backend: { fixed: {} }`, or leave it out";
             report.at_key(
