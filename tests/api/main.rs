@@ -1,7 +1,22 @@
 //! The broker from outside: the real binary, over HTTP, as a platform sees it. A file for each concern.
 
 mod checker;
+mod documents;
 mod harness;
 mod http;
 
+mod bad_input;
+mod bind;
+mod catalog;
+mod fields;
+mod identity;
 mod life;
+mod order;
+mod polls;
+mod provision;
+mod random;
+mod rotation;
+mod routes;
+mod schemas;
+mod update;
+mod withdrawn;
