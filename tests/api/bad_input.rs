@@ -357,7 +357,7 @@ fn a_body_that_is_cut_off_is_nothing() {
             let mut rest = Vec::new();
             let _ = stream.read_to_end(&mut rest);
             let text = String::from_utf8_lossy(&rest);
-            assert!(!text.contains(" 20"), "{what}: {text}");
+            assert!(!text.starts_with("HTTP/1.1 20"), "{what}: {text}");
             unharmed(&broker, what);
         }
     }
@@ -381,7 +381,7 @@ fn a_body_that_is_cut_off_is_nothing() {
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
         let text = String::from_utf8_lossy(&rest);
-        assert!(!text.contains(" 20"), "{chunks}: {text}");
+        assert!(!text.starts_with("HTTP/1.1 20"), "{chunks}: {text}");
         unharmed(&broker, &chunks);
     }
     // It was the cut alone: the whole request is good.
@@ -514,19 +514,29 @@ fn an_id_is_any_text() {
         }
         assert_eq!(made.status, 201, "{sent}: {}", made.text());
         assert_eq!(broker.provision(sent, &body).status, 200, "{sent}");
-        let bound = broker.bind(sent, sent, &bind_of("wide", "plain"));
+        let (sent_binding, meant) = binding_beside(sent, meant);
+        let bound = broker.bind(sent, sent_binding, &bind_of("wide", "plain"));
         assert_eq!(
             bound.json()["credentials"]["user"],
             json!(format!("u_{meant}")),
             "{sent}"
         );
-        assert_eq!(broker.fetch_binding(sent, sent).status, 200, "{sent}");
+        assert_eq!(
+            broker.fetch_binding(sent, sent_binding).status,
+            200,
+            "{sent}"
+        );
     }
     for (sent, meant) in ids.iter().filter(|(_, meant)| !meant.ends_with('?')) {
+        let (sent_binding, meant) = binding_beside(sent, meant);
         assert_eq!(broker.poll(sent).status, 200, "{meant}");
-        assert_eq!(broker.poll_binding(sent, sent).status, 200, "{meant}");
         assert_eq!(
-            broker.unbind(sent, sent, "wide", "plain").status,
+            broker.poll_binding(sent, sent_binding).status,
+            200,
+            "{meant}"
+        );
+        assert_eq!(
+            broker.unbind(sent, sent_binding, "wide", "plain").status,
             200,
             "{meant}"
         );
@@ -539,6 +549,15 @@ fn an_id_is_any_text() {
     serves(&broker);
 }
 
+/// The binding has the id of its instance, save where both together are longer than a URL may be.
+fn binding_beside<'i>(sent: &'i str, meant: &'i str) -> (&'i str, &'i str) {
+    if sent.len() > 1000 {
+        ("long", "long")
+    } else {
+        (sent, meant)
+    }
+}
+
 /// `%2f` in either case, and signs that may or may not be encoded, are one id.
 #[test]
 fn an_id_has_one_meaning() {
@@ -547,7 +566,7 @@ fn an_id_has_one_meaning() {
         ("a%2Fb", "a%2fb"),
         ("%61bc", "abc"),
         ("~", "%7E"),
-        ("ä", "%C3%A4"),
+        ("%C3%a4", "%c3%A4"),
         ("a%2Bb", "a+b"),
     ] {
         provisioned(&broker, one, "wide", "plain");

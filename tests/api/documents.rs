@@ -51,7 +51,7 @@ services:
     bindable: true
     binding: { credentials: { user: narrow } }
     plans:
-      - { id: narrow-plan, name: narrow-plan, description: The only one }
+      - { id: narrow-plan, name: narrow-plan, description: The only one, binding_rotatable: true }
 "#;
 
 pub fn wide() -> Broker {

@@ -20,7 +20,7 @@ services:
         description: All of them
         binding:
           credentials: { number: 5, text: "5", list: [1, "{{ binding.id }}"], nothing: null, deep: { flag: true } }
-          syslog_drain_url: "syslog-tls://logs.example.com:6514/?app={{ binding.app_guid }}"
+          syslog_drain_url: "syslog-tls://logs.example.com:6514/?app={{ binding.app_guid | default('none') }}"
           route_service_url: "https://route.example.com/{{ binding.id }}"
           volume_mounts:
             - { driver: nfs, container_dir: "/data/{{ instance.id }}", mode: rw, device_type: shared, device: { volume_id: "v_{{ instance.id }}", mount_config: { uid: 1000 } } }
@@ -29,7 +29,6 @@ services:
             - { host: "{{ instance.id }}.example.com", ports: ["5432", "9000-9010"] }
             - { host: 10.0.0.1, ports: ["53"], protocol: udp }
           metadata: { expires_at: "2999-12-31T23:59:59.0Z", renew_before: "2999-01-31T00:00:00.123Z" }
-      - { id: drain, name: drain, description: An empty drain, binding: { syslog_drain_url: "" } }
       - { id: nothing, name: nothing, description: Nothing at all }
       - { id: absent, name: absent, description: A drain if asked for, binding: { credentials: { a: b }, syslog_drain_url: "{{ binding.parameters.drain }}" } }
       - { id: empty, name: empty, description: Empty ones, binding: { credentials: {}, volume_mounts: [], endpoints: [] } }
@@ -66,16 +65,17 @@ fn every_field_of_the_specification_is_returned() {
         broker.fetch_binding("all", "b").json(),
         with(all, "parameters", json!({}))
     );
-    assert_eq!(
-        bound(&broker, "drain"),
-        json!({ "syslog_drain_url": "" }),
-        "an empty one is not absent"
-    );
     assert_eq!(bound(&broker, "nothing"), json!({}));
     assert_eq!(
         bound(&broker, "absent"),
         json!({ "credentials": { "a": "b" } }),
         "a null is left out"
+    );
+    let emptied = with(bind_of("s", "absent"), "parameters", json!({ "drain": "" }));
+    assert_eq!(
+        broker.bind("absent", "emptied", &emptied).json(),
+        json!({ "credentials": { "a": "b" }, "syslog_drain_url": "" }),
+        "an empty one is not absent"
     );
     assert_eq!(
         bound(&broker, "empty"),
