@@ -256,3 +256,6 @@ fn version(head: &Head<'_>, minimum: ApiVersion) -> Result<ApiVersion, Refusal> 
         Ok(version) => Ok(version),
     }
 }
+
+#[cfg(test)]
+mod tests;
