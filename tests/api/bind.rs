@@ -117,21 +117,18 @@ fn an_application_is_named_in_either_place() {
             &format!("b{at}"),
             &with(base.clone(), field, value.clone()),
         );
-        match app {
-            Some(app) => assert_eq!(
-                (response.status, &response.json()["credentials"]["app"]),
-                (201, &json!(app))
-            ),
-            None => {
-                assert_eq!(
-                    (response.status, response.word().as_str()),
-                    (422, "RequiresApp"),
-                    "{field} {value}"
-                );
-                assert!(response.description().contains("app_guid"));
-                assert_eq!(broker.fetch_binding("i", &format!("b{at}")).status, 404);
-            }
+        let credentials = &response.json()["credentials"];
+        if let Some(app) = app {
+            assert_eq!((response.status, &credentials["app"]), (201, &json!(app)));
+            continue;
         }
+        assert_eq!(
+            (response.status, response.word().as_str()),
+            (422, "RequiresApp"),
+            "{field} {value}"
+        );
+        assert!(response.description().contains("app_guid"));
+        assert_eq!(broker.fetch_binding("i", &format!("b{at}")).status, 404);
     }
     let both = with(
         with(base, "app_guid", json!("x")),

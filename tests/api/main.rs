@@ -7,6 +7,8 @@ mod documents;
 mod harness;
 mod http;
 
+mod bad_http;
+mod bad_ids;
 mod bad_input;
 mod bind;
 mod catalog;

@@ -7,6 +7,7 @@ use crate::harness::{Broker, Setup, at_instance, with};
 
 /// What a repeat says, by what differs from the first request.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_repeat_is_compared_as_values() {
     let broker = wide();
     let first = with(

@@ -24,13 +24,13 @@ services:
 }
 
 const PLAN: &str = "      - { id: leaves, name: leaves, description: Leaves, maintenance_info: { version: \"1.0.0\" } }\n";
-const SERVICE: &str = r#"  - id: t
+const SERVICE: &str = "  - id: t
     name: t
     description: Leaves as a whole
     bindable: true
     binding: { credentials: { user: u } }
     plans: [{ id: t-plan, name: t-plan, description: The only one }]
-"#;
+";
 
 fn before() -> Broker {
     let broker = Setup::new(&document(&format!("{PLAN}{SERVICE}"))).start();
