@@ -226,6 +226,16 @@ fn unusual_requests_are_answered() {
     ] {
         assert_eq!(statuses(&broker, text.as_bytes()), [200], "{what}");
     }
+    let patient = format!(
+        "PUT /v2/service_instances/patient HTTP/1.1\r\nHost: b\r\n{headers}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n{}",
+        provision_of("wide", "plain").to_string().len(),
+        provision_of("wide", "plain")
+    );
+    assert_eq!(
+        statuses(&broker, patient.as_bytes()),
+        [201],
+        "after it was told to go on"
+    );
     let pipelined = format!("GET /v2/catalog HTTP/1.1\r\nHost: b\r\n{headers}\r\n").repeat(3);
     assert_eq!(
         statuses(&broker, pipelined.as_bytes()),

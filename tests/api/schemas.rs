@@ -174,6 +174,15 @@ fn violations_name_place_and_rule_and_never_the_value() {
         "{} characters",
         told.len()
     );
+    // Places are made of the user's keys: long ones are cut, so that no answer grows beyond what was sent.
+    let keys = (0..20).map(|n| format!("{n}{}ü", "k".repeat(40_000)));
+    let map: serde_json::Map<String, Value> = keys.map(|key| (key, json!(MARKED))).collect();
+    let told = provision(&broker, "i", &json!({ "name": "x", "map": map })).description();
+    assert!(
+        told.contains("`/map/0kkkk") && told.len() < 10_000,
+        "{} characters",
+        told.len()
+    );
     assert!(!broker.log().contains(MARKED), "nor in the log");
 }
 
