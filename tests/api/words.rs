@@ -13,7 +13,7 @@ use crate::documents::{WIDE, bind_of, provision_of, provisioned};
 use crate::harness::{Broker, Setup, at_binding, at_instance, with};
 use crate::http::{Connection, Response};
 
-/// Words that no request can bring about, and what does. Tests of their own hold them.
+/// Words that no single request can bring about, and what does: they are not answered here.
 const NEED_A_FAULT: [(&str, &str); 3] = [
     (
         "ConcurrencyError",
