@@ -1,6 +1,8 @@
 //! Parameters against the plan's schemas: all drafts, violations without values, references never fetched.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -327,6 +329,13 @@ fn an_external_reference_is_never_fetched() {
     }
     let came = listener.accept().map(|(_, from)| from.to_string());
     assert!(came.is_err(), "somebody came: {came:?}");
+    // Who comes is seen.
+    let visitor = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    let seen = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        listener.accept().is_ok()
+    });
+    assert!(seen, "{visitor:?} came and was not seen");
 
     let within = json!({ "$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
         "definitions": { "small": { "maximum": 3 } },
