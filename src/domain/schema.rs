@@ -28,6 +28,9 @@ pub struct Violation {
 /// Most violations that one answer names.
 const MOST: usize = 20;
 
+/// Most characters of a place that an answer tells: it is made of the user's keys, which may be as long as a body.
+const LONGEST: usize = 200;
+
 impl Schema {
     /// Reads a schema of any draft from 4 to 2020-12, by its `$schema`. The error is a sentence for the operator.
     pub fn compile(source: &Value) -> Result<Self, String> {
@@ -72,6 +75,9 @@ impl fmt::Display for Violation {
         } else {
             &self.place
         };
-        write!(out, "`{place}` breaks `{}`", self.rule)
+        match place.char_indices().nth(LONGEST) {
+            Some((end, _)) => write!(out, "`{}...` breaks `{}`", &place[..end], self.rule),
+            None => write!(out, "`{place}` breaks `{}`", self.rule),
+        }
     }
 }

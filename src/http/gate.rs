@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{Header as _, HeaderValue};
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
-use actix_web_httpauth::headers::authorization::{Authorization, Basic, Bearer};
+use actix_web_httpauth::headers::authorization::{Basic, Bearer, Scheme as _};
 
 use super::error::{
     ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED, panicked,
@@ -173,7 +173,7 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Option<P
     if matches!(path, "/healthz" | "/readyz") {
         return Ok(None);
     }
-    let login = login(request, head, &api.logins).ok_or(Refused::Unauthorized)?;
+    let login = login(head, &api.logins).ok_or(Refused::Unauthorized)?;
     let minimum = api.broker.catalog().minimum_api_version();
     let api_version = version(head, minimum).map_err(Refused::Because)?;
     Ok(Some(Passed { login, api_version }))
@@ -212,17 +212,27 @@ fn size(request: &ServiceRequest, head: &Head<'_>, limits: Limits) -> Result<(),
 
 /// Row 2. Nearly every client writes its header alike, and that is compared as it is; what is written in another way
 /// is parsed.
-fn login(request: &ServiceRequest, head: &Head<'_>, logins: &Logins) -> Option<Arc<str>> {
-    if let Some(login) = logins.by_header(head.authorization?.as_bytes()) {
+fn login(head: &Head<'_>, logins: &Logins) -> Option<Arc<str>> {
+    let header = head.authorization?;
+    if let Some(login) = logins.by_header(header.as_bytes()) {
         return Some(Arc::clone(login));
     }
-    if let Ok(basic) = Authorization::<Basic>::parse(request) {
-        let basic = basic.into_scheme();
+    let header = canonical(header)?;
+    if let Ok(basic) = Basic::parse(&header) {
         let password = basic.password().unwrap_or_default();
         return logins.by_password(basic.user_id(), password).cloned();
     }
-    let bearer = Authorization::<Bearer>::parse(request).ok()?.into_scheme();
+    let bearer = Bearer::parse(&header).ok()?;
     logins.by_token(bearer.token()).cloned()
+}
+
+/// The header with its scheme in the one spelling that the parsers know: a scheme has no case (RFC 9110, 11.1).
+fn canonical(header: &HeaderValue) -> Option<HeaderValue> {
+    let (scheme, rest) = header.to_str().ok()?.split_once(' ')?;
+    let scheme = ["Basic", "Bearer"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(scheme))?;
+    HeaderValue::try_from(format!("{scheme} {}", rest.trim_start_matches(' '))).ok()
 }
 
 /// Row 3.
@@ -246,3 +256,6 @@ fn version(head: &Head<'_>, minimum: ApiVersion) -> Result<ApiVersion, Refusal> 
         Ok(version) => Ok(version),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! A panic behind the gate: an answer all the same, and the process goes on.
+
+use std::future::ready;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, UNIX_EPOCH};
+
+use actix_web::{App, HttpServer};
+
+use super::*;
+use crate::access::{Login, Proof};
+use crate::domain::binding::Binding;
+use crate::domain::broker::Broker;
+use crate::domain::caller::Caller;
+use crate::domain::catalog::Catalog;
+use crate::domain::id::{BindingId, InstanceId, OperationId};
+use crate::domain::instance::Instance;
+use crate::domain::json::FingerprintKey;
+use crate::domain::operation::{Operation, Subject};
+use crate::domain::store::{Answer, Begun, Change, Lookup, Store};
+use crate::domain::time::Timestamp;
+use crate::domain::witness::{Event, Witness};
+use crate::http::{Published, routes};
+use crate::secret::Secret;
+
+/// Panics at once for an instance, and after it has waited for a binding.
+struct Panics(FingerprintKey);
+
+impl Store for Panics {
+    fn begin(&self, _: Change) -> Answer<'_, Begun> {
+        Box::pin(ready(Ok(Begun::Unrecorded)))
+    }
+
+    fn instance(&self, _: InstanceId) -> Answer<'_, Lookup<Instance>> {
+        panic!("the store fell over, and the password was hunter2");
+    }
+
+    fn binding(
+        &self,
+        _: InstanceId,
+        _: BindingId,
+    ) -> Answer<'_, Lookup<(Instance, Option<Binding>)>> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            panic!("the store fell over later, and the password was hunter2");
+        })
+    }
+
+    fn operation(&self, _: Subject, _: Option<OperationId>) -> Answer<'_, Lookup<Operation>> {
+        Box::pin(ready(Ok(Lookup::Unknowable)))
+    }
+
+    fn health(&self) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn fingerprint_key(&self) -> &FingerprintKey {
+        &self.0
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+}
+
+struct Nobody;
+
+impl Witness for Nobody {
+    fn happened(&self, _: &Caller, _: &Event<'_>) {}
+}
+
+fn api() -> Data<Api> {
+    let catalog = Arc::new(Catalog::new(ApiVersion { major: 2, minor: 0 }, vec![]));
+    let store = Arc::new(Panics(FingerprintKey::new(&[0; 32])));
+    let login = Proof::Bearer(Secret::new("token".to_owned()));
+    Data::new(Api {
+        published: Published::new(&catalog, UNIX_EPOCH),
+        broker: Broker::new(catalog, store, Arc::new(Nobody), || Timestamp(0)),
+        logins: Logins::new(vec![Login::new("login", login)]),
+        limits: Limits {
+            body: 1024,
+            url: 1024,
+            headers: 1024,
+            time: Duration::from_secs(5),
+        },
+        base_path: String::new(),
+        stopping: Arc::new(AtomicBool::new(false)),
+    })
+}
+
+/// Serves with one worker, so that one which died is missed, until the test's process ends.
+fn serve() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async move {
+            let api = api();
+            HttpServer::new(move || {
+                App::new()
+                    .app_data(api.clone())
+                    .configure(routes(""))
+                    .wrap(Gate(api.clone()))
+            })
+            .workers(1)
+            .disable_signals()
+            .listen(listener)
+            .expect("a listener")
+            .run()
+            .await
+        })
+    });
+    address
+}
+
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a timeout");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: b\r\nConnection: close\r\nAuthorization: bearer token\r\n\
+         X-Broker-API-Version: 2.17\r\nX-Broker-API-Request-Identity: who\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    text
+}
+
+#[test]
+fn a_panic_is_answered_and_the_process_goes_on() {
+    let address = serve();
+    for path in [
+        "/v2/service_instances/i",
+        "/v2/service_instances/i/service_bindings/b",
+    ] {
+        for _ in 0..3 {
+            let told = get(address, path);
+            assert!(told.starts_with("HTTP/1.1 500 "), "{told}");
+            for part in [
+                "\r\nx-broker-api-request-identity: who\r\n",
+                "\r\ncontent-type: application/json\r\n",
+                "{\"error\":\"InternalError\",\"description\":\"",
+            ] {
+                assert!(told.contains(part), "{part} is not in {told}");
+            }
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+        assert!(get(address, "/v2/catalog").starts_with("HTTP/1.1 200 "));
+    }
+}
