@@ -4,10 +4,14 @@
     clippy::expect_used,
     reason = "a test gives up loudly, in its helpers too"
 )]
+#![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
 mod checker;
 mod harness;
 mod http;
 
+mod deploy;
+mod examples;
 mod life;
 mod machine;
+mod races;

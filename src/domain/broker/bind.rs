@@ -30,6 +30,7 @@ impl Broker {
         request: Bind,
     ) -> Result<Bound, BrokerError> {
         let catalog = self.catalog();
+        let mut turn = None;
         for _ in 0..TRIES {
             let (instance, existing) =
                 match self.store.binding(instance.clone(), id.clone()).await? {
@@ -51,6 +52,9 @@ impl Broker {
                 .await?
             {
                 return Ok(bound);
+            }
+            if turn.is_none() {
+                turn = Some(self.turns.take(&instance.id).await);
             }
         }
         Err(BrokerError::Concurrency)

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Broker, Provision, Provisioned, already_there, beside_the_point, choose, maintenance_agrees,
-    parameters_fit, render,
+    parameters_fit, random, render,
 };
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
@@ -134,7 +134,7 @@ impl Broker {
             organization: request.organization.clone(),
             space: request.space.clone(),
             state: State::Succeeded,
-            version: 1,
+            version: first_version()?,
             fingerprint: self.provision_fingerprint(request),
             created_at: now,
             updated_at: now,
@@ -156,4 +156,10 @@ impl Broker {
             request.parameters.expose(),
         ]))
     }
+}
+
+/// A start of its own for each instance: one that is made again of an id must not pass for the one that a change has
+/// seen. Two bits stay free for the way up.
+fn first_version() -> Result<i64, BrokerError> {
+    Ok(i64::from_ne_bytes(random()?) & (i64::MAX >> 1))
 }
