@@ -1,9 +1,5 @@
 //! The broker from outside: the real binary, over HTTP, as a platform sees it. A file for each concern.
 
-#![expect(
-    clippy::expect_used,
-    reason = "a test gives up loudly, in its helpers too"
-)]
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
 mod checker;
@@ -15,3 +11,4 @@ mod examples;
 mod life;
 mod machine;
 mod races;
+mod secrets;
