@@ -257,7 +257,7 @@ fn offered(
     }
 }
 
-fn bindable<'a>(chosen: Chosen<'a>, request: &Bind) -> Result<Chosen<'a>, BrokerError> {
+pub(super) fn bindable<'a>(chosen: Chosen<'a>, request: &Bind) -> Result<Chosen<'a>, BrokerError> {
     if !chosen.bindable() {
         return Err(BrokerError::NotBindable(chosen.plan.id.clone()));
     }
@@ -288,7 +288,11 @@ fn agreed<'a>(
 }
 
 /// What the plan asks of a bind, and row 13. What is inherited from a predecessor was held against the schema then.
-fn fits(chosen: Chosen<'_>, request: &Bind, details: &BindingDetails) -> Result<(), BrokerError> {
+pub(super) fn fits(
+    chosen: Chosen<'_>,
+    request: &Bind,
+    details: &BindingDetails,
+) -> Result<(), BrokerError> {
     for target in &chosen.plan.binding.requires {
         let there = match target {
             BindTarget::App => app_guid(details).is_some(),
@@ -311,7 +315,7 @@ fn fits(chosen: Chosen<'_>, request: &Bind, details: &BindingDetails) -> Result<
 }
 
 /// What is asked for, with what a successor inherits.
-fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDetails {
+pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDetails {
     let inherited = predecessor.map(|binding| binding.details.expose());
     BindingDetails {
         parameters: match (&request.parameters, inherited) {

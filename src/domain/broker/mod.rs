@@ -7,6 +7,7 @@ mod bind;
 mod deprovision;
 mod fetch;
 mod poll;
+mod preview;
 mod provision;
 mod removal;
 mod render;
@@ -34,6 +35,7 @@ use super::witness::{Event, Witness};
 use crate::secret::Secret;
 use turns::Turns;
 
+pub use preview::preview;
 pub use removal::{NameProblem, Removal};
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
