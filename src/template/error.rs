@@ -100,7 +100,7 @@ impl fmt::Display for RenderError {
 impl Error for RenderError {}
 
 /// The source with `***` in place of every text between quotes: an operator may have written a password there.
-fn without_texts(source: &str) -> String {
+pub fn without_texts(source: &str) -> String {
     let mut masked = String::with_capacity(source.len());
     let mut signs = source.chars();
     while let Some(sign) = signs.next() {

@@ -5,6 +5,7 @@
 
 mod life;
 mod marks;
+mod mistakes;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -16,6 +16,7 @@ const FULL: &str = "7d3c2f10-55aa-4b1e-9c70-3c8d5c1de010";
 const STRICT: &str = "7d3c2f10-55aa-4b1e-9c70-3c8d5c1de020";
 
 /// What came of a life.
+#[derive(Default)]
 pub struct Heard {
     /// All that was written to standard output and standard error.
     pub log: String,
@@ -75,12 +76,13 @@ struct Life {
 
 /// Goes through all of it with the binary (the one of this build, if none is named) and a format of log lines.
 pub fn live(binary: Option<&Path>, format: &str) -> Heard {
-    let mut heard = Heard {
-        log: String::new(),
-        answers: Vec::new(),
-        marks: Vec::new(),
-    };
-    let broker = start(&mut heard, binary, format);
+    let mut heard = Heard::default();
+    let (setup, folder) = setup(&mut heard);
+    let mut setup = setup.arg(&format!("--log-format={format}"));
+    if let Some(binary) = binary {
+        setup = setup.binary(binary);
+    }
+    let broker = setup.start_in(&folder);
     let mut life = Life { broker, heard };
     life.logins();
     life.instance();
@@ -95,7 +97,8 @@ pub fn live(binary: Option<&Path>, format: &str) -> Heard {
     life.heard
 }
 
-fn start(heard: &mut Heard, binary: Option<&Path>, format: &str) -> Broker {
+/// A folder with the document, and an environment with what it refers to.
+pub fn setup(heard: &mut Heard) -> (Setup, Arc<Folder>) {
     let folder = Arc::new(Folder::new());
     let file = folder.write("secret.txt", &heard.mark("a file"));
     let vars = json!({ "smtp": { "password": heard.mark("a vars file") } });
@@ -103,7 +106,8 @@ fn start(heard: &mut Heard, binary: Option<&Path>, format: &str) -> Broker {
     let vcap = json!({ "user-provided": [{ "name": "db", "credentials": { "password": heard.mark("a service of the platform") } }] });
     let json = json!({ "inner": heard.mark("a JSON variable") });
     let document = document(heard, &file);
-    let mut setup = Setup::new(&document)
+    folder.write("catalog.yaml", &document);
+    let setup = Setup::new("")
         .env("BROKER_LOG__LEVEL", "trace")
         .env("BROKER_AUTH__USERNAME", "platform")
         .env("BROKER_AUTH__PASSWORD", &heard.mark("the password"))
@@ -118,12 +122,8 @@ fn start(heard: &mut Heard, binary: Option<&Path>, format: &str) -> Broker {
             "BROKER_SERVICES__SECRETIVE__PLANS__FULL__BINDING__CREDENTIALS__OVERRIDDEN",
             &heard.mark("an override"),
         )
-        .arg(&format!("--vars={}", vars.display()))
-        .arg(&format!("--log-format={format}"));
-    if let Some(binary) = binary {
-        setup = setup.binary(binary);
-    }
-    setup.start_in(&folder)
+        .arg(&format!("--vars={}", vars.display()));
+    (setup, folder)
 }
 
 /// YAML takes JSON's strings.
@@ -209,7 +209,7 @@ impl Heard {
         mark
     }
 
-    fn mark(&mut self, place: &str) -> String {
+    pub fn mark(&mut self, place: &str) -> String {
         self.new_mark(place).text()
     }
 
