@@ -224,13 +224,6 @@ impl Life {
         self.heard.mark(place)
     }
 
-    fn request(&self, method: &str, path: &str) -> Request {
-        let password = Mark::new("the password").text();
-        Request::new(method, path)
-            .header("Authorization", &basic("platform", &password))
-            .header("X-Broker-API-Version", "2.17")
-    }
-
     fn send(&mut self, to: &str, status: u16, request: &Request) -> Response {
         self.answer(to, status, request, false)
     }
@@ -243,11 +236,11 @@ impl Life {
     fn answer(&mut self, to: &str, status: u16, request: &Request, open: bool) -> Response {
         let response = self.broker.send_unchecked(request);
         assert_eq!(response.status, status, "{to}: {}", response.text());
-        let head: String = response
-            .headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\n"))
-            .collect();
+        let head = format!(
+            "{:?}
+",
+            response.headers
+        );
         self.heard.answers.push(Answer {
             to: to.to_owned(),
             status,
@@ -258,7 +251,7 @@ impl Life {
     }
 
     fn logins(&mut self) {
-        let catalog = self.request("GET", "/v2/catalog");
+        let catalog = authorized("GET", "/v2/catalog");
         self.send("catalog", 200, &catalog);
         let token = format!("Bearer {}", Mark::new("the token").core);
         self.send(
@@ -283,11 +276,11 @@ impl Life {
         }
         let cookie = self.heard.core("a cookie");
         let query = self.heard.core("a name in a query");
-        let other = self.request("GET", &format!("/v2/nowhere?password={query}"));
+        let other = authorized("GET", &format!("/v2/nowhere?password={query}"));
         self.send("no endpoint", 404, &other.header("Cookie", &cookie));
         let userinfo = self.heard.core("the userinfo of a target");
         let target = format!("http://user:{userinfo}@broker/v2/nowhere");
-        let absolute = self.request("GET", &target);
+        let absolute = authorized("GET", &target);
         self.send("a target with userinfo", 404, &absolute);
     }
 
@@ -299,25 +292,24 @@ impl Life {
         body["context"] =
             json!({ "platform": "cloudfoundry", "secret": self.mark("context of a provision") });
         let at = at_instance("i-1");
-        let provision = self
-            .request("PUT", &at)
-            .header("X-Broker-API-Originating-Identity", &identity);
+        let provision =
+            authorized("PUT", &at).header("X-Broker-API-Originating-Identity", &identity);
         self.send("provision", 201, &provision.clone().json(&body));
         self.send("provision again", 200, &provision.clone().json(&body));
         body["parameters"] = json!({ "secret": self.mark("parameters of a conflict") });
         self.send("provision of another", 409, &provision.json(&body));
-        self.open("fetch", 200, &self.request("GET", &at));
+        self.open("fetch", 200, &authorized("GET", &at));
         let update = json!({
             "service_id": SERVICE,
             "parameters": { "more": self.mark("parameters of an update") },
             "context": { "platform": "cloudfoundry", "secret": self.mark("context of an update") },
             "previous_values": { "plan_id": FULL },
         });
-        let patch = self.request("PATCH", &at);
+        let patch = authorized("PATCH", &at);
         self.send("update", 200, &patch.json(&update));
         let operation = self.heard.core("an operation that is polled");
         let poll = format!("{at}/last_operation?operation={operation}");
-        self.send("poll", 200, &self.request("GET", &poll));
+        self.send("poll", 200, &authorized("GET", &poll));
     }
 
     fn binding(&mut self) {
@@ -329,7 +321,7 @@ impl Life {
             "context": { "platform": "cloudfoundry", "secret": self.mark("context of a bind") },
             "bind_resource": { "app_guid": "app-1", "secret": self.mark("a bind's resource") },
         });
-        let bind = self.request("PUT", &at);
+        let bind = authorized("PUT", &at);
         let bound = self.open("bind", 201, &bind.clone().json(&body)).json();
         for (place, key) in [
             ("drawn at bind", "drawn"),
@@ -340,16 +332,16 @@ impl Life {
             self.heard.marks.push(Mark::drawn(place, text));
         }
         self.open("bind again", 200, &bind.clone().json(&body));
-        self.open("fetch of a binding", 200, &self.request("GET", &at));
+        self.open("fetch of a binding", 200, &authorized("GET", &at));
         body["parameters"] = json!({ "secret": self.mark("parameters of another bind") });
         self.send("bind of another", 409, &bind.json(&body));
-        let poll = self.request("GET", &format!("{at}/last_operation"));
+        let poll = authorized("GET", &format!("{at}/last_operation"));
         self.send("poll of a binding", 200, &poll);
     }
 
     fn refusals(&mut self) {
         let at = at_instance("i-2");
-        let put = self.request("PUT", &at);
+        let put = authorized("PUT", &at);
         let cut = format!(
             "{{\"parameters\": {{\"secret\": {}",
             quoted(&self.mark("a body cut off"))
@@ -386,7 +378,7 @@ impl Life {
                 ] {
                     self.any_refusal(
                         &format!("{method} with a wrong {field}"),
-                        &self.request(method, &path).json(&body),
+                        &authorized(method, &path).json(&body),
                     );
                 }
             }
@@ -424,7 +416,7 @@ impl Life {
             });
         } else {
             let gone = format!("{}?service_id={SERVICE}&plan_id={FULL}", at_instance("i-2"));
-            self.broker.send_unchecked(&self.request("DELETE", &gone));
+            self.broker.send_unchecked(&authorized("DELETE", &gone));
         }
     }
 
@@ -441,17 +433,13 @@ impl Life {
         let spoilt = store.execute("UPDATE instances SET details = ?1", [details]);
         assert_eq!(spoilt.expect("an update"), 1);
         let at = at_instance("i-1");
-        self.send(
-            "fetch of what cannot be read",
-            503,
-            &self.request("GET", &at),
-        );
+        self.send("fetch of what cannot be read", 503, &authorized("GET", &at));
         store
             .execute_batch("PRAGMA foreign_keys = off; DROP TABLE bindings; DROP TABLE instances;")
             .expect("no table");
         let mut body = provision(FULL);
         body["parameters"] = json!({ "secret": self.mark("parameters that cannot be stored") });
-        let put = self.request("PUT", &at_instance("i-3"));
+        let put = authorized("PUT", &at_instance("i-3"));
         self.send("provision without a table", 503, &put.json(&body));
     }
 }
@@ -463,4 +451,11 @@ fn provision(plan: &str) -> Value {
         "organization_guid": "org-1",
         "space_guid": "space-1",
     })
+}
+
+fn authorized(method: &str, path: &str) -> Request {
+    let password = Mark::new("the password").text();
+    Request::new(method, path)
+        .header("Authorization", &basic("platform", &password))
+        .header("X-Broker-API-Version", "2.17")
 }

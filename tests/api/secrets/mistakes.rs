@@ -206,9 +206,9 @@ impl Mistakes {
         text.replace(SECRET, &self.mark.core)
     }
 
-    fn must_fail(&mut self, what: &str, setup: Setup, folder: &Folder) {
+    fn must_fail(&mut self, what: &str, setup: &Setup, folder: &Folder) {
         self.tried += 1;
-        let printed = failing(&setup, folder);
+        let printed = failing(setup, folder);
         let Some(printed) = printed else {
             self.accepted.push(what.to_owned());
             return;
@@ -242,7 +242,7 @@ fn no_command_tells(plans: &[&str]) {
             let setup = arguments
                 .iter()
                 .fold(Setup::new(""), |setup, argument| setup.arg(argument));
-            mistakes.must_fail(&format!("{arguments:?} {plan}"), setup, &folder);
+            mistakes.must_fail(&format!("{arguments:?} {plan}"), &setup, &folder);
         }
     }
     mistakes.none_told();
@@ -271,7 +271,7 @@ fn findings_tell_no_secret_of_a_variable() {
                 .env(variable, &mistakes.with(text));
             mistakes.must_fail(
                 &format!("{command} {plan} {variable}={text}"),
-                setup,
+                &setup,
                 &folder,
             );
         }
@@ -286,11 +286,11 @@ fn errors_of_settings_tell_no_secret() {
     folder.write("catalog.yaml", &document("free: true"));
     for (variable, text) in SETTINGS {
         let setup = Setup::new("").env(variable, &mistakes.with(text));
-        mistakes.must_fail(&format!("{variable}={text}"), setup, &folder);
+        mistakes.must_fail(&format!("{variable}={text}"), &setup, &folder);
     }
     for file in FILES {
         folder.write("config/broker.yaml", &mistakes.with(file));
-        mistakes.must_fail(file, Setup::new(""), &folder);
+        mistakes.must_fail(file, &Setup::new(""), &folder);
     }
     mistakes.none_told();
 }
