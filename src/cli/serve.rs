@@ -34,6 +34,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
             "the catalog has errors: mend them, then start again. `catalog-broker check` says more",
         );
     };
+    log::trace!("{catalog:?}");
     match actix_web::rt::System::new().block_on(app::serve(&settings, catalog)) {
         Ok(()) => Exit::Clean,
         Err(why) => failed(why),

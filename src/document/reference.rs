@@ -201,7 +201,10 @@ impl fmt::Display for ReferenceError {
         match self {
             Self::UnknownScheme(scheme) => write!(out, "a reference has no scheme `{scheme}:`"),
             Self::EmptyAddress => out.write_str("a reference names nothing"),
-            Self::BadName(name) => write!(out, "`{name}` is no name that a reference could have"),
+            // Not quoted: a password may have `${` in it.
+            Self::BadName(_) => out.write_str(
+                "what stands between `${` and `}` is no name that a reference could have",
+            ),
             Self::BadPointer(pointer) => write!(out, "`#{pointer}` is no JSON pointer"),
             Self::UnknownEncoding(name) => write!(out, "a reference has no encoding `|{name}`"),
         }

@@ -1,5 +1,6 @@
 //! What is offered: one entry of `services`, one entry of its `plans`, as used.
 
+use std::fmt;
 use std::sync::Arc;
 
 use semver::Version;
@@ -10,9 +11,9 @@ use super::backend::Backend;
 use super::id::{PlanId, ServiceId};
 use super::json::Object;
 use super::schema::Schema;
+use crate::secret::Secret;
 
 /// A service offering (specification, "Service Offering Object") and what is private to it.
-#[derive(Debug)]
 pub struct Offering {
     /// Names it in requests.
     pub id: ServiceId,
@@ -45,7 +46,6 @@ pub struct Offering {
 }
 
 /// A service plan (specification, "Service Plan Object") and what is private to it.
-#[derive(Debug)]
 pub struct Plan {
     /// Names it in requests.
     pub id: PlanId,
@@ -110,6 +110,31 @@ pub struct Chosen<'a> {
     pub offering: &'a Offering,
     /// One of its plans.
     pub plan: &'a Plan,
+}
+
+// What is published can be read in the catalog; what may be a secret is masked.
+impl fmt::Debug for Offering {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Offering")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("dashboard_client", &Secret::new(&self.dashboard_client))
+            .field("plans", &self.plans)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Plan")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("values", &Secret::new(&self.values))
+            .field("instance", &Secret::new(&self.instance))
+            .field("binding", &Secret::new(&self.binding))
+            .field("backend", &self.backend)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Chosen<'_> {

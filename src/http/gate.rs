@@ -25,6 +25,7 @@ use super::input::too_large;
 use super::{Api, Limits, log_line};
 use crate::access::Logins;
 use crate::domain::version::{ApiVersion, NEWEST};
+use crate::secret::Secret;
 
 /// Stands before every route.
 #[derive(Clone)]
@@ -173,7 +174,13 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Option<P
     if matches!(path, "/healthz" | "/readyz") {
         return Ok(None);
     }
-    let login = login(head, &api.logins).ok_or(Refused::Unauthorized)?;
+    let login = login(head, &api.logins).ok_or_else(|| {
+        log::trace!(
+            "refused credentials: {:?}",
+            head.authorization.map(Secret::new)
+        );
+        Refused::Unauthorized
+    })?;
     let minimum = api.broker.catalog().minimum_api_version();
     let api_version = version(head, minimum).map_err(Refused::Because)?;
     Ok(Some(Passed { login, api_version }))

@@ -15,6 +15,7 @@ use super::error::{BODY_TOO_LARGE, INVALID_BODY, INVALID_ID, INVALID_QUERY, Refu
 use crate::domain::broker::NameProblem;
 use crate::domain::id::{BindingId, IdError, InstanceId};
 use crate::domain::json::Object;
+use crate::secret::Secret;
 
 /// The id of an instance, from the path.
 pub(super) struct AtInstance(pub(super) InstanceId);
@@ -201,6 +202,7 @@ fn cut_off() -> Refusal {
 fn object(bytes: &Bytes) -> Result<Object, Refusal> {
     let bad =
         |why: String| Refusal::new(INVALID_BODY, format!("The body {why}. Send a JSON object."));
+    log::trace!("a body: {:?}", Secret::new(String::from_utf8_lossy(bytes)));
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(bad("is JSON, but not an object".to_owned())),

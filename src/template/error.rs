@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::secret::MASK;
+
 /// An expression that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateError {
@@ -27,7 +29,7 @@ impl Error for TemplateError {}
 
 /// A template that cannot be rendered with the values at hand.
 ///
-/// It names the key, the expression as the operator wrote it, and what is wrong; never a value.
+/// It names the key, the expression as the operator wrote it but for the texts in it, and what is wrong; never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderError {
     path: String,
@@ -50,7 +52,7 @@ impl RenderError {
     }
 
     pub(super) fn in_expression(mut self, source: &str) -> Self {
-        self.expression = Some(source.trim().to_owned());
+        self.expression = Some(without_texts(source.trim()));
         self
     }
 
@@ -72,7 +74,7 @@ impl RenderError {
         &self.path
     }
 
-    /// The expression as it is written, where one is to blame.
+    /// The expression as it is written, its texts masked, where one is to blame.
     pub fn expression(&self) -> Option<&str> {
         self.expression.as_deref()
     }
@@ -96,3 +98,52 @@ impl fmt::Display for RenderError {
 }
 
 impl Error for RenderError {}
+
+/// The source with `***` in place of every text between quotes: an operator may have written a password there.
+pub fn without_texts(source: &str) -> String {
+    let mut masked = String::with_capacity(source.len());
+    let mut signs = source.chars();
+    while let Some(sign) = signs.next() {
+        masked.push(sign);
+        if !matches!(sign, '\'' | '"') {
+            continue;
+        }
+        let mut any = false;
+        let mut closed = false;
+        while let Some(inner) = signs.next() {
+            if inner == sign {
+                closed = true;
+                break;
+            }
+            any = true;
+            if inner == '\\' {
+                signs.next();
+            }
+        }
+        masked.push_str(if any { MASK } else { "" });
+        masked.extend(closed.then_some(sign));
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_texts;
+
+    #[test]
+    fn an_expression_is_told_without_the_texts_in_it() {
+        for (source, told) in [
+            ("instance.id", "instance.id"),
+            (
+                "x | default('pass') ~ \"word\"",
+                "x | default('***') ~ \"***\"",
+            ),
+            ("'it\\'s' ~ x", "'***' ~ x"),
+            ("'a\"b' ~ \"c'd\"", "'***' ~ \"***\""),
+            ("x | default('')", "x | default('')"),
+            ("'cut off", "'***"),
+        ] {
+            assert_eq!(without_texts(source), told);
+        }
+    }
+}

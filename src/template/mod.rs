@@ -20,7 +20,7 @@ pub mod time;
 mod tree;
 
 pub use draw::{Chance, Draw, Function, NoChance, random_password};
-pub use error::{RenderError, TemplateError};
+pub use error::{RenderError, TemplateError, without_texts};
 pub use expression::Expression;
 pub use names::{KnownNames, UnknownName, Where, check_names};
 pub use scope::{BindingScope, InstanceScope, Named, Scope};

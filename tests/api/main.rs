@@ -35,3 +35,6 @@ mod schemas;
 mod update;
 mod withdrawn;
 mod words;
+mod machine;
+mod races;
+mod secrets;

@@ -162,7 +162,7 @@ impl Request {
             named: Some((chosen.offering.id.clone(), chosen.plan.id.clone())),
             predecessor: None,
             context: Some(Secret::new(self.context())),
-            bind_resource: Some(self.resource()),
+            bind_resource: Some(self.resource().into()),
             parameters: self.parameters.clone().map(Secret::new),
         }
     }

@@ -224,7 +224,12 @@ impl Broker {
                 .map(Secret::expose)
                 .cloned()
                 .unwrap_or_default(),
-            request.bind_resource.clone().unwrap_or_default(),
+            request
+                .bind_resource
+                .as_ref()
+                .map(Secret::expose)
+                .cloned()
+                .unwrap_or_default(),
             request.predecessor.as_ref().map(BindingId::as_str),
         ]))
     }
@@ -326,7 +331,7 @@ pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDet
                 .unwrap_or_default(),
         },
         bind_resource: match (&request.bind_resource, inherited) {
-            (Some(sent), _) => sent.clone(),
+            (Some(sent), _) => sent.expose().clone(),
             (None, inherited) => inherited
                 .map(|details| details.bind_resource.clone())
                 .unwrap_or_default(),

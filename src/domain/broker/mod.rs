@@ -91,7 +91,7 @@ pub struct Bind {
     /// What the platform says around it.
     pub context: Option<Secret<Object>>,
     /// What it is for, the application's id in it.
-    pub bind_resource: Option<Object>,
+    pub bind_resource: Option<Secret<Object>>,
     /// What its user says.
     pub parameters: Option<Secret<Object>>,
 }

@@ -79,7 +79,7 @@ pub(in crate::http) fn bind(Body(body): Body) -> Result<Bind, Refusal> {
     };
     let context = fields.object("context").map(Secret::new);
     let parameters = fields.object("parameters").map(Secret::new);
-    let bind_resource = bind_resource(&mut fields);
+    let bind_resource = bind_resource(&mut fields).map(Secret::new);
     if problems.is_empty() {
         Ok(Bind {
             named,
