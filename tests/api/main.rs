@@ -7,3 +7,4 @@ mod http;
 mod deploy;
 mod examples;
 mod life;
+mod readme;
