@@ -6,8 +6,9 @@ use serde_json::Value as Json;
 
 use super::reading::resolve::is_unresolved;
 use super::trail::Trail;
-use crate::document::{Finding, Findings, Map, Node, Piece, Text, Value};
+use crate::document::{Finding, Findings, Map, Node, Piece, Place, Text, Value};
 use crate::domain::answer::{BindTarget, BindingField, BindingTemplate, InstanceTemplate};
+use crate::domain::schema::Schema;
 use crate::template::{Expression, KnownNames, Part, Tree, Where, check_names};
 
 /// What a plan answers, as the domain takes it.
@@ -20,9 +21,19 @@ pub(crate) struct Answers {
     pub is_whole: bool,
 }
 
-/// Compiles the templates of all plans; equal expressions once.
+/// The schemas of a plan that are valid.
+#[derive(Default)]
+pub(crate) struct Schemas {
+    pub instance_create: Option<Schema>,
+    pub instance_update: Option<Schema>,
+    pub binding_create: Option<Schema>,
+}
+
+/// Compiles the templates and schemas of all plans; equal ones once.
 #[derive(Default)]
 pub(crate) struct Compiler {
+    /// By where they stand: what is inherited stands once.
+    schemas: HashMap<Place, Option<Schema>>,
     cache: HashMap<String, Result<Expression, String>>,
     findings: Vec<Finding>,
 }
@@ -44,6 +55,23 @@ impl Compiler {
     /// What was wrong with the templates so far.
     pub fn findings(self, findings: &mut Findings) {
         findings.extend(self.findings);
+    }
+
+    /// The schemas of a merged plan.
+    pub fn schemas(&mut self, plan: &Node) -> Schemas {
+        let schemas = plan.get("schemas");
+        let mut compiled = |of: &str, action: &str| {
+            let node = schemas?.get(of)?.get(action)?.get("parameters")?;
+            let known = self.schemas.entry(node.place.clone());
+            known
+                .or_insert_with(|| Schema::compile(&node.to_json()).ok())
+                .clone()
+        };
+        Schemas {
+            instance_create: compiled("service_instance", "create"),
+            instance_update: compiled("service_instance", "update"),
+            binding_create: compiled("service_binding", "create"),
+        }
     }
 
     /// The answers of a merged plan.

@@ -12,7 +12,6 @@ use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
 use crate::domain::offering::{MaintenanceInfo, Offering, Plan, Schemas};
-use crate::domain::schema::Schema;
 use crate::domain::version::ApiVersion;
 
 /// The minimum where the document names none: every 2.x is served.
@@ -64,7 +63,7 @@ fn plan(draft: &PlanDraft) -> Option<Plan> {
         bindable: flag(node, "bindable"),
         binding_rotatable: flag(node, "binding_rotatable"),
         plan_updateable: flag(node, "plan_updateable"),
-        schemas: schemas(node),
+        schemas: schemas(draft),
         maximum_polling_duration: node
             .get("maximum_polling_duration")
             .and_then(|node| node.to_json().as_u64()),
@@ -100,17 +99,12 @@ fn object(node: &Node, key: &str) -> Option<Object> {
     Some(node.get(key)?.as_map()?.to_json())
 }
 
-fn schemas(node: &Node) -> Schemas {
-    let schemas = node.get("schemas");
-    let compiled = |of: &str, action: &str| {
-        let schema = schemas?.get(of)?.get(action)?.get("parameters")?;
-        Schema::compile(&schema.to_json()).ok()
-    };
+fn schemas(draft: &PlanDraft) -> Schemas {
     Schemas {
-        instance_create: compiled("service_instance", "create"),
-        instance_update: compiled("service_instance", "update"),
-        binding_create: compiled("service_binding", "create"),
-        published: schemas.map(Node::to_json),
+        published: draft.node.get("schemas").map(Node::to_json),
+        instance_create: draft.schemas.instance_create.clone(),
+        instance_update: draft.schemas.instance_update.clone(),
+        binding_create: draft.schemas.binding_create.clone(),
     }
 }
 

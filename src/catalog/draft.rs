@@ -1,8 +1,11 @@
 //! The document after the merge, as the rules look at it: nothing is sure of it yet.
 
-use super::answers::{Answers, Compiler};
+use std::cell::OnceCell;
+
+use super::answers::{Answers, Compiler, Schemas};
 use super::load::Memory;
 use super::merge;
+use super::rules::renderings::{self, Renderings};
 use super::trail::Trail;
 use crate::document::{Findings, Node, Path, Place};
 
@@ -15,6 +18,8 @@ pub struct Draft<'a> {
     pub(crate) offerings: Vec<OfferingDraft>,
     /// Makes ids for mends.
     pub(crate) guid: &'a dyn Fn() -> String,
+    /// Made when the first rule asks for them.
+    renderings: OnceCell<Renderings>,
 }
 
 /// An offering with what it inherits.
@@ -33,6 +38,8 @@ pub(crate) struct PlanDraft {
     pub offered: bool,
     /// Of what is offered.
     pub answers: Option<Answers>,
+    /// Those that are valid.
+    pub schemas: Schemas,
 }
 
 impl<'a> Draft<'a> {
@@ -60,7 +67,13 @@ impl<'a> Draft<'a> {
             memory,
             offerings,
             guid,
+            renderings: OnceCell::new(),
         }
+    }
+
+    /// All private templates, rendered.
+    pub(crate) fn renderings(&self) -> &Renderings {
+        self.renderings.get_or_init(|| renderings::all(self))
     }
 
     /// The offerings that are published.
@@ -148,11 +161,13 @@ impl PlanDraft {
         let node = merge::plan(base, plan);
         let offered = is_offered(&node);
         let answers = offered.then(|| compiler.plan(&node, trail));
+        let schemas = compiler.schemas(&node);
         Self {
             path: trail.path(),
             node,
             offered,
             answers,
+            schemas,
         }
     }
 }

@@ -3,6 +3,7 @@
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
+use super::output::print;
 use super::{CommandLine, Exit};
 
 #[derive(Args, Debug)]
@@ -15,11 +16,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
+    // Into memory first: the generator panics where a reader has gone away.
+    let mut script = Vec::new();
     clap_complete::generate(
         arguments.shell,
         &mut CommandLine::command(),
         "catalog-broker",
-        &mut std::io::stdout(),
+        &mut script,
     );
-    Exit::Clean
+    print(&String::from_utf8_lossy(&script), Exit::Clean)
 }

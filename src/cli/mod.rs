@@ -1,8 +1,14 @@
 //! The command line: one file a command. Written for operators: every `--help` says what for, and shows it.
 
+mod check;
 mod completions;
+mod diff;
 mod findings;
 mod health;
+mod loading;
+mod output;
+mod render;
+mod schema;
 mod serve;
 
 use std::ffi::OsString;
@@ -87,6 +93,14 @@ struct Common {
 enum Command {
     /// Serve the catalog (what happens without a command)
     Serve,
+    /// Say all that is wrong with the catalog document, with place and mend
+    Check(check::Arguments),
+    /// Show what a platform would get: the published catalog, or the answer of a bind
+    Render(render::Arguments),
+    /// Show what a platform would see change between two published catalogs
+    Diff(diff::Arguments),
+    /// Print the JSON Schema of the catalog document, for editors
+    Schema(schema::Arguments),
     /// Ask a broker that runs here whether it is alive (for health checks of containers)
     Health,
     /// Print a script that completes this command line in a shell
@@ -121,6 +135,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let flags = line.common.flags();
     match line.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(&flags),
+        Command::Check(arguments) => check::run(flags, &arguments),
+        Command::Render(arguments) => render::run(&flags, &arguments),
+        Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Schema(_) => schema::run(),
         Command::Health => health::run(&flags),
         Command::Completions(arguments) => completions::run(&arguments),
     }
@@ -128,6 +146,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 /// Says on standard error why something could not be done.
 fn failed(why: impl std::fmt::Display) -> Exit {
-    eprintln!("catalog-broker: {why}");
+    output::complain(format_args!("catalog-broker: {why}"));
     Exit::Failed
+}
+
+/// Whether a key sounds like that of a secret: what stands there is never shown, published or not.
+fn sounds_secret(key: &str) -> bool {
+    let key = key.to_lowercase().replace(['-', '_', '.'], "");
+    let sounds = [
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "token",
+        "credential",
+        "privatekey",
+        "apikey",
+        "accesskey",
+    ];
+    sounds.iter().any(|sound| key.contains(sound))
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Exit, failed};
+use super::output::complain;
+use super::{Exit, failed, findings, loading};
 use crate::app;
-use crate::catalog::{self, Memory, Source};
+use crate::catalog;
+use crate::document::Findings;
 use crate::domain::catalog::Catalog;
-use crate::settings::{self, Flags, LogFormat, Settings, StoreUrl};
+use crate::settings::{self, Flags, LogFormat, Settings};
 use crate::telemetry::{self, Format};
 
 pub(super) fn run(flags: &Flags) -> Exit {
@@ -52,17 +54,14 @@ fn load_catalog(
     settings: &Settings,
     environment: &crate::document::Environment,
 ) -> Option<Arc<Catalog>> {
-    let source = Source {
-        path: settings.catalog.clone(),
-        vars: settings.vars.clone(),
-    };
-    let memory = match settings.store.url {
-        StoreUrl::None => Memory::None,
-        StoreUrl::Sqlite(_) => Memory::Remembers,
-    };
+    let (source, memory) = (loading::source(settings), loading::memory(settings));
     let loaded = catalog::load(&source, environment, memory);
-    for finding in &loaded.findings {
-        eprintln!("{}", super::findings::sentence(finding));
-    }
+    complain_of(&loaded.findings);
     loaded.catalog
+}
+
+fn complain_of(findings: &Findings) {
+    if !findings.is_empty() {
+        complain(findings::listing(findings).trim_end());
+    }
 }

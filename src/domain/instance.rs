@@ -24,7 +24,8 @@ pub struct Instance {
     pub space: String,
     /// The state of its latest operation.
     pub state: State,
-    /// Goes up with every change; a change names the one it has seen.
+    /// Begins anywhere, so that no other instance of this id has had it, and goes up with every change; a change names
+    /// the one it has seen.
     pub version: i64,
     /// Of the provision as it was first asked: what a repeat is compared with.
     pub fingerprint: Fingerprint,

@@ -1,13 +1,17 @@
 //! JSON schemas of parameters (specification, "Input Parameters Schema Object").
 
 use std::fmt;
+use std::sync::Arc;
 
 use jsonschema::Validator;
 use serde_json::Value;
 
 /// A schema that parameters can be held against. External references are never fetched: the crate is built without its
-/// resolvers, and the catalog's rules refuse such schemas besides.
-pub struct Schema {
+/// resolvers, and the catalog's rules refuse such schemas besides. Cloning it is cheap: plans share what they inherit.
+#[derive(Clone)]
+pub struct Schema(Arc<Compiled>);
+
+struct Compiled {
     source: Value,
     validator: Validator,
 }
@@ -28,22 +32,23 @@ impl Schema {
     /// Reads a schema of any draft from 4 to 2020-12, by its `$schema`. The error is a sentence for the operator.
     pub fn compile(source: &Value) -> Result<Self, String> {
         match jsonschema::validator_for(source) {
-            Ok(validator) => Ok(Self {
+            Ok(validator) => Ok(Self(Arc::new(Compiled {
                 source: source.clone(),
                 validator,
-            }),
+            }))),
             Err(error) => Err(error.to_string()),
         }
     }
 
     /// The schema as it was written: what the catalog publishes.
-    pub const fn source(&self) -> &Value {
-        &self.source
+    pub fn source(&self) -> &Value {
+        &self.0.source
     }
 
     /// Every violation, up to 20.
     pub fn violations(&self, parameters: &Value) -> Vec<Violation> {
-        self.validator
+        self.0
+            .validator
             .iter_errors(parameters)
             .take(MOST)
             .map(|error| Violation {

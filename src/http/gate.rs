@@ -3,15 +3,14 @@
 
 use std::future::{Future, Ready, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, Header as _, HeaderName, HeaderValue,
-};
+use actix_web::http::header::{Header as _, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use actix_web_httpauth::headers::authorization::{Authorization, Basic, Bearer};
@@ -20,9 +19,11 @@ use super::error::{
     ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED, panicked,
     unauthorized,
 };
-use super::identity::{API_VERSION, Passed, REQUEST_IDENTITY};
+use super::head::{Head, REQUEST_IDENTITY};
+use super::identity::Passed;
 use super::input::too_large;
-use super::{Api, log_line};
+use super::{Api, Limits, log_line};
+use crate::access::Logins;
 use crate::domain::version::{ApiVersion, NEWEST};
 
 /// Stands before every route.
@@ -69,8 +70,10 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let began = log_line::wanted().then(Instant::now);
-        let identity = request.headers().get(REQUEST_IDENTITY).cloned();
-        match pass(&request, &self.api) {
+        let head = Head::of(request.headers());
+        let identity = head.identity.cloned();
+        let passed = pass(&request, &head, &self.api);
+        match passed {
             Err(refused) => {
                 let answer = request.into_response(refused.to_response().map_into_right_body());
                 Box::pin(ready(Ok(last(answer, identity, began))))
@@ -109,7 +112,7 @@ impl ResponseError for Panicked {
         if let Some(identity) = &self.0 {
             answer
                 .headers_mut()
-                .insert(HeaderName::from_static(REQUEST_IDENTITY), identity.clone());
+                .insert(REQUEST_IDENTITY.clone(), identity.clone());
         }
         answer
     }
@@ -139,7 +142,7 @@ fn last<B>(
     if let Some(identity) = identity {
         answer
             .headers_mut()
-            .insert(HeaderName::from_static(REQUEST_IDENTITY), identity);
+            .insert(REQUEST_IDENTITY.clone(), identity);
     }
     if let Some(began) = began {
         log_line::write(&answer, began);
@@ -149,7 +152,7 @@ fn last<B>(
 
 /// The future's output; nothing where it panicked. The hook has logged the place by then.
 async fn unwound<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = Box::pin(future);
+    let mut future = pin!(future);
     poll_fn(
         move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
@@ -161,8 +164,8 @@ async fn unwound<F: Future>(future: F) -> Option<F::Output> {
 }
 
 /// Rows 1 to 3; health is asked without credentials.
-fn pass(request: &ServiceRequest, api: &Api) -> Result<Option<Passed>, Refused> {
-    size(request, api).map_err(Refused::Because)?;
+fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Option<Passed>, Refused> {
+    size(request, head, api.limits).map_err(Refused::Because)?;
     let path = request
         .path()
         .strip_prefix(api.base_path.as_str())
@@ -170,30 +173,23 @@ fn pass(request: &ServiceRequest, api: &Api) -> Result<Option<Passed>, Refused> 
     if matches!(path, "/healthz" | "/readyz") {
         return Ok(None);
     }
-    let login = login(request, api).ok_or(Refused::Unauthorized)?;
-    let api_version = version(request, api).map_err(Refused::Because)?;
+    let login = login(request, head, &api.logins).ok_or(Refused::Unauthorized)?;
+    let minimum = api.broker.catalog().minimum_api_version();
+    let api_version = version(head, minimum).map_err(Refused::Because)?;
     Ok(Some(Passed { login, api_version }))
 }
 
 /// Row 1.
-fn size(request: &ServiceRequest, api: &Api) -> Result<(), Refusal> {
-    let limits = &api.limits;
-    let headers = request.headers();
-    let length: usize = headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    if length > limits.headers {
+fn size(request: &ServiceRequest, head: &Head<'_>, limits: Limits) -> Result<(), Refusal> {
+    if head.length > limits.headers {
         let why = format!(
             "The headers are longer than {} bytes. Send fewer or shorter ones.",
             limits.headers
         );
         return Err(Refusal::new(HEADERS_TOO_LARGE, why));
     }
-    let url = request
-        .uri()
-        .path_and_query()
-        .map_or(0, |url| url.as_str().len());
+    let uri = request.uri();
+    let url = uri.path().len() + uri.query().map_or(0, |query| query.len() + 1);
     if url > limits.url {
         let why = format!(
             "Path and query are longer than {} bytes. Use shorter ids.",
@@ -201,56 +197,47 @@ fn size(request: &ServiceRequest, api: &Api) -> Result<(), Refusal> {
         );
         return Err(Refusal::new(URL_TOO_LONG, why));
     }
-    let declared = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|declared| {
-        usize::try_from(declared).map_or(true, |declared| declared > limits.body)
-    }) {
+    if head
+        .declared()
+        .is_some_and(|length| length > limits.body as u64)
+    {
         return Err(too_large(limits.body));
     }
-    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity") => {
-            Err(Refusal::new(
-                ENCODING_UNSUPPORTED,
-                "The body is compressed. Send it without a Content-Encoding.",
-            ))
-        }
-        _ => Ok(()),
+    if head.is_encoded() {
+        let why = "The body is compressed. Send it without a Content-Encoding.";
+        return Err(Refusal::new(ENCODING_UNSUPPORTED, why));
     }
+    Ok(())
 }
 
-/// Row 2.
-fn login(request: &ServiceRequest, api: &Api) -> Option<std::sync::Arc<str>> {
-    let header = request.headers().get(AUTHORIZATION)?;
-    if let Some(login) = api.logins.by_header(header.as_bytes()) {
-        return Some(login.clone());
+/// Row 2. Nearly every client writes its header alike, and that is compared as it is; what is written in another way
+/// is parsed.
+fn login(request: &ServiceRequest, head: &Head<'_>, logins: &Logins) -> Option<Arc<str>> {
+    if let Some(login) = logins.by_header(head.authorization?.as_bytes()) {
+        return Some(Arc::clone(login));
     }
     if let Ok(basic) = Authorization::<Basic>::parse(request) {
         let basic = basic.into_scheme();
-        return api
-            .logins
-            .by_password(basic.user_id(), basic.password().unwrap_or_default())
-            .cloned();
+        let password = basic.password().unwrap_or_default();
+        return logins.by_password(basic.user_id(), password).cloned();
     }
     let bearer = Authorization::<Bearer>::parse(request).ok()?.into_scheme();
-    api.logins.by_token(bearer.token()).cloned()
+    logins.by_token(bearer.token()).cloned()
 }
 
 /// Row 3.
-fn version(request: &ServiceRequest, api: &Api) -> Result<ApiVersion, Refusal> {
-    let minimum = api.broker.catalog().minimum_api_version();
+fn version(head: &Head<'_>, minimum: ApiVersion) -> Result<ApiVersion, Refusal> {
     let refuse = |why: &str| {
-        let served = format!(
-            "This broker serves the versions {minimum} to {NEWEST} and later ones of {}.x.",
-            NEWEST.major
-        );
+        let major = NEWEST.major;
         Err(Refusal::new(
             VERSION_UNSUPPORTED,
-            format!("The header {API_VERSION} {why}. {served}"),
+            format!(
+                "The header X-Broker-API-Version {why}. This broker serves the versions {minimum} to {NEWEST} and \
+                 later ones of {major}.x."
+            ),
         ))
     };
-    let Some(header) = request.headers().get(API_VERSION) else {
+    let Some(header) = head.version else {
         return refuse("is missing");
     };
     match header.to_str().unwrap_or_default().parse::<ApiVersion>() {

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -12,12 +12,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::error::{Refusal, UNAUTHORIZED};
+use super::head::{ORIGINATING_IDENTITY, REQUEST_IDENTITY};
 use crate::domain::caller::{Caller, OriginatingIdentity};
 use crate::domain::version::ApiVersion;
-
-pub(super) const API_VERSION: &str = "X-Broker-API-Version";
-pub(super) const REQUEST_IDENTITY: &str = "x-broker-api-request-identity";
-pub(super) const ORIGINATING_IDENTITY: &str = "x-broker-api-originating-identity";
 
 /// What the gate found out.
 #[derive(Clone, Debug)]
@@ -47,14 +44,14 @@ impl FromRequest for Called {
                     login,
                     api_version,
                     originating_identity: originating_identity(request.headers()),
-                    request_identity: text(request.headers(), REQUEST_IDENTITY).map(Arc::from),
+                    request_identity: text(request.headers(), &REQUEST_IDENTITY).map(Arc::from),
                 }))
             },
         ))
     }
 }
 
-pub(super) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
@@ -66,7 +63,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// `Platform value`, the value an object in base64. A malformed one is no reason to refuse: there is none then.
 pub(super) fn originating_identity(headers: &HeaderMap) -> Option<OriginatingIdentity> {
-    OriginatingIdentity::from_str(text(headers, ORIGINATING_IDENTITY)?).ok()
+    OriginatingIdentity::from_str(text(headers, &ORIGINATING_IDENTITY)?).ok()
 }
 
 impl FromStr for OriginatingIdentity {

@@ -7,7 +7,8 @@ use actix_web::{HttpMessage, HttpRequest};
 use log::kv::{Error, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
-use super::identity::{self, REQUEST_IDENTITY};
+use super::head::REQUEST_IDENTITY;
+use super::identity;
 use crate::domain::id::{PlanId, ServiceId};
 
 /// What the log calls these lines.
@@ -36,13 +37,37 @@ pub(super) fn wanted() -> bool {
 
 /// Writes the line.
 pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
-    let mut line = Line(Vec::with_capacity(12));
-    line.request(response.request());
-    line.put("status", Field::Number(response.status().as_u16().into()));
-    line.put(
-        "ms",
-        Field::Time((began.elapsed().as_secs_f64() * 1e6).round() / 1e3),
-    );
+    let request = response.request();
+    let extensions = request.extensions();
+    let named = extensions.get::<Named>();
+    let identity = identity::originating_identity(request.headers());
+    let line = Line {
+        method: request.method().as_str(),
+        route: request.match_name().unwrap_or("-"),
+        status: response.status().as_u16(),
+        milliseconds: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+        texts: [
+            ("service", named.map(|named| named.service.as_str())),
+            (
+                "plan",
+                named.and_then(|named| Some(named.plan.as_ref()?.as_str())),
+            ),
+            ("instance", request.match_info().get("instance_id")),
+            ("binding", request.match_info().get("binding_id")),
+            (
+                "request_identity",
+                identity::text(request.headers(), &REQUEST_IDENTITY),
+            ),
+            (
+                "platform",
+                identity.as_ref().map(|identity| identity.platform.as_str()),
+            ),
+            (
+                "user",
+                identity.as_ref().and_then(|identity| identity.user_id()),
+            ),
+        ],
+    };
     log::logger().log(
         &Record::builder()
             .level(Level::Info)
@@ -53,67 +78,25 @@ pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
     );
 }
 
-/// What the line says, in order.
-struct Line(Vec<(&'static str, Field)>);
-
-enum Field {
-    Text(String),
-    Number(u64),
-    Time(f64),
+/// What the line says, in order; what is absent is left out. All of it is borrowed: this is written for every request.
+struct Line<'a> {
+    method: &'a str,
+    route: &'a str,
+    status: u16,
+    milliseconds: f64,
+    texts: [(&'static str, Option<&'a str>); 7],
 }
 
-impl Line {
-    fn put(&mut self, key: &'static str, field: Field) {
-        self.0.push((key, field));
-    }
-
-    fn text(&mut self, key: &'static str, text: Option<&str>) {
-        if let Some(text) = text {
-            self.put(key, Field::Text(text.to_owned()));
-        }
-    }
-
-    fn request(&mut self, request: &HttpRequest) {
-        self.text("method", Some(request.method().as_str()));
-        self.text(
-            "route",
-            Some(request.match_pattern().as_deref().unwrap_or("-")),
-        );
-        let extensions = request.extensions();
-        let named = extensions.get::<Named>();
-        self.text("service", named.map(|named| named.service.as_str()));
-        self.text(
-            "plan",
-            named.and_then(|named| Some(named.plan.as_ref()?.as_str())),
-        );
-        self.text("instance", request.match_info().get("instance_id"));
-        self.text("binding", request.match_info().get("binding_id"));
-        let headers = request.headers();
-        self.text(
-            "request_identity",
-            identity::text(headers, REQUEST_IDENTITY),
-        );
-        let identity = identity::originating_identity(headers);
-        self.text(
-            "platform",
-            identity.as_ref().map(|identity| identity.platform.as_str()),
-        );
-        self.text(
-            "user",
-            identity.as_ref().and_then(|identity| identity.user_id()),
-        );
-    }
-}
-
-impl Source for Line {
+impl Source for Line<'_> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
-        for (key, field) in &self.0 {
-            let value = match field {
-                Field::Text(text) => Value::from(text.as_str()),
-                Field::Number(number) => Value::from(*number),
-                Field::Time(time) => Value::from(*time),
-            };
-            visitor.visit_pair(Key::from_str(key), value)?;
+        visitor.visit_pair(Key::from_str("method"), Value::from(self.method))?;
+        visitor.visit_pair(Key::from_str("route"), Value::from(self.route))?;
+        visitor.visit_pair(Key::from_str("status"), Value::from(self.status))?;
+        visitor.visit_pair(Key::from_str("ms"), Value::from(self.milliseconds))?;
+        for (key, text) in &self.texts {
+            if let Some(text) = text {
+                visitor.visit_pair(Key::from_str(key), Value::from(*text))?;
+            }
         }
         Ok(())
     }

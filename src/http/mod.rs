@@ -8,6 +8,7 @@ mod bindings;
 mod catalog;
 mod error;
 mod gate;
+mod head;
 mod health;
 mod identity;
 mod input;

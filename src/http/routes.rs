@@ -11,7 +11,8 @@ use super::{bindings, catalog, health, instances};
 pub fn routes(base: &str) -> impl Fn(&mut ServiceConfig) + Clone + use<> {
     let base = base.to_owned();
     move |config| {
-        let at = |path: &str| web::resource(format!("{base}{path}"));
+        // Named by its path below the base: that is what the log calls it.
+        let at = |path: &str| web::resource(format!("{base}{path}")).name(path);
         config
             .service(only(at("/v2/catalog"), [get().to(catalog::fetch)], "GET, HEAD"))
             .service(only(

@@ -1,5 +1,6 @@
 //! The log: one line an event, text or JSON, to standard output.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use env_logger::{Builder, Target};
@@ -42,71 +43,76 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
 }
 
 fn text(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
-    let message = one_line(&record.args().to_string());
     write!(
         out,
-        "{} {:5} {}: {message}",
+        "{} {:5} {}: ",
         clock(),
         record.level(),
         record.target()
     )?;
-    let mut pairs = Pairs(Vec::new());
-    let _ = record.key_values().visit(&mut pairs);
-    for (key, value) in pairs.0 {
-        match value {
-            Json::String(text) if plain(&text) => write!(out, " {key}={text}")?,
-            value => write!(out, " {key}={value}")?,
-        }
+    match record.args().as_str() {
+        Some(message) => out.write_all(message.as_bytes())?,
+        None => out.write_all(one_line(&record.args().to_string()).as_bytes())?,
     }
+    // What fails here fails again in the next line, and is told then.
+    let _ = record.key_values().visit(&mut Pairs(out));
     writeln!(out)
+}
+
+/// Nobody outside can begin a line of the log.
+fn one_line(message: &str) -> Cow<'_, str> {
+    if message.chars().any(char::is_control) {
+        message.escape_debug().to_string().into()
+    } else {
+        message.into()
+    }
+}
+
+/// Whether a value needs no quotes to be told from its neighbours.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/{}".contains(&byte);
+    !text.is_empty() && text.bytes().all(plain)
+}
+
+/// Writes ` key=value` for each pair.
+struct Pairs<'o, W>(&'o mut W);
+
+impl<'kvs, W: Write> VisitSource<'kvs> for Pairs<'_, W> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        let out = &mut *self.0;
+        match value.to_borrowed_str() {
+            Some(text) if is_plain(text) => write!(out, " {key}={text}")?,
+            Some(text) => write!(out, " {key}={}", Json::from(text))?,
+            None => write!(out, " {key}={value}")?,
+        }
+        Ok(())
+    }
 }
 
 fn json(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
     let mut line = Map::new();
     line.insert("time".to_owned(), clock().to_string().into());
-    line.insert(
-        "level".to_owned(),
-        record.level().as_str().to_ascii_lowercase().into(),
-    );
+    let level = record.level().as_str().to_ascii_lowercase();
+    line.insert("level".to_owned(), level.into());
     line.insert("target".to_owned(), record.target().into());
     line.insert("message".to_owned(), record.args().to_string().into());
-    let mut pairs = Pairs(Vec::new());
-    let _ = record.key_values().visit(&mut pairs);
-    line.extend(pairs.0);
+    let _ = record.key_values().visit(&mut Fields(&mut line));
     writeln!(out, "{}", Json::Object(line))
 }
 
-/// Nobody outside can begin a line of the log.
-fn one_line(message: &str) -> String {
-    message
-        .chars()
-        .flat_map(|char| {
-            let escaped = char.is_control().then(|| char.escape_default());
-            let plain = (!char.is_control()).then_some(char);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect()
-}
+/// Puts each pair into an object.
+struct Fields<'o>(&'o mut Map<String, Json>);
 
-fn plain(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|char| char.is_alphanumeric() || "-_.:/{}".contains(char))
-}
-
-struct Pairs(Vec<(String, Json)>);
-
-impl<'kvs> VisitSource<'kvs> for Pairs {
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        let value = if let Some(number) = value.to_u64() {
+        let json = if let Some(number) = value.to_u64() {
             number.into()
         } else if let Some(number) = value.to_f64() {
             number.into()
         } else {
             value.to_string().into()
         };
-        self.0.push((key.as_str().to_owned(), value));
+        self.0.insert(key.as_str().to_owned(), json);
         Ok(())
     }
 }

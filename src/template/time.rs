@@ -9,13 +9,31 @@ pub fn format_utc(ms: i64) -> String {
     let ms = ms.clamp(FIRST_MS, LAST_MS);
     let (year, month, day) = date_of(ms.div_euclid(DAY_MS));
     let rest = ms.rem_euclid(DAY_MS);
-    let (hour, minute, second, milli) = (
-        rest / 3_600_000,
-        rest / 60_000 % 60,
-        rest / 1_000 % 60,
-        rest % 1_000,
-    );
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    // Every line of the log has one of these: digits are put in place, not formatted.
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (end, number) in [
+        (4, year),
+        (7, month),
+        (10, day),
+        (13, rest / 3_600_000),
+        (16, rest / 60_000 % 60),
+        (19, rest / 1_000 % 60),
+        (23, rest % 1_000),
+    ] {
+        put(&mut text[..end], number);
+    }
+    text.iter().copied().map(char::from).collect()
+}
+
+/// Writes `number` so that its last digit is the last of `digits`.
+fn put(digits: &mut [u8], mut number: i64) {
+    for digit in digits.iter_mut().rev() {
+        if number == 0 || !digit.is_ascii_digit() {
+            return;
+        }
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+    }
 }
 
 /// The milliseconds since 1970 of such a text. The fraction may be absent or have up to nine digits, of which three

@@ -86,10 +86,10 @@ fn identity(request: &Request, response: &Response) -> Result<(), String> {
 
 /// Cloud Controller takes a null for a value of the wrong type. What operators and users give freely may have them.
 fn no_nulls(body: &Value) -> Result<(), String> {
-    let fields = body.as_object().into_iter().flatten();
-    fields
-        .map(|(key, value)| ensure(!value.is_null(), &format!("`{key}` is null: leave it out")))
-        .collect()
+    let mut fields = body.as_object().into_iter().flatten();
+    fields.try_for_each(|(key, value)| {
+        ensure(!value.is_null(), &format!("`{key}` is null: leave it out"))
+    })
 }
 
 fn success(asked: Asked, status: u16, body: &Value, requires: &[String]) -> Result<(), String> {

@@ -30,6 +30,7 @@ impl Broker {
         request: Bind,
     ) -> Result<Bound, BrokerError> {
         let catalog = self.catalog();
+        let mut turn = None;
         for _ in 0..TRIES {
             let (instance, existing) =
                 match self.store.binding(instance.clone(), id.clone()).await? {
@@ -51,6 +52,9 @@ impl Broker {
                 .await?
             {
                 return Ok(bound);
+            }
+            if turn.is_none() {
+                turn = Some(self.turns.take(&instance.id).await);
             }
         }
         Err(BrokerError::Concurrency)
@@ -248,7 +252,7 @@ fn offered(
     }
 }
 
-fn bindable<'a>(chosen: Chosen<'a>, request: &Bind) -> Result<Chosen<'a>, BrokerError> {
+pub(super) fn bindable<'a>(chosen: Chosen<'a>, request: &Bind) -> Result<Chosen<'a>, BrokerError> {
     if !chosen.bindable() {
         return Err(BrokerError::NotBindable(chosen.plan.id.clone()));
     }
@@ -279,7 +283,11 @@ fn agreed<'a>(
 }
 
 /// What the plan asks of a bind, and row 13. What is inherited from a predecessor was held against the schema then.
-fn fits(chosen: Chosen<'_>, request: &Bind, details: &BindingDetails) -> Result<(), BrokerError> {
+pub(super) fn fits(
+    chosen: Chosen<'_>,
+    request: &Bind,
+    details: &BindingDetails,
+) -> Result<(), BrokerError> {
     for target in &chosen.plan.binding.requires {
         let there = match target {
             BindTarget::App => app_guid(details).is_some(),
@@ -302,7 +310,7 @@ fn fits(chosen: Chosen<'_>, request: &Bind, details: &BindingDetails) -> Result<
 }
 
 /// What is asked for, with what a successor inherits.
-fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDetails {
+pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDetails {
     let inherited = predecessor.map(|binding| binding.details.expose());
     BindingDetails {
         parameters: match (&request.parameters, inherited) {

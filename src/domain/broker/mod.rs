@@ -7,9 +7,11 @@ mod bind;
 mod deprovision;
 mod fetch;
 mod poll;
+mod preview;
 mod provision;
 mod removal;
 mod render;
+mod turns;
 mod unbind;
 mod update;
 
@@ -31,7 +33,9 @@ use super::store::{Begun, Store, StoreError};
 use super::time::Clock;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
+use turns::Turns;
 
+pub use preview::preview;
 pub use removal::{NameProblem, Removal};
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
@@ -40,6 +44,7 @@ pub struct Broker {
     store: Arc<dyn Store>,
     witness: Arc<dyn Witness>,
     clock: Clock,
+    turns: Turns,
 }
 
 /// A provision as it was asked for.
@@ -143,6 +148,7 @@ impl Broker {
             store,
             witness,
             clock,
+            turns: Turns::default(),
         }
     }
 
@@ -162,8 +168,7 @@ impl Broker {
         kind: Kind,
         subject: Subject,
     ) -> Result<Operation, BrokerError> {
-        let mut bits = [0; 16];
-        getrandom::fill(&mut bits).map_err(|_| BrokerError::Chance)?;
+        let bits = random()?;
         let now = (self.clock)();
         let mut operation = Operation {
             id: OperationId::from_random(bits),
@@ -208,6 +213,12 @@ impl fmt::Debug for Broker {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Broker")
     }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], BrokerError> {
+    let mut bits = [0; N];
+    getrandom::fill(&mut bits).map_err(|_| BrokerError::Chance)?;
+    Ok(bits)
 }
 
 /// Row 6 for a pair of ids.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Broker, Provision, Provisioned, already_there, beside_the_point, choose, maintenance_agrees,
-    parameters_fit, render,
+    parameters_fit, random, render,
 };
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
@@ -15,6 +15,7 @@ use crate::domain::json::Fingerprint;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, State, Subject};
 use crate::domain::store::{Act, Begun, Change, Lookup};
+use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 
 impl Broker {
@@ -62,7 +63,7 @@ impl Broker {
     }
 
     /// Rows 6, 11 and 13.
-    fn acceptable<'a>(
+    pub(super) fn acceptable<'a>(
         catalog: &'a Catalog,
         request: &Provision,
     ) -> Result<Chosen<'a>, BrokerError> {
@@ -108,25 +109,7 @@ impl Broker {
         request: &Provision,
     ) -> Result<Instance, BrokerError> {
         let now = (self.clock)();
-        let mut details = InstanceDetails {
-            parameters: request.parameters.expose().clone(),
-            context: request.context.expose().clone(),
-            maintenance_version: chosen
-                .plan
-                .maintenance_info
-                .as_ref()
-                .map(|info| info.version.to_string()),
-            ..InstanceDetails::default()
-        };
-        let subject = render::InstanceScope {
-            caller,
-            chosen,
-            id: &id,
-            organization: &request.organization,
-            space: &request.space,
-        };
-        details.values = subject.values(&details, now)?;
-        details.answer = subject.answer(&details, now)?;
+        let details = details(caller, chosen, &id, request, now)?;
         Ok(Instance {
             id,
             service_id: request.service_id.clone(),
@@ -134,7 +117,7 @@ impl Broker {
             organization: request.organization.clone(),
             space: request.space.clone(),
             state: State::Succeeded,
-            version: 1,
+            version: first_version()?,
             fingerprint: self.provision_fingerprint(request),
             created_at: now,
             updated_at: now,
@@ -156,4 +139,40 @@ impl Broker {
             request.parameters.expose(),
         ]))
     }
+}
+
+/// A start of its own for each instance: one that is made again of an id must not pass for the one that a change has
+/// seen. Two bits stay free for the way up.
+fn first_version() -> Result<i64, BrokerError> {
+    Ok(i64::from_ne_bytes(random()?) & (i64::MAX >> 1))
+}
+
+/// What is remembered of a new instance: what was asked, and what the plan's templates came to.
+pub(super) fn details(
+    caller: &Caller,
+    chosen: Chosen<'_>,
+    id: &InstanceId,
+    request: &Provision,
+    now: Timestamp,
+) -> Result<InstanceDetails, BrokerError> {
+    let mut details = InstanceDetails {
+        parameters: request.parameters.expose().clone(),
+        context: request.context.expose().clone(),
+        maintenance_version: chosen
+            .plan
+            .maintenance_info
+            .as_ref()
+            .map(|info| info.version.to_string()),
+        ..InstanceDetails::default()
+    };
+    let scope = render::InstanceScope {
+        caller,
+        chosen,
+        id,
+        organization: &request.organization,
+        space: &request.space,
+    };
+    details.values = scope.values(&details, now)?;
+    details.answer = scope.answer(&details, now)?;
+    Ok(details)
 }

@@ -24,6 +24,7 @@ impl Broker {
         request: Update,
     ) -> Result<InstanceAnswer, BrokerError> {
         let catalog = self.catalog();
+        let mut turn = None;
         for _ in 0..TRIES {
             let instance = match self.store.instance(id.clone()).await? {
                 Lookup::Found(instance) => instance,
@@ -38,6 +39,9 @@ impl Broker {
                 .await?
             {
                 return Ok(answer);
+            }
+            if turn.is_none() {
+                turn = Some(self.turns.take(&id).await);
             }
         }
         Err(BrokerError::Concurrency)

@@ -1,0 +1,107 @@
+//! All rules, in the order in which they are held.
+
+use super::Source::{Language, Platform, Specification, Store};
+use super::{Check, Rule, Source, accept, answers, ids, plans, published, schemas, secrets, store};
+use crate::document::Severity::{self, Error, Note, Warning};
+
+const OFFERING: Source = Specification("Service Offering Object");
+const PLAN: Source = Specification("Service Plan Object");
+const SCHEMA: Source = Specification("Input Parameters Schema Object");
+const BINDING: Source = Specification("Binding");
+const CF: Source = Platform("Cloud Foundry");
+const NONE: Source = Store("none");
+
+const fn reading(
+    name: &'static str,
+    source: Source,
+    severity: Severity,
+    about: &'static str,
+) -> Rule {
+    Rule {
+        name,
+        source,
+        severity,
+        about,
+        check: Check::Reading,
+    }
+}
+
+macro_rules! draft {
+    ($name:literal, $source:expr, $severity:expr, $about:literal, $check:path) => {
+        Rule {
+            name: $name,
+            source: $source,
+            severity: $severity,
+            about: $about,
+            check: Check::Draft($check),
+        }
+    };
+}
+
+/// Every rule on a catalog. What is no YAML at all (`yaml-*`) is told before any of them.
+#[rustfmt::skip]
+pub static RULES: &[Rule] = &[
+    reading("file-unreadable", Language("files"), Error, "The file, folder or vars file can be read."),
+    reading("folder-empty", Language("files"), Error, "A folder holds at least one document."),
+    reading("folder-key-twice", Language("files"), Error, "A key of the document stands once over all files of a folder."),
+    reading("override-names-nothing", Language("overrides"), Error, "An override names a value that is or could be in the document."),
+    reading("override-ambiguous", Language("overrides"), Error, "An override names one value, and no other override names it."),
+    reading("override-value", Language("overrides"), Error, "An override of what is no string is YAML."),
+    reading("reference-syntax", Language("references"), Error, "A reference is one of the closed grammar."),
+    reading("reference-missing", Language("references"), Error, "A reference brings something in, or has a default."),
+    reading("reference-broken", Language("references"), Error, "What a reference brings in can be read and fits."),
+    reading("template-syntax", Language("templates"), Error, "A template is one readable expression."),
+    reading("template-name", Language("templates"), Error, "A template names what is known where it stands."),
+    reading("template-in-constant", Language("templates"), Error, "Constants hold no templates."),
+    reading("template-published", Language("templates"), Warning, "What is published holds no templates: they are not rendered."),
+    reading("unknown-key", Language("keys"), Error, "Every key is known; what a vendor adds stands under `extensions`."),
+    reading("not-in-this-version", Language("keys"), Error, "No key of a later version is used."),
+    reading("wrong-type", Language("types"), Error, "Every value has the type that the specification gives it."),
+    reading("unknown-word", Specification("Catalog Management"), Error, "Where words are listed, one of them stands."),
+    draft!("accept-known", Language("accept"), Error, "`accept` names rules whose findings are no errors.", accept::known),
+    draft!("backend-kind", Language("backend"), Error, "A backend is of one kind.", plans::backend_kind),
+    draft!("required-key", Specification("Catalog Management"), Error, "Every required key is there.", published::required),
+    draft!("not-blank", Specification("Catalog Management"), Error, "Ids, names, descriptions and the like are not empty, on Cloud Foundry not blank.", published::not_blank),
+    draft!("id-characters", Language("ids"), Error, "An id has no control characters.", ids::characters),
+    draft!("service-id-unique", OFFERING, Error, "No two offerings have the same id.", ids::services),
+    draft!("service-name-unique", OFFERING, Error, "No two offerings have the same name.", ids::service_names),
+    draft!("plan-id-unique", PLAN, Error, "No two plans of the whole catalog have the same id.", ids::plans),
+    draft!("plan-name-unique", PLAN, Error, "No two plans of an offering have the same name.", ids::plan_names),
+    draft!("dashboard-client-unique", CF, Error, "No two dashboard clients have the same id.", ids::dashboard_clients),
+    draft!("id-case", Language("ids"), Warning, "No id is another one in other case.", ids::case),
+    draft!("id-guid", OFFERING, Warning, "Ids are GUIDs.", ids::guid),
+    draft!("name-cli-friendly", Specification("Catalog Management"), Warning, "Names are letters, digits, periods, hyphens (an underscore does no harm).", published::cli_friendly),
+    draft!("description-length", Specification("Catalog Management"), Warning, "A description has at most 255 characters.", published::description_length),
+    draft!("description-limit", CF, Error, "A description has at most 10,000 characters.", published::description_limit),
+    draft!("services-empty", CF, Warning, "At least one offering is published.", published::services_empty),
+    draft!("plans-empty", OFFERING, Error, "An offering has at least one plan.", published::plans_empty),
+    draft!("tags-length", CF, Error, "The tags of an offering have at most 2048 characters together.", published::tags_length),
+    draft!("extension-clash", Language("extensions"), Error, "No extension has the name of a known key.", published::extension_clash),
+    draft!("permission-switched-on", CF, Note, "`route_forwarding` and `volume_mount` must be switched on in a Cloud Foundry.", published::switched_on),
+    draft!("minimum-api-version", Specification("API Version Header"), Error, "`minimum_api_version` is a version that is served.", published::minimum_api_version),
+    draft!("minimum-api-version-platform", CF, Warning, "`minimum_api_version` is at most 2.15.", published::minimum_api_version_platform),
+    draft!("maintenance-version", Specification("Maintenance Info Object"), Error, "`maintenance_info.version` is a semantic version.", plans::maintenance_version),
+    draft!("maintenance-size", CF, Error, "`maintenance_info` has at most 2000 characters as JSON.", plans::maintenance_size),
+    draft!("schemas-key", Specification("Schemas Object"), Warning, "`schemas` has no keys that nobody reads.", schemas::keys),
+    draft!("schema-declares-draft", SCHEMA, Error, "A schema declares its draft with `$schema`.", schemas::declares_draft),
+    draft!("schema-known-draft", CF, Error, "`$schema` is a draft from 4 on, no metaschema of one's own.", schemas::known_draft),
+    draft!("schema-draft", CF, Warning, "A schema is of draft 4: later ones are experimental.", schemas::draft),
+    draft!("schema-external-reference", SCHEMA, Error, "A schema has no external references.", schemas::external_reference),
+    draft!("schema-size", SCHEMA, Error, "A schema has at most 64 KiB as JSON.", schemas::size),
+    draft!("schema-valid", SCHEMA, Error, "A schema is valid.", schemas::valid),
+    draft!("binding-permission", BINDING, Error, "What a bind returns is declared in `requires` of the offering.", answers::permission),
+    draft!("binding-empty", BINDING, Warning, "A plan that can be bound gives something to a bind.", answers::empty),
+    draft!("template-renders", Language("templates"), Error, "Every template renders, to the right type, for an app, a service key and a route, with empty parameters, on Cloud Foundry and on Kubernetes.", answers::renders),
+    draft!("dashboard-url", Specification("Provisioning"), Warning, "A dashboard's URL is one for a browser.", answers::dashboard_url),
+    draft!("syslog-drain-url", BINDING, Error, "A syslog drain's URL is not empty and has a scheme.", answers::syslog_drain_url),
+    draft!("route-service-url", CF, Error, "A route service's URL is https and has a host.", answers::route_service_url),
+    draft!("volume-mounts", Specification("Volume Mount Object"), Error, "A volume mount has all it needs.", answers::volume_mounts),
+    draft!("endpoints", Specification("Endpoint Object"), Error, "An endpoint has a host and ports, as strings.", answers::endpoints),
+    draft!("binding-times", Specification("Binding Metadata Object"), Error, "Times are yyyy-mm-ddThh:mm:ss.sZ, and renewal is not after the end.", answers::times),
+    draft!("made-again", Language("templates"), Warning, "Nothing random and no time stands where an update renders again.", answers::made_again),
+    draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
+    draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
+    draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),
+    draft!("store-none-made-once", NONE, Error, "With store `none` nothing is random or of a time.", store::made_once),
+    draft!("store-none-instance", NONE, Error, "With store `none` a binding knows nothing of its instance but the id.", store::instance),
+];

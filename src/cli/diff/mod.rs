@@ -1,0 +1,103 @@
+//! `diff`: what a platform would see change between two published catalogs.
+
+mod compare;
+mod fetch;
+mod source;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::output::print;
+use super::{Exit, failed};
+use crate::settings::Flags;
+use compare::Difference;
+use source::Reader;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Each of OLD and NEW is one of
+  - the URL of a running broker, of any make: its /v2/catalog is fetched
+  - a file with a published catalog as JSON, as `render` prints it
+  - a catalog document (a file, or a folder): it is rendered first, with the settings as they are here
+The order of offerings, plans and keys is no difference. Secrets are not shown, only that they differ.
+
+Exit status:
+  0  the same
+  1  different
+  2  one of them cannot be read
+
+Examples:
+  catalog-broker diff https://broker.example.com catalog.yaml --username platform --password-file pw
+      what a platform would see change if this document were deployed
+  catalog-broker diff old.json new.json --format json
+      for a script
+  catalog-broker diff https://admin@blue.example.com https://admin@green.example.com --password-file pw
+      two running brokers; the name in a URL goes before --username. A password in a URL works, but
+      other users of this machine can read it
+
+--ca FILE is for a broker whose certificate is not signed by an authority that browsers know.")]
+pub(super) struct Arguments {
+    /// The published catalog as it is: a file, or a broker's URL
+    old: String,
+    /// The published catalog as it would be: a file, or a broker's URL
+    new: String,
+    /// How differences are written
+    #[arg(long, value_enum, default_value_t = Format::People)]
+    format: Format,
+    /// The name to log in with at a broker
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+    /// A file with the password to log in with; one newline at its end is dropped
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Certificates (PEM) of the authorities to trust, in place of those that browsers know
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// Sentences
+    People,
+    /// One JSON object: differences with kind, service, plan, path, old, new
+    Json,
+}
+
+pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
+    let reader = Reader { flags, arguments };
+    let (old, new) = match (reader.read(&arguments.old), reader.read(&arguments.new)) {
+        (Ok(old), Ok(new)) => (old, new),
+        (old, new) => {
+            for problem in [old.err(), new.err()].into_iter().flatten() {
+                failed(problem);
+            }
+            return Exit::Failed;
+        }
+    };
+    let differences = compare::compare(&old, &new);
+    let text = match arguments.format {
+        Format::People => people(&differences),
+        Format::Json => format!("{:#}\n", serde_json::json!({ "differences": differences })),
+    };
+    let exit = if differences.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Findings
+    };
+    print(&text, exit)
+}
+
+fn people(differences: &[Difference]) -> String {
+    match differences.len() {
+        0 => "no difference\n".to_owned(),
+        count => {
+            let lines: String = differences.iter().map(|each| format!("{each}\n")).collect();
+            let noun = if count == 1 {
+                "difference"
+            } else {
+                "differences"
+            };
+            format!("{lines}{count} {noun}\n")
+        }
+    }
+}

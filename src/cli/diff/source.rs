@@ -1,0 +1,90 @@
+//! One side of a diff: a broker's URL, a published catalog as JSON, or a catalog document to render.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Arguments, fetch};
+use crate::catalog::{self, Source};
+use crate::cli::loading::Surroundings;
+use crate::cli::render::sound;
+use crate::http::wire;
+use crate::settings::Flags;
+
+/// Beyond this nobody publishes a catalog.
+pub(super) const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Keys that only a catalog document has: what has one of them is rendered, and never compared as it stands, for what
+/// is private would be shown.
+const PRIVATE: [&str; 10] = [
+    "minimum_api_version",
+    "service_defaults",
+    "plan_defaults",
+    "values",
+    "instance",
+    "binding",
+    "backend",
+    "offered",
+    "accept",
+    "extensions",
+];
+
+/// Reads either side.
+pub(super) struct Reader<'a> {
+    pub flags: &'a Flags,
+    pub arguments: &'a Arguments,
+}
+
+impl Reader<'_> {
+    /// The published catalog that `side` names.
+    pub(super) fn read(&self, side: &str) -> Result<Value, String> {
+        if side.starts_with("http://") || side.starts_with("https://") {
+            return fetch::catalog(side, self.arguments);
+        }
+        let path = Path::new(side);
+        match published(path)? {
+            Some(catalog) => Ok(catalog),
+            None => self.rendered(path),
+        }
+    }
+
+    fn rendered(&self, path: &Path) -> Result<Value, String> {
+        let unreadable = |_| format!("{} cannot be rendered", path.display());
+        let surroundings = Surroundings::read(self.flags).map_err(unreadable)?;
+        let source = Source {
+            path: path.to_owned(),
+            ..surroundings.source()
+        };
+        let loaded = catalog::load(&source, &surroundings.environment, surroundings.memory());
+        let catalog = sound(loaded).map_err(unreadable)?;
+        Ok(wire::answer::catalog(&catalog))
+    }
+}
+
+/// The file as a published catalog, if it is one.
+fn published(path: &Path) -> Result<Option<Value>, String> {
+    let wrong = |why: String| format!("{}: {why}", path.display());
+    let metadata = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
+    if metadata.is_dir() || metadata.len() > LARGEST {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    let Ok(catalog) = serde_json::from_slice::<Value>(&bytes) else {
+        return Ok(None);
+    };
+    Ok(Some(catalog).filter(|catalog| !is_document(catalog)))
+}
+
+/// Whether it is written in the broker's own language, or is no catalog at all: rendering tells what is wrong with it.
+fn is_document(catalog: &Value) -> bool {
+    let has_private = |value: &Value| PRIVATE.iter().any(|key| value.get(key).is_some());
+    let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned();
+    let Some(services) = list(catalog, "services") else {
+        return true;
+    };
+    has_private(catalog)
+        || services.iter().any(|service| {
+            let plans = list(service, "plans").unwrap_or_default();
+            has_private(service) || plans.iter().any(has_private)
+        })
+}

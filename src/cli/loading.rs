@@ -1,0 +1,60 @@
+//! Settings and catalog document, as the commands that serve nobody read them: no login is asked for.
+
+use crate::catalog::{self, Loaded, Memory, Source};
+use crate::document::Environment;
+use crate::settings::{self, Flags, LoadedSettings, Settings, StoreUrl};
+
+use super::output::complain;
+use super::{Exit, failed};
+
+/// The environment and the settings.
+pub(super) struct Surroundings {
+    pub environment: Environment,
+    pub loaded: LoadedSettings,
+}
+
+impl Surroundings {
+    /// Reads them; what is wrong goes to standard error.
+    pub(super) fn read(flags: &Flags) -> Result<Self, Exit> {
+        let environment = settings::environment().map_err(failed)?;
+        let loaded =
+            settings::load_without_login(flags, &environment, catalog::is_document_variable)
+                .map_err(failed)?;
+        for warning in &loaded.warnings {
+            complain(format_args!("warning: {warning}"));
+        }
+        Ok(Self {
+            environment,
+            loaded,
+        })
+    }
+
+    pub(super) fn source(&self) -> Source {
+        source(&self.loaded.settings)
+    }
+
+    pub(super) fn memory(&self) -> Memory {
+        memory(&self.loaded.settings)
+    }
+
+    /// The document that the settings name.
+    pub(super) fn catalog(&self) -> Loaded {
+        catalog::load(&self.source(), &self.environment, self.memory())
+    }
+}
+
+/// Where the settings say the document is.
+pub(super) fn source(settings: &Settings) -> Source {
+    Source {
+        path: settings.catalog.clone(),
+        vars: settings.vars.clone(),
+    }
+}
+
+/// What the store of the settings can promise: a document may be right for one and not for the other.
+pub(super) const fn memory(settings: &Settings) -> Memory {
+    match settings.store.url {
+        StoreUrl::None => Memory::None,
+        StoreUrl::Sqlite(_) => Memory::Remembers,
+    }
+}

@@ -1,0 +1,39 @@
+//! What a bind would return, with nothing made and nothing remembered: for the operator, so no method of `Broker`.
+
+use super::bind::{asked, bindable, fits};
+use super::{Bind, Broker, Provision, provision, render};
+use crate::domain::answer::BindingAnswer;
+use crate::domain::caller::Caller;
+use crate::domain::catalog::Catalog;
+use crate::domain::error::BrokerError;
+use crate::domain::id::{BindingId, InstanceId};
+use crate::domain::time::Timestamp;
+use crate::secret::Secret;
+
+/// The answer of `bind` on an instance that `provision` has just made: by the same checks and the same templates.
+pub fn preview(
+    catalog: &Catalog,
+    caller: &Caller,
+    (instance, provision): (&InstanceId, &Provision),
+    (binding, bind): (&BindingId, &Bind),
+    now: Timestamp,
+) -> Result<Secret<BindingAnswer>, BrokerError> {
+    let chosen = Broker::acceptable(catalog, provision)?;
+    let instance_details = provision::details(caller, chosen, instance, provision, now)?;
+    let chosen = bindable(chosen, bind)?;
+    let details = asked(bind, None);
+    fits(chosen, bind, &details)?;
+    let scope = render::BindingScope {
+        instance: render::InstanceScope {
+            caller,
+            chosen,
+            id: instance,
+            organization: &provision.organization,
+            space: &provision.space,
+        },
+        details: &instance_details,
+        id: binding,
+    };
+    let (_, answer) = scope.render(&details, now)?;
+    Ok(Secret::new(answer))
+}

@@ -1,0 +1,62 @@
+//! The head of a request as the gate needs it: gathered in one walk over the headers.
+
+use actix_web::http::header::{
+    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
+};
+
+pub(super) static API_VERSION: HeaderName = HeaderName::from_static("x-broker-api-version");
+pub(super) static REQUEST_IDENTITY: HeaderName =
+    HeaderName::from_static("x-broker-api-request-identity");
+pub(super) static ORIGINATING_IDENTITY: HeaderName =
+    HeaderName::from_static("x-broker-api-originating-identity");
+
+/// What a line has beside name and value: `: ` and the line's end.
+const AROUND: usize = 4;
+
+/// Of a header that is sent twice, the first counts.
+#[derive(Default)]
+pub(super) struct Head<'h> {
+    /// All headers together, in bytes.
+    pub(super) length: usize,
+    pub(super) authorization: Option<&'h HeaderValue>,
+    pub(super) version: Option<&'h HeaderValue>,
+    pub(super) identity: Option<&'h HeaderValue>,
+    pub(super) body_length: Option<&'h HeaderValue>,
+    pub(super) body_coding: Option<&'h HeaderValue>,
+}
+
+impl<'h> Head<'h> {
+    pub(super) fn of(headers: &'h HeaderMap) -> Self {
+        let mut head = Self::default();
+        for (name, value) in headers {
+            head.length += name.as_str().len() + value.len() + AROUND;
+            let place = if *name == AUTHORIZATION {
+                &mut head.authorization
+            } else if *name == API_VERSION {
+                &mut head.version
+            } else if *name == REQUEST_IDENTITY {
+                &mut head.identity
+            } else if *name == CONTENT_LENGTH {
+                &mut head.body_length
+            } else if *name == CONTENT_ENCODING {
+                &mut head.body_coding
+            } else {
+                continue;
+            };
+            place.get_or_insert(value);
+        }
+        head
+    }
+
+    /// The declared length of the body.
+    pub(super) fn declared(&self) -> Option<u64> {
+        self.body_length?.to_str().ok()?.parse().ok()
+    }
+
+    /// Whether the body is compressed or otherwise encoded.
+    pub(super) fn is_encoded(&self) -> bool {
+        self.body_coding.is_some_and(|coding| {
+            !coding.is_empty() && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+        })
+    }
+}
