@@ -9,5 +9,5 @@ mod http;
 mod deploy;
 mod examples;
 mod life;
-mod readme;
 mod races;
+mod readme;

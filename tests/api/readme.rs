@@ -13,7 +13,7 @@ use catalog_broker::http::WORDS;
 use catalog_broker::settings::{Kind, SETTINGS};
 use serde_yaml::Value;
 
-use crate::harness::{Broker, Folder, Setup};
+use crate::harness::{Broker, Folder, Setup, basic};
 
 fn readme() -> String {
     read("README.md")
@@ -180,6 +180,29 @@ fn the_second_command_is_there() {
     let script = blocks("sh").into_iter().nth(1).expect("a command");
     assert_eq!(script, "tests/run\n");
     assert!(read(script.trim()).starts_with("#!/usr/bin/env bash\n"));
+}
+
+/// The variables of the section on changing a password: the old one and the new one hold, and no third.
+#[test]
+fn two_passwords_hold_while_one_is_changed() {
+    let block = blocks("sh")
+        .into_iter()
+        .find(|block| block.contains("BROKER_AUTH__LOGINS__NEXT__PASSWORD"))
+        .expect("the section on changing a password");
+    let mut setup = Setup::new(&read("catalog.yaml"));
+    for (name, value) in block
+        .split_whitespace()
+        .filter_map(|word| word.split_once('='))
+    {
+        setup = setup.env(name, value);
+    }
+    let broker = setup.start();
+    for (password, status) in [("old", 200), ("new", 200), ("other", 401)] {
+        let request = broker
+            .request("GET", "/v2/catalog")
+            .header("Authorization", &basic("platform", password));
+        assert_eq!(broker.send(&request).status, status, "{password}");
+    }
 }
 
 /// A whole document as it stands; keys of an offering in an offering.
