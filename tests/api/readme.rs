@@ -119,12 +119,13 @@ fn run(commands: &[Shown], broker: &Broker) -> Vec<String> {
     }
     let binary = Path::new(env!("CARGO_BIN_EXE_catalog-broker"));
     let folder = binary.parent().expect("a folder").display();
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Nothing of the developer's environment but the path, with the broker in front.
+    let start = format!(
+        "exec 2>&1\nfor name in $(compgen -e); do [ $name = PATH ] || unset $name; done\nPATH='{folder}':$PATH\n"
+    );
     let output = Command::new("bash")
-        .args(["-c", &format!("exec 2>&1\n{script}")])
+        .args(["-c", &(start + &script)])
         .current_dir(broker.folder.path())
-        .env_clear()
-        .env("PATH", format!("{folder}:{}", path.display()))
         .output()
         .expect("bash runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
