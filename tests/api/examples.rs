@@ -709,4 +709,23 @@ fn schemas_and_updates_do_what_the_example_says() {
     assert_eq!(credentials["replicas"], 2);
     let other = bind("b-2", json!({})).json()["credentials"].clone();
     assert_ne!(credentials["encryption_key"], other["encryption_key"]);
+
+    let moved = |from: usize, to: usize| {
+        let plan = |index: usize| service["plans"][index]["id"].clone();
+        let instance = format!("i-{from}-{to}");
+        let made = with(body(json!({})), "plan_id", plan(from));
+        assert_eq!(broker.provision(&instance, &made).status, 201);
+        let change = json!({ "service_id": service["id"], "plan_id": plan(to) });
+        broker.update(&instance, &change).status
+    };
+    assert_eq!(
+        (moved(0, 1), moved(1, 2), moved(2, 0)),
+        (200, 200, 422),
+        "instances stay in the third plan"
+    );
+    let maintained: Vec<bool> = list(&service["plans"])
+        .iter()
+        .map(|plan| plan.get("maintenance_info").is_some())
+        .collect();
+    assert_eq!(maintained, [true, true, false]);
 }
