@@ -296,6 +296,41 @@ fn a_plan_of_the_readme_inherits_what_the_readme_says() {
     );
 }
 
+/// What a bind of the only plan of a snippet returns.
+fn bound(setup: Setup) -> serde_json::Value {
+    let broker = setup.start();
+    let catalog = broker.catalog().json();
+    let service = &catalog["services"][0];
+    let ids = serde_json::json!({
+        "service_id": service["id"], "plan_id": service["plans"][0]["id"],
+        "organization_guid": "org", "space_guid": "space",
+    });
+    assert_eq!(broker.provision("i", &ids).status, 201);
+    broker.bind("i", "b", &ids).json()["credentials"].clone()
+}
+
+#[test]
+fn references_and_overrides_of_the_readme_bring_what_it_says() {
+    let snippets = blocks("yaml");
+    assert_eq!(
+        bound(Setup::new(&document(&snippets[1])).env("PG_PASSWORD", "a/b")),
+        serde_json::json!({
+            "uri": "postgres://app:a%2Fb@localhost/app",
+            "note": "${this} is no reference",
+        })
+    );
+    let text = readme();
+    let (variable, _) = text
+        .split_once("`BROKER_SERVICES__")
+        .and_then(|(_, rest)| rest.split_once("=...`"))
+        .expect("an override");
+    let variable = format!("BROKER_SERVICES__{variable}");
+    let password = |setup: Setup| bound(setup)["password"].clone();
+    let whole = || Setup::new(&document(&snippets[0]));
+    assert_eq!(password(whole()), "change-me");
+    assert_eq!(password(whole().env(&variable, "0123")), "0123");
+}
+
 /// The table of settings, as the README has it.
 fn settings_table() -> String {
     let mut table = String::new();
