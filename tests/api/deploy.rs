@@ -243,6 +243,89 @@ fn the_image_s_commands_run() {
     assert!(errors.contains("does not answer"), "{errors}");
 }
 
+/// The block of the README that begins so.
+fn shown(fence: &str) -> String {
+    let text = read("README.md");
+    let (_, rest) = text.split_once(fence).expect(fence);
+    let block = rest.split("```").next().expect("a block");
+    fence.split_once('\n').expect("a line").1.to_owned() + block
+}
+
+/// The Deployment of the README: ports, paths and variables are those of the image and of the binary.
+#[test]
+fn the_deployment_of_the_readme_fits_the_image() {
+    let deployment: Value =
+        serde_yaml::from_str(&shown("```yaml\napiVersion: apps/v1")).expect("YAML");
+    let pod = &deployment["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let stages = stages();
+    let image = stages.last().expect("a stage");
+    let port: u64 = instruction(image, "EXPOSE").parse().expect("a port");
+    assert_eq!(container["ports"][0]["containerPort"].as_u64(), Some(port));
+    let mounts = container["volumeMounts"].as_sequence().expect("a list");
+    assert_eq!(
+        mounts[0]["mountPath"].as_str(),
+        Some(instruction(image, "WORKDIR"))
+    );
+
+    let folder = Folder::new();
+    folder.write("catalog.yaml", &read("catalog.yaml"));
+    folder.write("username", USER);
+    folder.write("password", &format!("{PASSWORD}\n"));
+    let secrets = mounts[1]["mountPath"].as_str().expect("a path");
+    let mut setup = Setup::default();
+    for variable in container["env"].as_sequence().expect("a list") {
+        let (name, value) = (&variable["name"], variable["value"].as_str().expect("text"));
+        let here = folder.path().display().to_string();
+        setup = setup.env(name.as_str().expect("text"), &value.replace(secrets, &here));
+    }
+    // The harness gives a login of its own; here the mounted one counts.
+    let broker = setup
+        .without("BROKER_AUTH__USERNAME")
+        .without("BROKER_AUTH__PASSWORD")
+        .start_in(&Arc::new(folder));
+    for probe in ["livenessProbe", "readinessProbe"] {
+        let probe = &container[probe]["httpGet"];
+        assert_eq!(probe["port"].as_u64(), Some(port));
+        healthy(&broker, probe["path"].as_str().expect("a path"));
+    }
+    assert_eq!(broker.catalog().status, 200);
+}
+
+/// The unit of the README: its command line is one that the binary takes, with its variables it starts.
+#[test]
+fn the_unit_of_the_readme_starts() {
+    let unit = shown("```ini\n[Unit]");
+    let value = |key: &str| {
+        let line = unit.lines().find_map(|line| line.strip_prefix(key));
+        line.expect(key).to_owned()
+    };
+    let folder = Folder::new();
+    folder.write("catalog.yaml", &read("catalog.yaml"));
+    folder.write("password", "secret\n");
+    let here = folder.path().display().to_string();
+    let command = value("ExecStart=/usr/local/bin/catalog-broker ");
+    let directory = value("StateDirectory=");
+    let command = command
+        .replace("/etc/catalog-broker/", &format!("{here}/"))
+        .replace(&format!("/var/lib/{directory}/"), &format!("{here}/state/"));
+    let mut setup = Setup::default();
+    for word in command.split(' ') {
+        setup = setup.arg(word);
+    }
+    for variable in value("Environment=").split(' ') {
+        let (name, value) = variable.split_once('=').expect("a value");
+        setup = setup.env(name, &value.replace("%d", &here));
+    }
+    let folder = Arc::new(folder);
+    let broker = setup.without("BROKER_AUTH__PASSWORD").start_in(&folder);
+    let request = broker
+        .request("GET", "/v2/catalog")
+        .header("Authorization", &basic("platform", "secret"));
+    assert_eq!(broker.send(&request).status, 200);
+    assert!(folder.path().join("state/broker.db").exists());
+}
+
 /// Health tells nothing, and is the only thing that is told without credentials.
 #[test]
 fn without_credentials_there_is_health_and_nothing_else() {

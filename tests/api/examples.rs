@@ -5,8 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use catalog_broker::catalog::{Loaded, Memory, Source, load};
-use catalog_broker::document::{Environment, Severity};
 use serde_json::{Value, json};
 
 use crate::harness::{Broker, Folder, Setup, with};
@@ -243,32 +241,36 @@ const EXAMPLES: &[Example] = &[
 ];
 
 impl Example {
-    fn start(&self) -> Broker {
-        let folder = Arc::new(Folder::new());
-        for (name, text) in self.files {
-            folder.write(name, text);
-        }
-        let mut setup = Setup::new("").arg("--catalog").arg(&path(self.catalog));
+    fn setup(&self, environment: &[(&str, &str)]) -> Setup {
+        let mut setup = Setup::default().arg("--catalog").arg(&path(self.catalog));
         for file in self.vars {
             setup = setup.arg("--vars").arg(&path(file));
         }
-        for (name, value) in self.environment {
+        for (name, value) in environment {
             setup = setup.env(name, value);
         }
-        setup.start_in(&folder)
+        setup
     }
 
-    fn load(&self, environment: &[(&str, &str)]) -> Loaded {
-        let source = Source {
-            path: root().join(self.catalog),
-            vars: self.vars.iter().map(|file| root().join(file)).collect(),
-        };
-        load(
-            &source,
-            &Environment::new(environment.iter().copied()),
-            Memory::Remembers,
-        )
+    fn start(&self) -> Broker {
+        self.setup(self.environment)
+            .start_in(&Arc::new(folder(self.files)))
     }
+
+    /// What `check --strict` comes to, and what it says.
+    fn check(&self, environment: &[(&str, &str)], files: &[(&str, &str)]) -> (Option<i32>, String) {
+        let setup = self.setup(environment).arg("check").arg("--strict");
+        let (status, output, errors) = setup.run_in(&folder(files));
+        (status.code(), output + &errors)
+    }
+}
+
+fn folder(files: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new();
+    for (name, text) in files {
+        folder.write(name, text);
+    }
+    folder
 }
 
 fn root() -> &'static Path {
@@ -367,20 +369,12 @@ fn every_example_says_what_it_is_for() {
     }
 }
 
-/// What the head of an example asks for is needed, and nothing else is.
+/// `check --strict` has nothing to say of it with what its head asks for; without any one of these it names that one.
 #[test]
-fn an_example_needs_what_it_says() {
+fn an_example_is_clean_and_needs_what_it_says() {
     for example in EXAMPLES {
-        if !example.files.is_empty() {
-            continue;
-        }
-        let whole = example.load(example.environment);
-        let counted: Vec<_> = whole
-            .findings
-            .iter()
-            .filter(|finding| finding.severity != Severity::Note)
-            .collect();
-        assert!(counted.is_empty(), "{}: {counted:#?}", example.catalog);
+        let (code, said) = example.check(example.environment, example.files);
+        assert_eq!(code, Some(0), "{}: {said}", example.catalog);
         for (name, _) in example.environment {
             let rest: Vec<_> = example
                 .environment
@@ -388,18 +382,25 @@ fn an_example_needs_what_it_says() {
                 .copied()
                 .filter(|(other, _)| other != name)
                 .collect();
-            let without = example.load(&rest);
-            let scheme = if *name == "VCAP_SERVICES" {
-                "vcap:"
+            let (code, said) = example.check(&rest, example.files);
+            let named = if *name == "VCAP_SERVICES" {
+                "${vcap:"
             } else {
                 name
             };
-            let told = without.findings.iter().any(|finding| {
-                finding.rule == "reference-missing" && finding.message.contains(scheme)
-            });
+            let told = said.contains("[reference-missing]") && said.contains(named);
             assert!(
-                told && without.catalog.is_none(),
-                "{}: without {name}",
+                told && code == Some(1),
+                "{} without {name}: {said}",
+                example.catalog
+            );
+        }
+        if !example.files.is_empty() {
+            let (code, said) = example.check(example.environment, &[]);
+            let told = said.contains("[reference-missing]");
+            assert!(
+                told && code == Some(1),
+                "{} without files: {said}",
                 example.catalog
             );
         }
@@ -708,4 +709,23 @@ fn schemas_and_updates_do_what_the_example_says() {
     assert_eq!(credentials["replicas"], 2);
     let other = bind("b-2", json!({})).json()["credentials"].clone();
     assert_ne!(credentials["encryption_key"], other["encryption_key"]);
+
+    let moved = |from: usize, to: usize| {
+        let plan = |index: usize| service["plans"][index]["id"].clone();
+        let instance = format!("i-{from}-{to}");
+        let made = with(body(json!({})), "plan_id", plan(from));
+        assert_eq!(broker.provision(&instance, &made).status, 201);
+        let change = json!({ "service_id": service["id"], "plan_id": plan(to) });
+        broker.update(&instance, &change).status
+    };
+    assert_eq!(
+        (moved(0, 1), moved(1, 2), moved(2, 0)),
+        (200, 200, 422),
+        "instances stay in the third plan"
+    );
+    let maintained: Vec<bool> = list(&service["plans"])
+        .iter()
+        .map(|plan| plan.get("maintenance_info").is_some())
+        .collect();
+    assert_eq!(maintained, [true, true, false]);
 }

@@ -66,6 +66,7 @@ impl Drop for Folder {
 pub struct Setup {
     catalog: String,
     environment: BTreeMap<String, String>,
+    absent: Vec<String>,
     arguments: Vec<String>,
     binary: Option<PathBuf>,
 }
@@ -82,6 +83,13 @@ impl Setup {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Without a variable that every broker of the tests is given.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.absent.push(name.to_owned());
         self
     }
 
@@ -144,6 +152,9 @@ impl Setup {
             .env("BROKER_AUTH__PASSWORD", PASSWORD)
             .envs(&self.environment)
             .stdin(Stdio::null());
+        for name in &self.absent {
+            command.env_remove(name);
+        }
         command
     }
 }

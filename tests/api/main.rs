@@ -38,3 +38,4 @@ mod words;
 mod machine;
 mod races;
 mod secrets;
+mod readme;
