@@ -1,15 +1,32 @@
 //! catalog-broker: a service broker that is configured, not programmed.
+//!
+//! The map of the house, from the edge inwards: [`cli`] reads the command line and hands over to [`app`], where the
+//! parts are put together. [`settings`] say how the broker runs, [`catalog`] what is offered; both read YAML through
+//! [`document`]. [`http`] speaks the Open Service Broker API to platforms that [`access`] lets in. [`domain`] is what a
+//! broker is; [`store`], [`backend`] and [`telemetry`] are behind its doors. [`template`] and [`secret`] are leaves.
+
+pub mod cli;
+
+pub mod app;
+
+pub mod settings;
+
+pub mod catalog;
+
+pub mod document;
+
+pub mod template;
+
+pub mod http;
 
 pub mod access;
-pub mod app;
-pub mod backend;
-pub mod catalog;
-pub mod cli;
-pub mod document;
+
 pub mod domain;
-pub mod http;
-pub mod secret;
-pub mod settings;
+
+pub mod backend;
+
 pub mod store;
+
 pub mod telemetry;
-pub mod template;
+
+pub mod secret;

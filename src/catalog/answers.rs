@@ -9,7 +9,7 @@ use super::trail::Trail;
 use crate::document::{Finding, Findings, Map, Node, Piece, Place, Text, Value};
 use crate::domain::answer::{BindTarget, BindingField, BindingTemplate, InstanceTemplate};
 use crate::domain::schema::Schema;
-use crate::template::{Expression, KnownNames, Part, Tree, Where, check_names};
+use crate::template::{Expression, KnownNames, Part, Tree, Where, check_names, without_texts};
 
 /// What a plan answers, as the domain takes it.
 #[derive(Debug)]
@@ -213,6 +213,8 @@ impl Compiler {
             let compiled = Expression::compile(source).map_err(|error| error.to_string());
             self.cache.insert(source.clone(), compiled);
         }
+        // A text between quotes may be a password.
+        let shown = without_texts(source);
         let wrong = match self.cache.get(source) {
             Some(Ok(expression)) => {
                 let unknown = check_names(expression, &reading.known);
@@ -224,12 +226,12 @@ impl Compiler {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => "use a name that is known here: service, plan, values, platform, instance, and in `binding` also binding".to_owned(),
                     };
-                    ("template-name", format!("`{}` is not known in {{{{{source}}}}}", name.name), mend)
+                    ("template-name", format!("`{}` is not known in {{{{{shown}}}}}", name.name), mend)
                 }).collect()
             }
             Some(Err(sentence)) => vec![(
                 "template-syntax",
-                format!("{{{{{source}}}}} {sentence}"),
+                format!("{{{{{shown}}}}} {sentence}"),
                 "write an expression of names, filters and operators; a literal `{{` is {{ '{{' }}"
                     .to_owned(),
             )],

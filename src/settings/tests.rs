@@ -1,3 +1,5 @@
+//! The settings from outside: what each layer gives, what is refused, and in which words.
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -255,6 +255,10 @@ impl Broker {
     }
 
     /// A request with all that the API asks for.
+    #[expect(
+        clippy::unused_self,
+        reason = "it reads as what is asked of this broker"
+    )]
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request::new(method, path)
             .header("Authorization", &basic(USER, PASSWORD))

@@ -1,3 +1,5 @@
+//! Documents as they are read: places, traps, and what must not take memory or time without bound.
+
 use std::time::Instant;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! What references bring in from each source, to the letter.
+
 use serde_json::json;
 
 use super::*;

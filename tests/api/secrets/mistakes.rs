@@ -254,7 +254,6 @@ fn findings_tell_no_secret() {
 }
 
 #[test]
-#[ignore = "a finding quotes the whole expression: `template::without_texts` masks what is quoted in it"]
 fn findings_tell_no_text_of_a_template() {
     no_command_tells(TEMPLATES);
 }
