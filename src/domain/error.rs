@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::answer::BindTarget;
-use super::broker::NameProblem;
 use super::id::{PlanId, ServiceId};
 use super::schema::Violation;
 use super::store::StoreError;
@@ -127,3 +126,14 @@ impl fmt::Display for BrokerError {
 }
 
 impl std::error::Error for BrokerError {}
+
+/// What can be wrong with a name in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameProblem {
+    /// It is missing or empty.
+    Missing,
+    /// It is given more than once.
+    Twice,
+    /// It is no UTF-8 or has control characters in it.
+    Unreadable,
+}

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::Api;
 use super::error::{BODY_TOO_LARGE, INVALID_BODY, INVALID_ID, INVALID_QUERY, Refusal, TIMEOUT};
-use crate::domain::broker::NameProblem;
+use crate::domain::error::NameProblem;
 use crate::domain::id::{BindingId, IdError, InstanceId};
 use crate::domain::json::Object;
 use crate::secret::Secret;

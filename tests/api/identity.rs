@@ -93,11 +93,8 @@ fn the_answers_of_last_resort_carry_it_too() {
         (response.status, response.word().as_str()),
         (500, "InternalError")
     );
-    assert!(
-        broker.log().contains("instance.dashboard_url"),
-        "the log names the place: {}",
-        broker.log()
-    );
+    // The log names the place.
+    broker.wait_for_log("instance.dashboard_url");
     assert!(
         !response.text().contains("dashboard_url"),
         "the platform need not know: {}",

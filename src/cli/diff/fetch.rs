@@ -11,8 +11,10 @@ use ureq::Agent;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::Arguments;
-use super::source::LARGEST;
 use crate::secret::Secret;
+
+/// Beyond this nobody publishes a catalog.
+pub(super) const LARGEST: u64 = 16 * 1024 * 1024;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -11,9 +11,6 @@ use crate::cli::render::sound;
 use crate::http::wire;
 use crate::settings::Flags;
 
-/// Beyond this nobody publishes a catalog.
-pub(super) const LARGEST: u64 = 16 * 1024 * 1024;
-
 /// Keys that only a catalog document has: what has one of them is rendered, and never compared as it stands, for what
 /// is private would be shown.
 const PRIVATE: [&str; 10] = [
@@ -65,7 +62,7 @@ impl Reader<'_> {
 fn published(path: &Path) -> Result<Option<Value>, String> {
     let wrong = |why: String| format!("{}: {why}", path.display());
     let metadata = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
-    if metadata.is_dir() || metadata.len() > LARGEST {
+    if metadata.is_dir() || metadata.len() > fetch::LARGEST {
         return Ok(None);
     }
     let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;

@@ -1,11 +1,11 @@
 //! Deprovision (specification, "Deprovisioning").
 
-use super::{Broker, Removal, Removed, beside_the_point};
+use super::{Broker, Removal, Removed};
 use crate::domain::caller::Caller;
 use crate::domain::error::BrokerError;
 use crate::domain::id::InstanceId;
 use crate::domain::operation::{Kind, Subject};
-use crate::domain::store::{Act, Begun, Change, Lookup};
+use crate::domain::store::{Act, Lookup};
 
 impl Broker {
     /// Takes an instance away, and its bindings first.
@@ -15,7 +15,6 @@ impl Broker {
         id: InstanceId,
         named: Removal,
     ) -> Result<Removed, BrokerError> {
-        let catalog = self.catalog();
         let plan = match self.store.instance(id.clone()).await? {
             Lookup::Absent => return Ok(Removed::Before),
             Lookup::Unknowable => named.names()?.1.clone(),
@@ -24,33 +23,14 @@ impl Broker {
                 instance.plan_id
             }
         };
-        let chosen = catalog.find(&plan);
-        let operation = self.operation(
-            chosen.map(|chosen| chosen.plan),
+        self.remove(
+            caller,
             Kind::Deprovision,
             Subject::Instance(id),
-        )?;
-        let subject = operation.subject.clone();
-        match self
-            .store
-            .begin(Change {
-                operation,
-                act: Act::Deprovision,
-            })
-            .await?
-        {
-            Begun::Done | Begun::Unrecorded => {
-                self.tell(
-                    caller,
-                    Kind::Deprovision,
-                    &subject,
-                    named.service_id.as_ref().ok(),
-                    Some(&plan),
-                );
-                Ok(Removed::Now)
-            }
-            Begun::Absent => Ok(Removed::Before),
-            other => Err(beside_the_point(&other)),
-        }
+            Act::Deprovision,
+            &named,
+            &plan,
+        )
+        .await
     }
 }

@@ -36,7 +36,7 @@ use crate::secret::Secret;
 use turns::Turns;
 
 pub use preview::preview;
-pub use removal::{NameProblem, Removal};
+pub use removal::Removal;
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
 pub struct Broker {

@@ -1,8 +1,12 @@
-//! What unbind and deprovision share: the names in the query of a DELETE.
+//! What unbind and deprovision share: the names in the query of a DELETE, and the removal itself.
 
-use crate::domain::error::BrokerError;
+use super::{Broker, Removed, beside_the_point};
+use crate::domain::caller::Caller;
+use crate::domain::error::{BrokerError, NameProblem};
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::instance::Instance;
+use crate::domain::operation::{Kind, Subject};
+use crate::domain::store::{Act, Begun, Change};
 
 /// Offering and plan as a DELETE names them. Nothing is said of them before it is known that there is something to
 /// remove, so what is wrong with them is kept until then.
@@ -12,17 +16,6 @@ pub struct Removal {
     pub service_id: Result<ServiceId, NameProblem>,
     /// `plan_id`.
     pub plan_id: Result<PlanId, NameProblem>,
-}
-
-/// What can be wrong with a name in a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameProblem {
-    /// It is missing or empty.
-    Missing,
-    /// It is given more than once.
-    Twice,
-    /// It is no UTF-8 or has control characters in it.
-    Unreadable,
 }
 
 impl Removal {
@@ -44,5 +37,31 @@ impl Removal {
             return Err(BrokerError::PlanMismatch);
         }
         Ok(())
+    }
+}
+
+impl Broker {
+    /// What is there by the look-up goes; the store says whether it still was.
+    pub(super) async fn remove(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        subject: Subject,
+        act: Act,
+        named: &Removal,
+        plan: &PlanId,
+    ) -> Result<Removed, BrokerError> {
+        let catalog = self.catalog();
+        let chosen = catalog.find(plan).map(|chosen| chosen.plan);
+        let operation = self.operation(chosen, kind, subject.clone())?;
+        match self.store.begin(Change { operation, act }).await? {
+            Begun::Done | Begun::Unrecorded => {
+                let service = named.service_id.as_ref().ok();
+                self.tell(caller, kind, &subject, service, Some(plan));
+                Ok(Removed::Now)
+            }
+            Begun::Absent => Ok(Removed::Before),
+            other => Err(beside_the_point(&other)),
+        }
     }
 }

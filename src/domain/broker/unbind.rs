@@ -1,13 +1,13 @@
 //! Unbind (specification, "Unbinding").
 
-use super::{Broker, Removal, Removed, beside_the_point};
+use super::{Broker, Removal, Removed};
 use crate::domain::binding::Binding;
 use crate::domain::caller::Caller;
 use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId, PlanId};
 use crate::domain::instance::Instance;
 use crate::domain::operation::{Kind, Subject};
-use crate::domain::store::{Act, Begun, Change, Lookup};
+use crate::domain::store::{Act, Lookup};
 
 impl Broker {
     /// Takes a binding away.
@@ -18,40 +18,20 @@ impl Broker {
         id: BindingId,
         named: Removal,
     ) -> Result<Removed, BrokerError> {
-        let catalog = self.catalog();
         let plan = match self.store.binding(instance.clone(), id.clone()).await? {
             Lookup::Absent | Lookup::Found((_, None)) => return Ok(Removed::Before),
             Lookup::Unknowable => named.names()?.1.clone(),
             Lookup::Found((instance, Some(binding))) => agreed(&named, instance, &binding)?,
         };
-        let chosen = catalog.find(&plan);
-        let operation = self.operation(
-            chosen.map(|chosen| chosen.plan),
+        self.remove(
+            caller,
             Kind::Unbind,
             Subject::Binding(instance, id),
-        )?;
-        let subject = operation.subject.clone();
-        match self
-            .store
-            .begin(Change {
-                operation,
-                act: Act::Unbind,
-            })
-            .await?
-        {
-            Begun::Done | Begun::Unrecorded => {
-                self.tell(
-                    caller,
-                    Kind::Unbind,
-                    &subject,
-                    named.service_id.as_ref().ok(),
-                    Some(&plan),
-                );
-                Ok(Removed::Now)
-            }
-            Begun::Absent => Ok(Removed::Before),
-            other => Err(beside_the_point(&other)),
-        }
+            Act::Unbind,
+            &named,
+            &plan,
+        )
+        .await
     }
 }
 

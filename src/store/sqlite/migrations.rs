@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::open::OpenError;
+use super::error::OpenError;
 
 /// Marks a file as a broker's: "CBRK".
 const APPLICATION: i32 = 0x4342_524b;

@@ -4,6 +4,7 @@
 //! of its own. WAL with full synchronous commits: what was answered is on disk. A lock beside the file keeps a second
 //! serving broker out.
 
+mod error;
 mod migrations;
 mod open;
 mod reader;
@@ -25,7 +26,7 @@ use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{Answer, Begun, Change, Lookup, Store, StoreError};
 
-pub use open::OpenError;
+pub use error::OpenError;
 use reader::Readers;
 use writer::Writer;
 

@@ -1,6 +1,5 @@
 //! Opening a file: its folder, its lock, its connections.
 
-use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,77 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::error::OpenError;
 use super::migrations::recognise;
 use crate::domain::json::FingerprintKey;
-
-/// Why a file cannot be used; for the operator, at start.
-#[derive(Debug)]
-pub enum OpenError {
-    /// Its folder cannot be made.
-    Folder(PathBuf, std::io::Error),
-    /// The file for the lock cannot be written.
-    LockFile(PathBuf, std::io::Error),
-    /// It cannot be written.
-    File(PathBuf, std::io::Error),
-    /// Another broker serves it.
-    Held(PathBuf),
-    /// It is no SQLite database, or not the broker's.
-    Foreign(&'static str),
-    /// A newer broker made it.
-    Newer {
-        /// The version of the file's schema.
-        found: i64,
-        /// The newest that this broker knows.
-        known: i64,
-    },
-    /// SQLite says no.
-    Database(rusqlite::Error),
-    /// The system's random source or its threads gave nothing.
-    System(String),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Folder(path, error) => {
-                write!(out, "the folder {} cannot be made: {error}", path.display())
-            }
-            Self::LockFile(path, error) => write!(
-                out,
-                "the lock file {} cannot be written: {error}",
-                path.display()
-            ),
-            Self::File(path, error) => {
-                write!(out, "{} cannot be written: {error}", path.display())
-            }
-            Self::Held(path) => {
-                write!(
-                    out,
-                    "another broker serves it (it holds {}): stop that one, or give this one a store of its own",
-                    path.display()
-                )
-            }
-            Self::Foreign(why) => write!(out, "{why}: name another file, or move this one away"),
-            Self::Newer { found, known } => write!(
-                out,
-                "a newer catalog-broker made it (schema {found}, this one knows {known}): run that version, or a newer one"
-            ),
-            Self::Database(error) => write!(out, "SQLite cannot use it: {error}"),
-            Self::System(error) => out.write_str(error),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign("it is not a SQLite database"),
-            _ => Self::Database(error),
-        }
-    }
-}
 
 /// Makes the folder that the file is in.
 pub(super) fn folder(path: &Path) -> Result<(), OpenError> {

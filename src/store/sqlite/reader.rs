@@ -8,8 +8,9 @@ use std::thread::{self, JoinHandle};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::error::OpenError;
 use super::gone;
-use super::open::{OpenError, connect_reader};
+use super::open::connect_reader;
 use crate::domain::store::StoreError;
 
 /// A look-up takes microseconds: two threads keep two cores busy.

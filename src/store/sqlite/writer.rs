@@ -10,7 +10,7 @@ use std::thread;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::open::OpenError;
+use super::error::OpenError;
 use super::{gone, rows};
 use crate::domain::store::{Begun, Change, StoreError};
 
