@@ -12,10 +12,13 @@ use actix_web::{App, HttpServer};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Login, Logins, Proof};
+use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
+use crate::domain::id::OperationId;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
+use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
 use crate::settings::{LoginKind, ServerSettings, Settings, StoreUrl};
 use crate::store::none::NoStore;
@@ -87,18 +90,23 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     let listener = listen(&settings.server)?;
     let store = open(&settings.store.url)?;
     let stopping = Arc::new(AtomicBool::new(false));
+    let bells = Arc::new(Bells::default());
     let api = Data::new(api(
         settings,
-        catalog,
+        Arc::clone(&catalog),
         Arc::clone(&store),
+        Arc::clone(&bells),
         Arc::clone(&stopping),
     ));
+    let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = start(&settings.server, listener, &api)?;
+    let working = worker.start();
     log::info!("listening on http://{address}{}", settings.server.base_path);
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
     server.await.map_err(StartError::System)?;
     stop.abort();
+    working.stop().await;
     store.close().await.map_err(StartError::Close)?;
     log::info!("stopped");
     Ok(())
@@ -124,12 +132,20 @@ fn api(
     settings: &Settings,
     catalog: Arc<Catalog>,
     store: Arc<dyn Store>,
+    bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
 ) -> Api {
     let server = &settings.server;
     Api {
         published: Published::new(&catalog, system_time()),
-        broker: Broker::new(catalog, store, Arc::new(LogWitness), clock),
+        broker: Broker::new(
+            catalog,
+            store,
+            Arc::new(LogWitness),
+            clock,
+            bells,
+            server.request_timeout,
+        ),
         logins: logins(settings),
         limits: Limits {
             body: server.body_limit,
@@ -140,6 +156,32 @@ fn api(
         base_path: server.base_path.clone(),
         stopping,
     }
+}
+
+fn worker(
+    settings: &Settings,
+    catalog: Arc<Catalog>,
+    store: Arc<dyn Store>,
+    bells: Arc<Bells>,
+) -> Result<Worker, StartError> {
+    let operations = &settings.operations;
+    let terms = Terms {
+        owner: owner()?,
+        lease: operations.lease,
+        at_once: operations.at_once,
+        look_every: operations.look_every,
+        keep: operations.keep,
+    };
+    let witness = Arc::new(LogWitness);
+    Ok(Worker::new(catalog, store, witness, clock, bells, terms))
+}
+
+/// The name of this process in leases: drawn, for process ids come again.
+fn owner() -> Result<Arc<str>, StartError> {
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits)
+        .map_err(|error| StartError::System(std::io::Error::other(error.to_string())))?;
+    Ok(OperationId::from_random(bits).as_str().into())
 }
 
 fn logins(settings: &Settings) -> Logins {

@@ -1,7 +1,7 @@
 //! Backend `fixed`: nothing runs, the plan's `instance` and `binding` are the answer. The default.
 
-use crate::domain::backend::{Backend, Outcome};
-use crate::domain::operation::Operation;
+use crate::domain::backend::{Acting, Backend, Done, Outcome, Progress, Work};
+use crate::domain::operation::Kind;
 
 /// Does nothing, at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,7 +12,16 @@ impl Backend for Fixed {
         "fixed"
     }
 
-    fn carry_out(&self, _: &Operation) -> Outcome {
-        Outcome::Done
+    fn name(&self) -> &'static str {
+        "fixed"
+    }
+
+    fn carries_out(&self, _: Kind) -> bool {
+        false
+    }
+
+    // A plan that answers later all the same has its operations carried out too: there is nothing to do then either.
+    fn carry_out<'a>(&'a self, _: Work<'a>, _: &'a dyn Progress) -> Acting<'a> {
+        Box::pin(std::future::ready(Outcome::Done(Done::default())))
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
 use crate::domain::offering::{MaintenanceInfo, Offering, Plan, Schemas};
+use crate::domain::respond::Responding;
 use crate::domain::version::ApiVersion;
 
 /// The minimum where the document names none: every 2.x is served.
@@ -73,6 +74,7 @@ fn plan(draft: PlanDraft) -> Option<Plan> {
         instance: answers.instance,
         binding: answers.binding,
         backend: Arc::new(Fixed),
+        responding: Responding::default(),
     })
 }
 

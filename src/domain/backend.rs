@@ -1,23 +1,126 @@
 //! The door to what carries an operation out in the world.
 //!
-//! A plan owns its backend: after the look-up nobody needs a registry.
+//! A plan owns its backend: after the look-up nobody needs a registry. A backend must stand being called again for the
+//! same operation, from its start: a process may have died in the middle, or sleep and go on beside the next attempt. The
+//! operation's id stays the same over all attempts, so that the world can tell.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
 
-use super::operation::Operation;
+use serde_json::Value;
+
+use super::binding::Binding;
+use super::caller::OriginatingIdentity;
+use super::id::OperationId;
+use super::instance::Instance;
+use super::json::Object;
+use super::offering::Chosen;
+use super::operation::Kind;
+use super::time::Timestamp;
+use crate::secret::Secret;
+
+/// What a backend's work gives back. Whoever drops it stops the work: a program is killed, a connection closed.
+pub type Acting<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// What carries an operation out.
+///
+/// One method for all five kinds, not five: most backends do the same thing with another word in it.
 pub trait Backend: fmt::Debug + Send + Sync {
     /// The word for it in the document.
     fn kind(&self) -> &'static str;
 
-    /// What comes of an operation.
-    fn carry_out(&self, operation: &Operation) -> Outcome;
+    /// The name under which its work queues: plans that share a backend share its limit.
+    fn name(&self) -> &str;
+
+    /// How many attempts may run at once, over all brokers of one store; nothing is no limit.
+    fn concurrency(&self) -> Option<u32> {
+        None
+    }
+
+    /// Whether it has anything to do for this kind of operation. What it has not is over with being recorded.
+    fn carries_out(&self, kind: Kind) -> bool;
+
+    /// One attempt.
+    fn carry_out<'a>(&'a self, work: Work<'a>, progress: &'a dyn Progress) -> Acting<'a>;
 }
 
-/// What came of an operation. Backends that act in the world will add theirs (refused, failed, again).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where a backend says how far it is while it runs.
+pub trait Progress: Send + Sync {
+    /// What the platform's user reads until there is something newer.
+    fn say(&self, description: &str);
+}
+
+/// All that is known of an operation, for one attempt at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Work<'a> {
+    /// The same in every attempt.
+    pub operation: &'a OperationId,
+    /// What to do.
+    pub kind: Kind,
+    /// Counts from 1, over all brokers; goes up with every attempt, so that a late one can be told from its successor.
+    pub attempt: u32,
+    /// When the operation was recorded.
+    pub started_at: Timestamp,
+    /// The offering and the plan: of an update, the plan that is moved to.
+    pub chosen: Chosen<'a>,
+    /// The instance as it will be when the operation is done.
+    pub instance: &'a Instance,
+    /// Of an update: the instance as it is.
+    pub previous: Option<&'a Instance>,
+    /// Of a bind or an unbind.
+    pub binding: Option<&'a Binding>,
+    /// The platform's user who asked, where one was named.
+    pub identity: Option<&'a OriginatingIdentity>,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It is done, and was done at once: recorded and finished in one transaction.
-    Done,
+    /// It is done.
+    Done(Done),
+    /// It is not to be done, and nothing was; a sentence for the user.
+    Refused(String),
+    /// It was not done, or by half.
+    Failed(Failure),
+    /// Not yet: another attempt.
+    Again {
+        /// Not before this time has passed; nothing leaves it to the broker.
+        after: Option<Duration>,
+        /// Why, for the user who polls meanwhile.
+        description: Option<String>,
+    },
+}
+
+/// What a backend returns when it is done.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Done {
+    /// For templates: `instance.outputs`, `binding.outputs`.
+    pub outputs: Secret<Object>,
+    /// For itself, next time; nothing keeps what it left before.
+    pub state: Option<Secret<Value>>,
+    /// For the user.
+    pub description: Option<String>,
+}
+
+/// How a backend failed, for good.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Failure {
+    /// A sentence for the user, without secrets.
+    pub description: String,
+    /// Of an update or a deprovision: whether the instance can still be used.
+    pub instance_usable: Option<bool>,
+    /// Of an update: whether it may be sent again.
+    pub update_repeatable: Option<bool>,
+}
+
+impl Work<'_> {
+    /// What the backend left last time it acted on the subject.
+    pub fn state(&self) -> Option<&Value> {
+        match (self.kind, self.binding) {
+            (Kind::Bind | Kind::Unbind, Some(binding)) => binding.details.expose().state.as_ref(),
+            _ => self.instance.details.expose().state.as_ref(),
+        }
+    }
 }

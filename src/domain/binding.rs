@@ -1,11 +1,12 @@
 //! What a platform creates of an instance.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::answer::BindingAnswer;
 use super::id::{BindingId, InstanceId, PlanId, ServiceId};
 use super::json::{Fingerprint, Object};
-use super::operation::State;
+use super::operation::LastOperation;
 use super::time::Timestamp;
 use crate::secret::Secret;
 
@@ -22,8 +23,8 @@ pub struct Binding {
     pub plan_id: PlanId,
     /// The application, where it is for one.
     pub app_guid: Option<String>,
-    /// The state of its latest operation.
-    pub state: State,
+    /// Its latest operation.
+    pub last_operation: LastOperation,
     /// Of the bind as it was asked.
     pub fingerprint: Fingerprint,
     /// When it was bound.
@@ -43,6 +44,12 @@ pub struct BindingDetails {
     pub bind_resource: Object,
     /// What `binding.values` of the plan rendered to.
     pub values: Object,
+    /// What the backend returned for templates.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub outputs: Object,
+    /// What the backend left for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Value>,
     /// What the platform was answered: every repeat and fetch returns the same.
     pub answer: BindingAnswer,
     /// The binding that it succeeds.

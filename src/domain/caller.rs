@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::version::ApiVersion;
 
 /// The caller of the platform's API: every method of the `Broker` takes one.
@@ -19,12 +21,35 @@ pub struct Caller {
 }
 
 /// A platform's user: personal data, so it prints the platform and the user's id alone.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct OriginatingIdentity {
     /// `cloudfoundry`, `kubernetes`, ...
     pub platform: String,
     /// What the platform says of its user.
     pub value: super::json::Object,
+}
+
+/// What is remembered of a caller whose operation goes on without it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Asker {
+    /// The login's name.
+    pub login: String,
+    /// The platform's user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub originating_identity: Option<OriginatingIdentity>,
+    /// The platform's name for the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_identity: Option<String>,
+}
+
+impl From<&Caller> for Asker {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            login: caller.login.as_ref().to_owned(),
+            originating_identity: caller.originating_identity.clone(),
+            request_identity: caller.request_identity.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 impl OriginatingIdentity {

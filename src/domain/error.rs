@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::answer::BindTarget;
 use super::id::{PlanId, ServiceId};
+use super::operation::{Kind, Report};
 use super::schema::Violation;
 use super::store::StoreError;
 use crate::template::RenderError;
@@ -58,6 +59,18 @@ pub enum BrokerError {
     ParametersInvalid(Vec<Violation>),
     /// Others changed the instance again and again while this request tried to.
     Concurrency,
+    /// The plan answers with 202, and the platform does not say that it takes one.
+    AsyncRequired,
+    /// The instance was never made to its end, so nothing can be made or changed of it.
+    InstanceNotUsable,
+    /// The plan of the instance has left the catalog, and with it the backend that could act.
+    BackendGone(PlanId),
+    /// What was asked for in place takes longer than a request may; it goes on.
+    StillRunning,
+    /// The backend would not do it, and did nothing.
+    Refused(Kind, Report),
+    /// The backend failed at it.
+    OperationFailed(Report),
     /// A template of the plan came to nothing usable.
     Render(RenderError),
     /// The store could not answer.
@@ -118,6 +131,12 @@ impl fmt::Display for BrokerError {
                 out.write_str(".")
             }
             Self::Concurrency => out.write_str("Another operation for this service instance is in progress. Wait until it is done and send the request again."),
+            Self::AsyncRequired => out.write_str("This service plan requires client support for asynchronous service operations. Send the request with `accepts_incomplete=true`."),
+            Self::InstanceNotUsable => out.write_str("The service instance failed to be provisioned, so it can only be deprovisioned, or provisioned again by the same request."),
+            Self::BackendGone(plan) => write!(out, "The plan `{plan}` of this service instance is no longer in the catalog, so nothing can be done about it. Ask the operator of the broker: the plan must come back, if only as one that is not offered."),
+            Self::StillRunning => out.write_str("The operation takes longer than a request may last. It goes on: send the same request again to wait for it, or a delete to cancel it."),
+            Self::Refused(_, report) => out.write_str(report.description.as_deref().unwrap_or("The service refused this.")),
+            Self::OperationFailed(report) => out.write_str(report.description.as_deref().unwrap_or("The operation failed. Ask the operator of the broker: its log says more.")),
             Self::Render(_) => out.write_str("The broker could not make the answer out of the plan's templates. Ask the operator of the broker: its log names the place."),
             Self::Store(_) => out.write_str("The broker cannot use its store at the moment. Send the request again later."),
             Self::Chance => out.write_str("The broker's system gave no random numbers. Send the request again later."),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 /// Why a text is no id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdError {
@@ -47,6 +49,19 @@ macro_rules! ids {
             }
         }
 
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                out.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(input)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str(&self.0)
@@ -75,6 +90,18 @@ ids! {
 }
 
 impl OperationId {
+    /// The id of what an operation does to one binding on its way: the same in every attempt, and no other's.
+    #[must_use]
+    pub fn for_binding(&self, binding: &BindingId) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(self.as_str());
+        hash.update([0]);
+        hash.update(binding.as_str());
+        let mut bits = [0; 16];
+        bits.copy_from_slice(&hash.finalize()[..16]);
+        Self::from_random(bits)
+    }
+
     /// An id out of 128 random bits.
     pub fn from_random(bits: [u8; 16]) -> Self {
         Self(

@@ -1,11 +1,14 @@
 //! What a platform creates of a plan.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::answer::InstanceAnswer;
 use super::id::{InstanceId, PlanId, ServiceId};
 use super::json::{Fingerprint, Object};
-use super::operation::State;
+use super::operation::LastOperation;
 use super::time::Timestamp;
 use crate::secret::Secret;
 
@@ -22,11 +25,13 @@ pub struct Instance {
     pub organization: String,
     /// The platform's space.
     pub space: String,
-    /// The state of its latest operation.
-    pub state: State,
+    /// Its latest operation.
+    pub last_operation: LastOperation,
     /// Begins anywhere, so that no other instance of this id has had it, and goes up with every change; a change names
     /// the one it has seen.
     pub version: i64,
+    /// The name of the backend that made it; nothing where none had to act.
+    pub backend: Option<Arc<str>>,
     /// Of the provision as it was first asked: what a repeat is compared with.
     pub fingerprint: Fingerprint,
     /// When it was provisioned.
@@ -46,6 +51,12 @@ pub struct InstanceDetails {
     pub context: Object,
     /// What `instance.values` of the plan rendered to at provision.
     pub values: Object,
+    /// What the backend returned for templates.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub outputs: Object,
+    /// What the backend left for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Value>,
     /// What the platform was answered.
     pub answer: InstanceAnswer,
     /// The maintenance that it has had, as a semantic version.

@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod backend;
+pub mod bells;
 pub mod binding;
 pub mod broker;
 pub mod caller;
@@ -18,8 +19,11 @@ pub mod instance;
 pub mod json;
 pub mod offering;
 pub mod operation;
+pub(crate) mod render;
+pub mod respond;
 pub mod schema;
 pub mod store;
 pub mod time;
 pub mod version;
 pub mod witness;
+pub mod worker;

@@ -10,6 +10,7 @@ use super::answer::{BindingTemplate, InstanceTemplate};
 use super::backend::Backend;
 use super::id::{PlanId, ServiceId};
 use super::json::Object;
+use super::respond::Responding;
 use super::schema::Schema;
 use crate::secret::Secret;
 
@@ -79,6 +80,8 @@ pub struct Plan {
     pub binding: BindingTemplate,
     /// Private: what carries its operations out.
     pub backend: Arc<dyn Backend>,
+    /// Private: how it answers while that works.
+    pub responding: Responding,
 }
 
 /// The schemas of a plan; `published` is what the document says, whole.

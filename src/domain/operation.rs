@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use super::id::{BindingId, InstanceId, OperationId};
+use serde::{Deserialize, Serialize};
+
+use super::caller::Asker;
+use super::id::{BindingId, InstanceId, OperationId, PlanId};
+use super::instance::InstanceDetails;
+use super::json::Fingerprint;
 use super::time::Timestamp;
 
 /// What an operation does.
@@ -43,7 +48,7 @@ pub enum Subject {
 /// An operation, as a store remembers it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Operation {
-    /// Made by the broker.
+    /// Made by the broker; a backend sees the same one in every attempt.
     pub id: OperationId,
     /// What it does.
     pub kind: Kind,
@@ -51,15 +56,107 @@ pub struct Operation {
     pub subject: Subject,
     /// How far it is.
     pub state: State,
-    /// What the platform's user reads of it.
-    pub description: Option<String>,
+    /// What is told of it.
+    pub report: Report,
+    /// Of an update as it was asked for: what a repeat is compared with while it runs.
+    pub fingerprint: Option<Fingerprint>,
     /// When it was recorded.
     pub started_at: Timestamp,
     /// When it was over.
     pub finished_at: Option<Timestamp>,
 }
 
+/// What the platform's user is told of an operation (specification, "Polling Last Operation", body of a success).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Of a failed update or deprovision: whether the instance can still be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_usable: Option<bool>,
+    /// Of a failed update: whether it may be sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_repeatable: Option<bool>,
+    /// Whether the backend would not do it and did nothing, rather than fail at it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+}
+
+/// The latest operation of an instance or a binding: where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastOperation {
+    /// Which.
+    pub id: OperationId,
+    /// What it does, or did.
+    pub kind: Kind,
+    /// How far it is.
+    pub state: State,
+}
+
+/// What is needed to carry an operation out that is not over when it is recorded: by whoever takes it up, in every
+/// attempt the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Who asked.
+    pub asker: Asker,
+    /// What an update makes of the instance; nothing for all other kinds, whose subject is recorded as it will be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Box<Target>>,
+}
+
+/// What an update makes of an instance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The plan it will have.
+    pub plan_id: PlanId,
+    /// What will be remembered of it.
+    pub details: InstanceDetails,
+}
+
+impl Report {
+    /// A report that is a sentence.
+    pub fn of(description: impl Into<String>) -> Self {
+        Self {
+            description: Some(description.into()),
+            ..Self::default()
+        }
+    }
+}
+
+impl Operation {
+    /// Where its subject stands by it.
+    pub fn standing(&self) -> LastOperation {
+        LastOperation {
+            id: self.id.clone(),
+            kind: self.kind,
+            state: self.state,
+        }
+    }
+}
+
+impl LastOperation {
+    /// Whether it is this far.
+    pub fn is(&self, kind: Kind, state: State) -> bool {
+        self.kind == kind && self.state == state
+    }
+
+    /// Whether it runs, or waits to.
+    pub fn in_progress(&self) -> bool {
+        self.state == State::InProgress
+    }
+}
+
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Provision,
+        Self::Update,
+        Self::Deprovision,
+        Self::Bind,
+        Self::Unbind,
+    ];
+
     /// The word for it in stores and logs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -78,15 +175,7 @@ impl Kind {
 
     /// The kind with that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::Provision,
-            Self::Update,
-            Self::Deprovision,
-            Self::Bind,
-            Self::Unbind,
-        ]
-        .into_iter()
-        .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -6,20 +6,23 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use super::binding::Binding;
 use super::id::{BindingId, InstanceId, OperationId};
 use super::instance::Instance;
 use super::json::FingerprintKey;
-use super::operation::{Operation, Subject};
+use super::operation::{Operation, Report, State, Subject, Task};
+use super::time::Timestamp;
+use crate::secret::Secret;
 
 /// What a store's method gives back.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// What remembers.
 pub trait Store: Send + Sync {
-    /// Records an operation and does what it says, in one transaction that decides its race. An operation that comes
-    /// with `finished_at` is over with that same transaction.
+    /// Records an operation and does what it says, in one transaction that decides its race. One that comes without a
+    /// job is over with that same transaction.
     fn begin(&self, change: Change) -> Answer<'_, Begun>;
 
     /// The instance with that id.
@@ -39,6 +42,28 @@ pub trait Store: Send + Sync {
         named: Option<OperationId>,
     ) -> Answer<'_, Lookup<Operation>>;
 
+    /// Takes operations up that are due: leases them to a process, in the order in which they came due, none beyond the
+    /// limit of its backend.
+    fn take(&self, take: Take) -> Answer<'_, Vec<Taken>>;
+
+    /// Renews a lease and notes how far the operation is.
+    fn renew(&self, renewal: Renewal) -> Answer<'_, Lease>;
+
+    /// Ends an attempt, if its lease still counts.
+    fn end(&self, end: End) -> Answer<'_, Lease>;
+
+    /// One binding less on the way of a deprovision that unbinds first, if its lease still counts.
+    fn unbound(&self, unbound: Unbound) -> Answer<'_, Lease>;
+
+    /// The bindings of an instance.
+    fn bindings(&self, instance: InstanceId) -> Answer<'_, Vec<Binding>>;
+
+    /// Gives back all leases of a process that stops: others may go on at once, and the attempts do not count.
+    fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()>;
+
+    /// Forgets up to `most` operations that were over before a moment; how many.
+    fn sweep(&self, before: Timestamp, most: u32) -> Answer<'_, u64>;
+
     /// Whether it can be reached and written to.
     fn health(&self) -> Answer<'_, ()>;
 
@@ -56,31 +81,60 @@ pub struct Change {
     pub operation: Operation,
     /// What changes.
     pub act: Act,
+    /// What is left to be done, where the operation is not over with this change.
+    pub job: Option<Job>,
 }
 
-/// What changes.
+/// An operation that waits to be carried out.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The queue: the name of the backend.
+    pub backend: Arc<str>,
+    /// What to do.
+    pub task: Secret<Task>,
+    /// The operation that this one takes over from. It fails at once, but this one waits until its lease has been given
+    /// back or has run out.
+    pub cancels: Option<OperationId>,
+}
+
+/// What changes. Each says what it has seen: where that is not so any more, nothing changes.
 #[derive(Clone, Debug)]
 pub enum Act {
     /// A new instance, unless there is one with its id.
-    Provision(Box<Instance>),
-    /// An instance as it is after the change, if it still has the version before it.
+    Provision {
+        /// The instance.
+        instance: Box<Instance>,
+        /// The version of a failed one that it takes the place of.
+        replaces: Option<i64>,
+    },
+    /// An instance as it is from now on, if it still has the version before it and none of its bindings is in progress.
     Update {
         /// The instance, its version already the next.
         instance: Box<Instance>,
         /// The version that the change was made of.
         expected_version: i64,
     },
-    /// An instance and its bindings go.
-    Deprovision,
+    /// An instance and its bindings go, at once or when the job is done, if it still has the version that was read and
+    /// none of its bindings is in progress.
+    Deprovision {
+        /// The version that was read.
+        expected_version: i64,
+    },
     /// A new binding, unless there is one with its id, if the instance still has the version that was read.
     Bind {
         /// The binding.
         binding: Box<Binding>,
         /// The version of the instance that it was rendered with.
         expected_version: i64,
+        /// The operation of a failed one that it takes the place of.
+        replaces: Option<OperationId>,
     },
-    /// A binding goes.
-    Unbind,
+    /// A binding goes, at once or when the job is done, if its latest operation still is the one that was read and its
+    /// instance is not in progress.
+    Unbind {
+        /// The operation that was read.
+        expected: OperationId,
+    },
 }
 
 /// How a change went.
@@ -92,12 +146,126 @@ pub enum Begun {
     InstanceThere(Box<Instance>),
     /// There is a binding with that id already.
     BindingThere(Box<Binding>),
-    /// The instance changed since it was read: look again.
+    /// What was read has changed since: look again.
     Stale,
+    /// Another operation is under way that this one may not run beside.
+    Busy,
     /// What was to be changed, or the instance to be bound, is not there.
     Absent,
     /// Nothing is remembered here, so nothing stood in the way (store `none`).
     Unrecorded,
+}
+
+/// Who takes operations up, and how many.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// The process.
+    pub owner: Arc<str>,
+    /// What is due by now.
+    pub now: Timestamp,
+    /// The end of the leases.
+    pub until: Timestamp,
+    /// No more than these.
+    pub most: u32,
+    /// How many of a backend's may be leased at once, over all processes. A backend that is not named has no limit.
+    pub limits: Vec<(Arc<str>, u32)>,
+}
+
+/// An operation that was taken up, and what it is about as it was at that moment.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// The operation.
+    pub operation: Operation,
+    /// The attempt: what a lease is told from its successors by.
+    pub attempt: u32,
+    /// How many attempts have been made, this one with them, but for those that were given back.
+    pub tries: u32,
+    /// What to do.
+    pub task: Secret<Task>,
+    /// The instance.
+    pub instance: Instance,
+    /// The binding, where the operation is about one.
+    pub binding: Option<Binding>,
+}
+
+/// A lease to be renewed.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    /// Of this operation.
+    pub operation: OperationId,
+    /// Of this attempt.
+    pub attempt: u32,
+    /// Its new end.
+    pub until: Timestamp,
+    /// What is told of the operation from now on; nothing leaves it as it is.
+    pub description: Option<String>,
+}
+
+/// Whether a lease still counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lease {
+    /// It does, and what was asked is done.
+    Held,
+    /// Another attempt has begun, or the operation is over: nothing was changed.
+    Lost,
+}
+
+/// The end of an attempt.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// Of this operation.
+    pub operation: OperationId,
+    /// Of this attempt.
+    pub attempt: u32,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub ending: Ending,
+}
+
+/// How an attempt ends.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// The operation is over.
+    Over {
+        /// Whether it was done.
+        state: State,
+        /// What is told of it.
+        report: Report,
+        /// What it leaves of its subject.
+        leaves: Leaves,
+    },
+    /// Another attempt is due then.
+    Again {
+        /// Not before.
+        due_at: Timestamp,
+        /// What is told meanwhile; nothing leaves it as it is.
+        description: Option<String>,
+    },
+    /// It acts no more, because the lease was lost: what waits for that goes on. Always answered `Lost`.
+    Stopped,
+}
+
+/// What an operation leaves of its subject.
+#[derive(Clone, Debug)]
+pub enum Leaves {
+    /// The instance, like this.
+    Instance(Box<Instance>),
+    /// The binding, like this.
+    Binding(Box<Binding>),
+    /// It is gone; of an instance, with all its bindings.
+    Nothing,
+}
+
+/// A binding that went on the way of a deprovision.
+#[derive(Clone, Debug)]
+pub struct Unbound {
+    /// The deprovision.
+    pub operation: OperationId,
+    /// Its attempt.
+    pub attempt: u32,
+    /// What took the binding away, for polls: over already.
+    pub unbind: Operation,
 }
 
 /// What a look-up found.

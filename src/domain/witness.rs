@@ -1,18 +1,24 @@
 //! The door to who is told what happened.
 
-use super::caller::Caller;
-use super::id::{PlanId, ServiceId};
-use super::operation::{Kind, Subject};
+use super::id::{OperationId, PlanId, ServiceId};
+use super::operation::{Kind, Report, State, Subject};
 
 /// Who is told.
 pub trait Witness: Send + Sync {
     /// An operation came to its end. Called after the store has it, once for each.
-    fn happened(&self, caller: &Caller, event: &Event<'_>);
+    fn happened(&self, event: &Event<'_>);
+
+    /// An attempt did not end an operation.
+    fn attempted(&self, attempt: &Attempted<'_>);
 }
 
 /// What happened: names only, nothing confidential.
 #[derive(Debug)]
 pub struct Event<'a> {
+    /// The operation, where it is remembered.
+    pub operation: Option<&'a OperationId>,
+    /// The login that asked.
+    pub login: &'a str,
     /// What was done.
     pub kind: Kind,
     /// To what.
@@ -21,4 +27,23 @@ pub struct Event<'a> {
     pub service: Option<&'a ServiceId>,
     /// Of which plan, where that is known.
     pub plan: Option<&'a PlanId>,
+    /// How it ended.
+    pub state: State,
+    /// What was told of it, where anything was.
+    pub report: Option<&'a Report>,
+}
+
+/// An attempt that did not end its operation.
+#[derive(Debug)]
+pub struct Attempted<'a> {
+    /// The operation.
+    pub operation: &'a OperationId,
+    /// What was tried.
+    pub kind: Kind,
+    /// On what.
+    pub subject: &'a Subject,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What comes of it.
+    pub what: &'a str,
 }

@@ -22,7 +22,7 @@ pub(super) async fn bind(
     body: Body,
 ) -> Result<HttpResponse, Refusal> {
     query.each_once()?;
-    let asked = wire::bind(body)?;
+    let asked = wire::bind(body, &query)?;
     if let Some((service, plan)) = &asked.named {
         name(&request, service, Some(plan));
     }
@@ -32,6 +32,9 @@ pub(super) async fn bind(
     Ok(match bound {
         Bound::Created(answer) => HttpResponse::Created().json(&answer.expose().0),
         Bound::AlreadyThere(answer) => HttpResponse::Ok().json(&answer.expose().0),
+        Bound::Accepted(accepted) => {
+            HttpResponse::Accepted().json(wire::answer::accepted(&accepted))
+        }
     })
 }
 

@@ -5,12 +5,15 @@ use std::fmt;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 use actix_web_httpauth::headers::www_authenticate::basic::Basic;
-use serde_json::json;
+use serde_json::Value;
 
+use super::wire;
 use crate::domain::answer::BindTarget;
 use crate::domain::error::BrokerError;
+use crate::domain::json::Object;
+use crate::domain::operation::Kind;
 
 /// What a refusal is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ words! {
     PLAN_MISMATCH = 400 "PlanMismatch" "the plan is not that of the instance";
     PLAN_WITHDRAWN = 400 "PlanWithdrawn" "the plan of the instance has left the catalog, so it cannot be bound";
     PARAMETERS_INVALID = 400 "ParametersInvalid" "the parameters break the plan's schema";
+    REFUSED = 400 "OperationRefused" "the backend would not do it, and did nothing";
+    INSTANCE_NOT_USABLE = 400 "InstanceNotUsable" "the instance failed to be provisioned";
     REQUIRES_ROUTE = 400 "RequiresRoute" "the plan can be bound to a route only";
     UNAUTHORIZED = 401 "Unauthorized" "the credentials are missing or wrong";
     NO_ROUTE = 404 "NoSuchEndpoint" "the path is none of the API's";
@@ -62,13 +67,18 @@ words! {
     BODY_TOO_LARGE = 413 "BodyTooLarge" "the body is longer than `server.body_limit`";
     URL_TOO_LONG = 414 "UrlTooLong" "path and query are longer than `server.url_limit`";
     ENCODING_UNSUPPORTED = 415 "EncodingUnsupported" "the body is compressed";
+    ASYNC_REQUIRED = 422 "AsyncRequired" "the plan answers with 202, and `accepts_incomplete=true` is missing";
     CONCURRENCY = 422 "ConcurrencyError" "another operation on the instance is in progress";
     MAINTENANCE_CONFLICT = 422 "MaintenanceInfoConflict" "`maintenance_info.version` is not the catalog's";
     REQUIRES_APP = 422 "RequiresApp" "the plan can be bound to an application only";
     PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed";
+    UPDATE_REFUSED = 422 "UpdateRefused" "the backend would not do the update, and did nothing";
     UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
     HEADERS_TOO_LARGE = 431 "HeadersTooLarge" "the headers are longer than `server.header_limit`";
     INTERNAL = 500 "InternalError" "the broker failed; its log says why";
+    OPERATION_FAILED = 500 "OperationFailed" "the backend failed at it";
+    STILL_RUNNING = 500 "StillRunning" "the operation takes longer than a request may; it goes on, and a repeat waits for it";
+    BACKEND_GONE = 500 "BackendGone" "the plan of the instance has left the catalog, and with it what could act";
     STORE_UNAVAILABLE = 503 "StoreUnavailable" "the store cannot be used at the moment; `Retry-After` says when to try again";
     NOT_READY = 503 "NotReady" "`/readyz`: the broker is stopping or its store is away";
 }
@@ -81,6 +91,8 @@ const RETRY_STORE: &str = "5";
 pub struct Refusal {
     word: Word,
     description: String,
+    /// What the specification lets a failure say besides.
+    besides: Object,
 }
 
 impl Refusal {
@@ -88,6 +100,7 @@ impl Refusal {
         Self {
             word,
             description: description.into(),
+            besides: Object::new(),
         }
     }
 
@@ -98,14 +111,13 @@ impl Refusal {
         if self.word == STORE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_STORE));
         }
-        finish(&mut response, self.word.name, &self.description)
+        let mut body = self.besides.clone();
+        body.insert("error".to_owned(), self.word.name.into());
+        body.insert("description".to_owned(), self.description.clone().into());
+        response
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+            .body(Value::Object(body).to_string())
     }
-}
-
-fn finish(response: &mut HttpResponseBuilder, error: &str, description: &str) -> HttpResponse {
-    response
-        .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-        .body(json!({ "error": error, "description": description }).to_string())
 }
 
 impl fmt::Display for Refusal {
@@ -133,7 +145,11 @@ impl From<BrokerError> for Refusal {
             BrokerError::Store(why) => log::error!("{why}"),
             _ => {}
         }
-        Self::new(word, error.to_string())
+        let mut refusal = Self::new(word, error.to_string());
+        if let BrokerError::OperationFailed(report) = &error {
+            refusal.besides = wire::answer::told(report);
+        }
+        refusal
     }
 }
 
@@ -163,6 +179,13 @@ const fn word(error: &BrokerError) -> Word {
         BrokerError::Requires(BindTarget::Route) => REQUIRES_ROUTE,
         BrokerError::ParametersInvalid(_) => PARAMETERS_INVALID,
         BrokerError::Concurrency => CONCURRENCY,
+        BrokerError::AsyncRequired => ASYNC_REQUIRED,
+        BrokerError::InstanceNotUsable => INSTANCE_NOT_USABLE,
+        BrokerError::BackendGone(_) => BACKEND_GONE,
+        BrokerError::StillRunning => STILL_RUNNING,
+        BrokerError::Refused(Kind::Update, _) => UPDATE_REFUSED,
+        BrokerError::Refused(..) => REFUSED,
+        BrokerError::OperationFailed(_) => OPERATION_FAILED,
         BrokerError::Render(_) | BrokerError::Chance => INTERNAL,
         BrokerError::Store(_) => STORE_UNAVAILABLE,
     }

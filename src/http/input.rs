@@ -131,6 +131,11 @@ impl Query {
             .try_for_each(|name| self.optional(name).map(|_| ()))
     }
 
+    /// Whether the platform takes a 202: any value but `true` is a no.
+    pub(super) fn accepts_incomplete(&self) -> bool {
+        matches!(self.once("accepts_incomplete"), Ok(Some("true")))
+    }
+
     fn once(&self, name: &str) -> Result<Option<&str>, NameProblem> {
         let mut values = self
             .0

@@ -1,5 +1,6 @@
 //! Instances: extract, one call, answer.
 
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -8,7 +9,7 @@ use super::identity::Called;
 use super::input::{AtInstance, Body, Query};
 use super::log_line::name;
 use super::{Api, wire};
-use crate::domain::broker::{Polled, Provisioned, Removed};
+use crate::domain::broker::{Polled, Provisioned, Removed, Updated};
 use crate::domain::id::OperationId;
 use crate::domain::operation::Subject;
 
@@ -22,7 +23,7 @@ pub(super) async fn provision(
     body: Body,
 ) -> Result<HttpResponse, Refusal> {
     query.each_once()?;
-    let asked = wire::provision(body)?;
+    let asked = wire::provision(body, &query)?;
     name(&request, &asked.service_id, Some(&asked.plan_id));
     log::trace!("{caller:?} provisions {id}: {asked:?}");
     Ok(match api.broker.provision(&caller, id, asked).await? {
@@ -31,6 +32,9 @@ pub(super) async fn provision(
         }
         Provisioned::AlreadyThere(answer) => {
             HttpResponse::Ok().json(wire::answer::instance_answer(&answer))
+        }
+        Provisioned::Accepted(accepted, answer) => {
+            HttpResponse::Accepted().json(wire::answer::instance_accepted(&accepted, &answer))
         }
     })
 }
@@ -56,11 +60,15 @@ pub(super) async fn update(
     body: Body,
 ) -> Result<HttpResponse, Refusal> {
     query.each_once()?;
-    let asked = wire::update(body)?;
+    let asked = wire::update(body, &query)?;
     name(&request, &asked.service_id, asked.plan_id.as_ref());
     log::trace!("{caller:?} updates {id}: {asked:?}");
-    let answer = api.broker.update(&caller, id, asked).await?;
-    Ok(HttpResponse::Ok().json(wire::answer::instance_answer(&answer)))
+    Ok(match api.broker.update(&caller, id, asked).await? {
+        Updated::Done(answer) => HttpResponse::Ok().json(wire::answer::instance_answer(&answer)),
+        Updated::Accepted(accepted, answer) => {
+            HttpResponse::Accepted().json(wire::answer::instance_accepted(&accepted, &answer))
+        }
+    })
 }
 
 /// `DELETE /v2/service_instances/:instance_id`.
@@ -107,14 +115,25 @@ pub(super) fn operation(query: &Query) -> Result<Option<OperationId>, Refusal> {
 pub(super) fn removed(removed: Removed, what: &str) -> Result<HttpResponse, Refusal> {
     match removed {
         Removed::Now => Ok(HttpResponse::Ok().json(serde_json::json!({}))),
+        Removed::Accepted(accepted) => {
+            Ok(HttpResponse::Accepted().json(wire::answer::accepted(&accepted)))
+        }
         Removed::Before => Err(gone(what)),
     }
 }
 
 pub(super) fn polled(polled: Polled, what: &str) -> Result<HttpResponse, Refusal> {
     match polled {
-        Polled::At(state, description) => {
-            Ok(HttpResponse::Ok().json(wire::answer::last_operation(state, description)))
+        Polled::At {
+            state,
+            report,
+            poll_after,
+        } => {
+            let mut response = HttpResponse::Ok();
+            if let Some(wait) = poll_after {
+                response.insert_header((RETRY_AFTER, wait.as_secs().max(1).to_string()));
+            }
+            Ok(response.json(wire::answer::last_operation(state, &report)))
         }
         Polled::Gone => Err(gone(what)),
     }

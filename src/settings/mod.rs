@@ -22,7 +22,7 @@ pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
     Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
-    ServerSettings, Settings, StoreSettings, StoreUrl,
+    OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
 };
 
 use std::num::NonZero;
@@ -158,6 +158,7 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
     let url = merged.one("store.url", parse::store_url);
     let ephemeral_ok = merged.one("store.ephemeral_ok", parse::truth);
     let server = server(merged);
+    let operations = operations(merged);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -168,6 +169,7 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
             ephemeral_ok: ephemeral_ok?,
         },
         server: server?,
+        operations: operations?,
         logins,
         log: LogSettings {
             format: format?,
@@ -207,6 +209,25 @@ fn server(merged: &mut Merged) -> Option<ServerSettings> {
         shutdown_timeout: shutdown_timeout?,
         base_path: base_path?,
         trusted_proxies: trusted_proxies?,
+    })
+}
+
+fn operations(merged: &mut Merged) -> Option<OperationSettings> {
+    let keep = merged.one("operations.keep", |text| {
+        parse::long_duration(text, Duration::from_secs(1))
+    });
+    let lease = merged.one("operations.lease", |text| {
+        parse::duration(text, Duration::from_secs(1))
+    });
+    let at_once = merged.one("operations.at_once", |text| parse::count(text, &(1..=1024)));
+    let look_every = merged.one("operations.look_every", |text| {
+        parse::duration(text, Duration::from_millis(10))
+    });
+    Some(OperationSettings {
+        keep: keep?,
+        lease: lease?,
+        at_once: u32::try_from(at_once?).unwrap_or(u32::MAX),
+        look_every: look_every?,
     })
 }
 

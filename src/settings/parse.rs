@@ -13,7 +13,15 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-const UNITS_OF_TIME: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+const UNITS_OF_TIME: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
 
 const UNITS_OF_SIZE: [(&str, u64); 4] = [
     ("b", 1),
@@ -95,16 +103,30 @@ pub(super) fn size(text: &str, least: usize) -> Result<usize, Refused> {
 
 /// A time from `least` to a day; a plain number is seconds.
 pub(super) fn duration(text: &str, least: Duration) -> Result<Duration, Refused> {
+    time(text, least, DAY, "24h")
+}
+
+/// A time from `least` to a year; a plain number is seconds.
+pub(super) fn long_duration(text: &str, least: Duration) -> Result<Duration, Refused> {
+    time(text, least, YEAR, "366d")
+}
+
+fn time(
+    text: &str,
+    least: Duration,
+    most: Duration,
+    most_in_words: &str,
+) -> Result<Duration, Refused> {
     let not = || {
-        let mend = "give seconds or a whole number with ms, s, m or h, as 50, 50s or 500ms";
+        let mend = "give seconds or a whole number with ms, s, m, h or d, as 50, 50s or 500ms";
         Refused::new("is not a time", mend)
     };
     let (number, unit) = quantity(text).ok_or_else(not)?;
     let unit = if unit.is_empty() { "s" } else { unit };
     let millis = scaled(number, unit, &UNITS_OF_TIME).ok_or_else(not)?;
     let duration = Duration::from_millis(millis);
-    if duration < least || duration > DAY {
-        let mend = format!("give a time from {least:?} to 24h");
+    if duration < least || duration > most {
+        let mend = format!("give a time from {least:?} to {most_in_words}");
         return Err(Refused::new("is a time that cannot be", mend));
     }
     Ok(duration)

@@ -79,7 +79,7 @@ pub(super) const AUTH: &str = "auth";
 pub(super) const LOGINS: &str = "auth.logins";
 
 /// Settings of later versions.
-pub(super) const NOT_YET: &[&str] = &["store.keys", "operations"];
+pub(super) const NOT_YET: &[&str] = &["store.keys"];
 
 /// Every setting, in the order of `config/broker.yaml`.
 pub const SETTINGS: &[Setting] = &[
@@ -202,6 +202,38 @@ pub const SETTINGS: &[Setting] = &[
         usual: &[],
         default: Some(""),
         doc: "Addresses or networks (10.0.0.0/8) whose X-Forwarded-For is believed.",
+    },
+    Setting {
+        path: "operations.keep",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("14d"),
+        doc: "How long finished operations are remembered for those who poll.",
+    },
+    Setting {
+        path: "operations.lease",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("30s"),
+        doc: "How long after a broker has died another one takes its operations up.",
+    },
+    Setting {
+        path: "operations.at_once",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("64"),
+        doc: "How many operations this broker carries out at once; the others wait.",
+    },
+    Setting {
+        path: "operations.look_every",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("1s"),
+        doc: "How often this broker looks for operations that another one left.",
     },
     Setting {
         path: "auth.username",

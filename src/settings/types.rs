@@ -18,6 +18,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The HTTP server.
     pub server: ServerSettings,
+    /// Operations that take time.
+    pub operations: OperationSettings,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -40,6 +42,19 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
     /// Nothing is remembered.
     None,
+}
+
+/// How operations that take time are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperationSettings {
+    /// How long finished ones are remembered.
+    pub keep: Duration,
+    /// How long a lease lasts that is not renewed.
+    pub lease: Duration,
+    /// How many run at once in this process.
+    pub at_once: u32,
+    /// How often it looks for those that another process left.
+    pub look_every: Duration,
 }
 
 /// The HTTP server.

@@ -1,13 +1,17 @@
 //! Store `none`: nothing is remembered, so that any number of brokers serve one fixed catalog.
 
 use std::future::ready;
+use std::sync::Arc;
 
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
-use crate::domain::store::{Answer, Begun, Change, Lookup, Store};
+use crate::domain::store::{
+    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, Take, Taken, Unbound,
+};
+use crate::domain::time::Timestamp;
 
 /// Remembers nothing.
 pub struct NoStore {
@@ -42,6 +46,34 @@ impl Store for NoStore {
 
     fn operation(&self, _: Subject, _: Option<OperationId>) -> Answer<'_, Lookup<Operation>> {
         Box::pin(ready(Ok(Lookup::Unknowable)))
+    }
+
+    fn take(&self, _: Take) -> Answer<'_, Vec<Taken>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn renew(&self, _: Renewal) -> Answer<'_, Lease> {
+        Box::pin(ready(Ok(Lease::Lost)))
+    }
+
+    fn end(&self, _: End) -> Answer<'_, Lease> {
+        Box::pin(ready(Ok(Lease::Lost)))
+    }
+
+    fn unbound(&self, _: Unbound) -> Answer<'_, Lease> {
+        Box::pin(ready(Ok(Lease::Lost)))
+    }
+
+    fn bindings(&self, _: InstanceId) -> Answer<'_, Vec<Binding>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn give_back(&self, _: Arc<str>, _: Timestamp) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn sweep(&self, _: Timestamp, _: u32) -> Answer<'_, u64> {
+        Box::pin(ready(Ok(0)))
     }
 
     fn health(&self) -> Answer<'_, ()> {

@@ -11,7 +11,7 @@ use crate::domain::binding::{Binding, BindingDetails};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::json::Fingerprint;
-use crate::domain::operation::{Kind, Operation, State, Subject};
+use crate::domain::operation::{Kind, LastOperation, Operation, Report, State, Subject};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -71,7 +71,8 @@ pub(super) fn instance(name: &str, version: i64) -> Instance {
         plan_id: PlanId::parse("plan").expect("an id"),
         organization: "org".to_owned(),
         space: "spáce".to_owned(),
-        state: State::Succeeded,
+        last_operation: last(Kind::Provision),
+        backend: None,
         version,
         fingerprint: Fingerprint([7; 32]),
         created_at: Timestamp(1),
@@ -93,10 +94,18 @@ fn binding(of: &str, name: &str) -> Binding {
         service_id: ServiceId::parse("service").expect("an id"),
         plan_id: PlanId::parse("plan").expect("an id"),
         app_guid: None,
-        state: State::Succeeded,
+        last_operation: last(Kind::Bind),
         fingerprint: Fingerprint([8; 32]),
         created_at: Timestamp(2),
         details: Secret::new(details),
+    }
+}
+
+fn last(kind: Kind) -> LastOperation {
+    LastOperation {
+        id: OperationId::from_random([5; 16]),
+        kind,
+        state: State::Succeeded,
     }
 }
 
@@ -108,7 +117,8 @@ fn operation(kind: Kind, subject: Subject) -> Operation {
         kind,
         subject,
         state: State::Succeeded,
-        description: Some("as it went".to_owned()),
+        report: Report::default(),
+        fingerprint: None,
         started_at: Timestamp(3),
         finished_at: Some(Timestamp(4)),
     }
@@ -117,7 +127,11 @@ fn operation(kind: Kind, subject: Subject) -> Operation {
 pub(super) fn provision(name: &str) -> Change {
     Change {
         operation: operation(Kind::Provision, Subject::Instance(id(name))),
-        act: Act::Provision(Box::new(instance(name, 1))),
+        act: Act::Provision {
+            instance: Box::new(instance(name, 1)),
+            replaces: None,
+        },
+        job: None,
     }
 }
 
@@ -128,13 +142,15 @@ fn update(name: &str, expected_version: i64) -> Change {
             instance: Box::new(instance(name, expected_version + 1)),
             expected_version,
         },
+        job: None,
     }
 }
 
-fn deprovision(name: &str) -> Change {
+fn deprovision(name: &str, expected_version: i64) -> Change {
     Change {
         operation: operation(Kind::Deprovision, Subject::Instance(id(name))),
-        act: Act::Deprovision,
+        act: Act::Deprovision { expected_version },
+        job: None,
     }
 }
 
@@ -144,14 +160,19 @@ fn bind(of: &str, name: &str, expected_version: i64) -> Change {
         act: Act::Bind {
             binding: Box::new(binding(of, name)),
             expected_version,
+            replaces: None,
         },
+        job: None,
     }
 }
 
 fn unbind(of: &str, name: &str) -> Change {
     Change {
         operation: operation(Kind::Unbind, Subject::Binding(id(of), binding_id(name))),
-        act: Act::Unbind,
+        act: Act::Unbind {
+            expected: last(Kind::Bind).id,
+        },
+        job: None,
     }
 }
 
@@ -162,6 +183,7 @@ async fn began(store: &dyn Store, change: Change) -> &'static str {
         Begun::InstanceThere(there) => as_first(*there == instance(there.id.as_str(), 1)),
         Begun::BindingThere(there) => as_first(*there == binding("i", there.id.as_str())),
         Begun::Stale => "stale",
+        Begun::Busy => "busy",
         Begun::Absent => "absent",
         Begun::Unrecorded => "unrecorded",
     }
@@ -189,7 +211,7 @@ fn changes_are_decided_in_order() {
             (update("i", 1), "absent"),
             (bind("i", "b", 1), "absent"),
             (unbind("i", "b"), "absent"),
-            (deprovision("i"), "absent"),
+            (deprovision("i", 1), "absent"),
             (provision("i"), "done"),
             (provision("i"), "there"),
             (bind("i", "b", 7), "stale"),
@@ -204,8 +226,9 @@ fn changes_are_decided_in_order() {
             (bind("i", "c", 2), "done"),
             (unbind("i", "c"), "done"),
             (unbind("i", "c"), "absent"),
-            (deprovision("i"), "done"),
-            (deprovision("i"), "absent"),
+            (deprovision("i", 1), "stale"),
+            (deprovision("i", 2), "done"),
+            (deprovision("i", 2), "absent"),
             (unbind("i", "b"), "absent"),
             (provision("i"), "done"),
             (unbind("i", "b"), "absent"),
@@ -277,7 +300,7 @@ fn operations_are_found_by_their_subject() {
         let another = kind_of(&store, of_b(), Some(named)).await;
         assert_eq!(another, Some(Kind::Bind), "it is the instance's");
 
-        store.begin(deprovision("i")).await.expect("an answer");
+        store.begin(deprovision("i", 2)).await.expect("an answer");
         assert_eq!(kind_of(&store, of_i(), None).await, Some(Kind::Deprovision));
         let swept = kind_of(&store, of_b(), None).await;
         assert_eq!(swept, Some(Kind::Unbind), "it went with its instance");
@@ -294,7 +317,7 @@ fn none_remembers_nothing_and_says_so() {
                 bind("i", "b", 1),
                 update("i", 1),
                 unbind("i", "b"),
-                deprovision("i"),
+                deprovision("i", 1),
             ] {
                 assert_eq!(began(&store, change).await, "unrecorded");
             }

@@ -1,24 +1,43 @@
 //! Writes into the log what happened.
 
-use crate::domain::caller::Caller;
-use crate::domain::id::{BindingId, PlanId, ServiceId};
-use crate::domain::witness::{Event, Witness};
+use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
+use crate::domain::operation::State;
+use crate::domain::witness::{Attempted, Event, Witness};
 
-/// One line for each operation that came to its end.
+/// One line for each operation that came to its end, and for each attempt that did not end one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogWitness;
 
 impl Witness for LogWitness {
-    fn happened(&self, caller: &Caller, event: &Event<'_>) {
-        log::debug!(
+    fn happened(&self, event: &Event<'_>) {
+        let level = match event.state {
+            State::Failed => log::Level::Warn,
+            _ if event.operation.is_some() => log::Level::Info,
+            _ => log::Level::Debug,
+        };
+        log::log!(
             target: "operation",
+            level,
+            operation = event.operation.map_or("-", OperationId::as_str),
             kind = event.kind.name(),
             instance = event.subject.instance().as_str(),
             binding = event.subject.binding().map_or("-", BindingId::as_str),
             service = event.service.map_or("-", ServiceId::as_str),
             plan = event.plan.map_or("-", PlanId::as_str),
-            login = &*caller.login;
-            "succeeded"
+            login = event.login;
+            "{}", event.state
+        );
+    }
+
+    fn attempted(&self, attempt: &Attempted<'_>) {
+        log::warn!(
+            target: "operation",
+            operation = attempt.operation.as_str(),
+            kind = attempt.kind.name(),
+            instance = attempt.subject.instance().as_str(),
+            binding = attempt.subject.binding().map_or("-", BindingId::as_str),
+            attempt = attempt.attempt;
+            "{}", attempt.what
         );
     }
 }

@@ -154,6 +154,7 @@ impl Request {
             context: Secret::new(self.context()),
             parameters: Secret::new(self.instance_parameters.clone().unwrap_or_default()),
             maintenance_version: None,
+            accepts_incomplete: false,
         }
     }
 
@@ -164,6 +165,7 @@ impl Request {
             context: Some(Secret::new(self.context())),
             bind_resource: Some(self.resource().into()),
             parameters: self.parameters.clone().map(Secret::new),
+            accepts_incomplete: false,
         }
     }
 

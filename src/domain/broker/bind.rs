@@ -3,22 +3,32 @@
 use serde_json::{Value, json};
 
 use super::{
-    Bind, Bound, Broker, TRIES, answer_of, beside_the_point, choose, parameters_fit, render,
+    Bind, Bound, Broker, Manner, Reached, TRIES, answer_of, beside_the_point, choose,
+    parameters_fit,
 };
 use crate::domain::answer::{BindTarget, BindingAnswer};
 use crate::domain::binding::{Binding, BindingDetails};
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
-use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::{Instance, InstanceDetails};
-use crate::domain::json::Fingerprint;
-use crate::domain::offering::Chosen;
-use crate::domain::operation::{Kind, State, Subject};
+use crate::domain::json::{Fingerprint, Object};
+use crate::domain::offering::{Chosen, Plan};
+use crate::domain::operation::{Kind, Operation, State, Subject};
+use crate::domain::render;
 use crate::domain::store::{Act, Begun, Change, Lookup};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::template::time::parse_utc;
+
+/// What a bind finds that is there already.
+enum There {
+    /// This is the answer.
+    Answer(Bound),
+    /// It was never made to its end, by this operation, and is asked for again.
+    Failed(OperationId),
+}
 
 impl Broker {
     /// Makes a binding: what it returns is rendered once, stored, and the same for every repeat and fetch.
@@ -44,11 +54,18 @@ impl Broker {
                     }
                 };
             offered(&catalog, &request, Some(&instance))?;
-            if let Some(existing) = existing {
-                return self.compared(&existing, &request);
-            }
+            let failed = match existing {
+                None => None,
+                Some(existing) => match self
+                    .binding_there(&catalog, &instance, &existing, &request)
+                    .await?
+                {
+                    There::Answer(bound) => return Ok(bound),
+                    There::Failed(operation) => Some(operation),
+                },
+            };
             if let Some(bound) = self
-                .try_bind(caller, &catalog, &instance, id.clone(), &request)
+                .try_bind(caller, &catalog, &instance, id.clone(), &request, failed)
                 .await?
             {
                 return Ok(bound);
@@ -60,7 +77,7 @@ impl Broker {
         Err(BrokerError::Concurrency)
     }
 
-    /// One try; nothing where others changed the instance meanwhile.
+    /// One try; nothing where what was read has changed meanwhile.
     async fn try_bind(
         &self,
         caller: &Caller,
@@ -68,48 +85,100 @@ impl Broker {
         instance: &Instance,
         id: BindingId,
         request: &Bind,
+        replaces: Option<OperationId>,
     ) -> Result<Option<Bound>, BrokerError> {
         let chosen = agreed(catalog, instance, request)?;
+        usable(instance)?;
         let predecessor = self.predecessor(instance, request).await?;
         let details = asked(request, predecessor.as_ref());
         fits(chosen, request, &details)?;
-        let binding = self.new_binding(caller, chosen, instance, id, request, details)?;
-        let answer = answer_of(&binding);
-        let operation = self.operation(
-            Some(chosen.plan),
-            Kind::Bind,
-            Subject::Binding(instance.id.clone(), binding.id.clone()),
+        let manner = manner(Some(chosen.plan), request);
+        let job = self.job(caller, manner, None, None)?;
+        let subject = Subject::Binding(instance.id.clone(), id);
+        let operation = self.operation(Kind::Bind, subject.clone(), job.as_ref())?;
+        let later = job.is_some();
+        let binding = self.new_binding(
+            caller, chosen, instance, &operation, request, details, later,
         )?;
-        let subject = operation.subject.clone();
+        let (named, answer) = (operation.id.clone(), answer_of(&binding));
         let act = Act::Bind {
             binding: Box::new(binding),
             expected_version: instance.version,
+            replaces,
         };
-        match self.store.begin(Change { operation, act }).await? {
+        match self
+            .store
+            .begin(Change {
+                operation,
+                act,
+                job,
+            })
+            .await?
+        {
+            Begun::Done if later => {
+                let reached = self.reached(&named, &subject, manner).await?;
+                self.bound(&subject, reached, true).await.map(Some)
+            }
             Begun::Done => {
-                self.tell(
-                    caller,
-                    Kind::Bind,
-                    &subject,
-                    Some(&instance.service_id),
-                    Some(&instance.plan_id),
-                );
+                let (service, plan) = (&instance.service_id, &instance.plan_id);
+                self.tell(caller, (Kind::Bind, &subject), Some(service), Some(plan));
                 Ok(Some(Bound::Created(answer)))
             }
-            Begun::BindingThere(existing) => self.compared(&existing, request).map(Some),
-            Begun::Stale => Ok(None),
+            // What is there now is looked at from the start.
+            Begun::Stale | Begun::BindingThere(_) => Ok(None),
             Begun::Absent => Err(BrokerError::InstanceNotFound),
             other => Err(beside_the_point(&other)),
         }
     }
 
-    /// Row 8.
-    fn compared(&self, existing: &Binding, request: &Bind) -> Result<Bound, BrokerError> {
+    /// Row 8, and row 10 for what is the same.
+    async fn binding_there(
+        &self,
+        catalog: &Catalog,
+        instance: &Instance,
+        existing: &Binding,
+        request: &Bind,
+    ) -> Result<There, BrokerError> {
         let asked = self.bind_fingerprint(request, &existing.service_id, &existing.plan_id);
-        if existing.fingerprint == asked {
-            Ok(Bound::AlreadyThere(answer_of(existing)))
-        } else {
-            Err(BrokerError::BindingConflict)
+        if existing.fingerprint != asked {
+            return Err(BrokerError::BindingConflict);
+        }
+        let last = &existing.last_operation;
+        match (last.kind, last.state) {
+            (Kind::Bind, State::InProgress) => {
+                let chosen = catalog.choose(&instance.service_id, &instance.plan_id);
+                let manner = manner(chosen.ok().map(|chosen| chosen.plan), request);
+                let subject = Subject::Binding(existing.instance_id.clone(), existing.id.clone());
+                let reached = self.joined(&last.id, &subject, manner).await?;
+                self.bound(&subject, reached, false)
+                    .await
+                    .map(There::Answer)
+            }
+            (Kind::Bind, State::Failed) => Ok(There::Failed(last.id.clone())),
+            (_, State::InProgress) => Err(BrokerError::Concurrency),
+            _ => Ok(There::Answer(Bound::AlreadyThere(answer_of(existing)))),
+        }
+    }
+
+    /// The answer to a bind that was not over when it was recorded.
+    async fn bound(
+        &self,
+        subject: &Subject,
+        reached: Reached,
+        first: bool,
+    ) -> Result<Bound, BrokerError> {
+        let Subject::Binding(instance, id) = subject else {
+            return Err(BrokerError::BindingNotFound);
+        };
+        let found = match reached {
+            Reached::Accepted(accepted) => return Ok(Bound::Accepted(accepted)),
+            Reached::Done => self.store.binding(instance.clone(), id.clone()).await?,
+        };
+        match found {
+            Lookup::Found((_, Some(binding))) if first => Ok(Bound::Created(answer_of(&binding))),
+            Lookup::Found((_, Some(binding))) => Ok(Bound::AlreadyThere(answer_of(&binding))),
+            // It was unbound between its end and this look.
+            _ => Err(BrokerError::BindingNotFound),
         }
     }
 
@@ -132,35 +201,43 @@ impl Broker {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all that a binding is made of")]
     fn new_binding(
         &self,
         caller: &Caller,
         chosen: Chosen<'_>,
         instance: &Instance,
-        id: BindingId,
+        operation: &Operation,
         request: &Bind,
         mut details: BindingDetails,
+        later: bool,
     ) -> Result<Binding, BrokerError> {
-        let now = (self.clock)();
+        let Some(id) = operation.subject.binding() else {
+            return Err(BrokerError::BindingNotFound);
+        };
+        let now = operation.started_at;
         let scope = render::BindingScope {
             instance: render::InstanceScope {
-                caller,
+                identity: caller.originating_identity.as_ref(),
                 chosen,
                 id: &instance.id,
                 organization: &instance.organization,
                 space: &instance.space,
             },
             details: instance.details.expose(),
-            id: &id,
+            id,
         };
-        (details.values, details.answer) = scope.render(&details, now)?;
+        details.values = scope.values(&details, now)?;
+        if !later {
+            details.answer = scope.answer(&details, now)?;
+        }
         Ok(Binding {
             instance_id: instance.id.clone(),
-            id,
+            id: id.clone(),
             service_id: instance.service_id.clone(),
             plan_id: instance.plan_id.clone(),
             app_guid: app_guid(&details).map(str::to_owned),
-            state: State::Succeeded,
+            last_operation: operation.standing(),
             fingerprint: self.bind_fingerprint(request, &instance.service_id, &instance.plan_id),
             created_at: now,
             details: Secret::new(details),
@@ -188,7 +265,7 @@ impl Broker {
         fits(chosen, request, &details)?;
         let scope = render::BindingScope {
             instance: render::InstanceScope {
-                caller,
+                identity: caller.originating_identity.as_ref(),
                 chosen,
                 id: &instance,
                 organization: "",
@@ -197,15 +274,12 @@ impl Broker {
             details: &InstanceDetails::default(),
             id,
         };
-        (details.values, details.answer) = scope.render(&details, (self.clock)())?;
+        let now = (self.clock)();
+        details.values = scope.values(&details, now)?;
+        details.answer = scope.answer(&details, now)?;
         let subject = Subject::Binding(instance, id.clone());
-        self.tell(
-            caller,
-            Kind::Bind,
-            &subject,
-            Some(&chosen.offering.id),
-            Some(&chosen.plan.id),
-        );
+        let (service, plan) = (&chosen.offering.id, &chosen.plan.id);
+        self.tell(caller, (Kind::Bind, &subject), Some(service), Some(plan));
         Ok(Bound::Created(Secret::new(details.answer)))
     }
 
@@ -232,6 +306,23 @@ impl Broker {
                 .unwrap_or_default(),
             request.predecessor.as_ref().map(BindingId::as_str),
         ]))
+    }
+}
+
+fn manner<'a>(plan: Option<&'a Plan>, request: &Bind) -> Manner<'a> {
+    Manner {
+        kind: Kind::Bind,
+        plan,
+        accepts_incomplete: request.accepts_incomplete,
+    }
+}
+
+/// Row 10: nothing is made of an instance that is being changed, or was never made to its end.
+fn usable(instance: &Instance) -> Result<(), BrokerError> {
+    match (instance.last_operation.kind, instance.last_operation.state) {
+        (_, State::InProgress) => Err(BrokerError::Concurrency),
+        (Kind::Provision, State::Failed) => Err(BrokerError::InstanceNotUsable),
+        _ => Ok(()),
     }
 }
 
@@ -337,7 +428,9 @@ pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDet
                 .unwrap_or_default(),
         },
         predecessor: request.predecessor.as_ref().map(ToString::to_string),
-        values: serde_json::Map::new(),
+        values: Object::new(),
+        outputs: Object::new(),
+        state: None,
         answer: BindingAnswer::default(),
     }
 }

@@ -1,36 +1,49 @@
 //! Deprovision (specification, "Deprovisioning").
 
-use super::{Broker, Removal, Removed};
+use super::removal::Removable;
+use super::{Broker, Removal, Removed, TRIES};
 use crate::domain::caller::Caller;
 use crate::domain::error::BrokerError;
 use crate::domain::id::InstanceId;
+use crate::domain::instance::Instance;
 use crate::domain::operation::{Kind, Subject};
 use crate::domain::store::{Act, Lookup};
 
 impl Broker {
-    /// Takes an instance away, and its bindings first.
+    /// Takes an instance away, and its bindings first. One that is still being made is cancelled.
     pub async fn deprovision(
         &self,
         caller: &Caller,
         id: InstanceId,
         named: Removal,
     ) -> Result<Removed, BrokerError> {
-        let plan = match self.store.instance(id.clone()).await? {
-            Lookup::Absent => return Ok(Removed::Before),
-            Lookup::Unknowable => named.names()?.1.clone(),
-            Lookup::Found(instance) => {
-                named.agrees(&instance)?;
-                instance.plan_id
+        let subject = Subject::Instance(id);
+        for _ in 0..TRIES {
+            let target = match self.store.instance(subject.instance().clone()).await? {
+                Lookup::Absent => return Ok(Removed::Before),
+                Lookup::Unknowable => Removable::unremembered(Kind::Deprovision, &named)?,
+                Lookup::Found(instance) => {
+                    named.agrees(&instance)?;
+                    removable(instance)
+                }
+            };
+            if let Some(removed) = self.remove(caller, &subject, target, &named).await? {
+                return Ok(removed);
             }
-        };
-        self.remove(
-            caller,
-            Kind::Deprovision,
-            Subject::Instance(id),
-            Act::Deprovision,
-            &named,
-            &plan,
-        )
-        .await
+        }
+        Err(BrokerError::Concurrency)
+    }
+}
+
+fn removable(instance: Instance) -> Removable {
+    Removable {
+        kind: Kind::Deprovision,
+        undoes: Kind::Provision,
+        act: Act::Deprovision {
+            expected_version: instance.version,
+        },
+        last: Some(instance.last_operation),
+        backend: instance.backend,
+        plan: instance.plan_id,
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::offering::Offering;
+use crate::domain::operation::{Kind, State};
 use crate::domain::store::Lookup;
 
 impl Broker {
@@ -21,6 +22,12 @@ impl Broker {
         let Lookup::Found(instance) = self.store.instance(id).await? else {
             return Err(BrokerError::InstanceNotFound);
         };
+        let last = &instance.last_operation;
+        match (last.kind, last.state) {
+            (Kind::Update, State::InProgress) => return Err(BrokerError::Concurrency),
+            (Kind::Update, _) | (_, State::Succeeded) => {}
+            _ => return Err(BrokerError::InstanceNotFound),
+        }
         if self.declares(&instance.service_id, |offering| {
             offering.instances_retrievable
         }) {
@@ -40,6 +47,9 @@ impl Broker {
         let Lookup::Found((_, Some(binding))) = self.store.binding(instance, id).await? else {
             return Err(BrokerError::BindingNotFound);
         };
+        if binding.last_operation.state != State::Succeeded {
+            return Err(BrokerError::BindingNotFound);
+        }
         if self.declares(&binding.service_id, |offering| {
             offering.bindings_retrievable
         }) {

@@ -6,35 +6,39 @@
 mod bind;
 mod deprovision;
 mod fetch;
+mod later;
 mod poll;
 mod preview;
 mod provision;
 mod removal;
-mod render;
 mod turns;
 mod unbind;
 mod update;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answer::{BindingAnswer, InstanceAnswer};
+use super::bells::Bells;
 use super::binding::Binding;
 use super::caller::Caller;
 use super::catalog::{Catalog, NotOffered};
 use super::error::BrokerError;
-use super::id::{OperationId, PlanId, ServiceId};
-use super::instance::Instance;
+use super::id::{InstanceId, OperationId, PlanId, ServiceId};
 use super::json::Object;
 use super::offering::{Chosen, Plan};
-use super::operation::{Kind, Operation, State, Subject};
+use super::operation::{Kind, Operation, Report, State, Subject};
 use super::schema::Schema;
-use super::store::{Begun, Store, StoreError};
+use super::store::{Begun, Job, Lookup, Store, StoreError};
 use super::time::Clock;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
 use turns::Turns;
 
+use later::{Manner, Reached};
+
+pub use later::Accepted;
 pub use preview::preview;
 pub use removal::Removal;
 
@@ -44,6 +48,8 @@ pub struct Broker {
     store: Arc<dyn Store>,
     witness: Arc<dyn Witness>,
     clock: Clock,
+    bells: Arc<Bells>,
+    patience: Duration,
     turns: Turns,
 }
 
@@ -64,6 +70,8 @@ pub struct Provision {
     pub parameters: Secret<Object>,
     /// The maintenance that the platform expects, if it says.
     pub maintenance_version: Option<String>,
+    /// Whether the platform takes a 202.
+    pub accepts_incomplete: bool,
 }
 
 /// An update as it was asked for: what is absent stays as it is.
@@ -79,6 +87,8 @@ pub struct Update {
     pub parameters: Option<Secret<Object>>,
     /// The maintenance to have.
     pub maintenance_version: Option<String>,
+    /// Whether the platform takes a 202.
+    pub accepts_incomplete: bool,
 }
 
 /// A bind as it was asked for.
@@ -94,6 +104,8 @@ pub struct Bind {
     pub bind_resource: Option<Secret<Object>>,
     /// What its user says.
     pub parameters: Option<Secret<Object>>,
+    /// Whether the platform takes a 202.
+    pub accepts_incomplete: bool,
 }
 
 /// How a provision went.
@@ -103,6 +115,17 @@ pub enum Provisioned {
     Created(InstanceAnswer),
     /// The same one was there.
     AlreadyThere(InstanceAnswer),
+    /// It is being made.
+    Accepted(Accepted, InstanceAnswer),
+}
+
+/// How an update went.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Updated {
+    /// It was changed.
+    Done(InstanceAnswer),
+    /// It is being changed.
+    Accepted(Accepted, InstanceAnswer),
 }
 
 /// How a bind went.
@@ -112,22 +135,33 @@ pub enum Bound {
     Created(Secret<BindingAnswer>),
     /// The same one was there.
     AlreadyThere(Secret<BindingAnswer>),
+    /// It is being made.
+    Accepted(Accepted),
 }
 
 /// How a removal went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removed {
     /// It is gone now.
     Now,
     /// There was none.
     Before,
+    /// It is going.
+    Accepted(Accepted),
 }
 
 /// What a poll answers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Polled {
     /// The operation is this far.
-    At(State, Option<String>),
+    At {
+        /// How far.
+        state: State,
+        /// What is told of it.
+        report: Report,
+        /// When to ask again, where the plan says so and the operation is not over.
+        poll_after: Option<Duration>,
+    },
     /// Its subject is gone.
     Gone,
 }
@@ -136,18 +170,22 @@ pub enum Polled {
 const TRIES: usize = 8;
 
 impl Broker {
-    /// A broker of `catalog` that remembers in `store`.
+    /// A broker of `catalog` that remembers in `store`; a request that waits for a backend waits up to `patience`.
     pub fn new(
         catalog: Arc<Catalog>,
         store: Arc<dyn Store>,
         witness: Arc<dyn Witness>,
         clock: Clock,
+        bells: Arc<Bells>,
+        patience: Duration,
     ) -> Self {
         Self {
             catalog,
             store,
             witness,
             clock,
+            bells,
+            patience,
             turns: Turns::default(),
         }
     }
@@ -162,50 +200,57 @@ impl Broker {
         Ok(self.store.health().await?)
     }
 
+    /// A new operation: over already, or in progress where a job is left.
     fn operation(
         &self,
-        plan: Option<&Plan>,
         kind: Kind,
         subject: Subject,
+        job: Option<&Job>,
     ) -> Result<Operation, BrokerError> {
-        let bits = random()?;
         let now = (self.clock)();
-        let mut operation = Operation {
-            id: OperationId::from_random(bits),
+        let over = job.is_none();
+        Ok(Operation {
+            id: OperationId::from_random(random()?),
             kind,
             subject,
-            state: State::InProgress,
-            description: None,
+            state: if over {
+                State::Succeeded
+            } else {
+                State::InProgress
+            },
+            report: Report::default(),
+            fingerprint: None,
             started_at: now,
-            finished_at: None,
-        };
-        // A plan that left the catalog has no backend any more; only those of `fixed`, which does nothing, may leave.
-        match plan.map(|plan| plan.backend.carry_out(&operation)) {
-            Some(super::backend::Outcome::Done) | None => {
-                operation.state = State::Succeeded;
-                operation.finished_at = Some(now);
-            }
-        }
-        Ok(operation)
+            finished_at: over.then_some(now),
+        })
     }
 
+    /// What an instance answers by now.
+    async fn instance_answer(&self, id: &InstanceId) -> Result<InstanceAnswer, BrokerError> {
+        Ok(match self.store.instance(id.clone()).await? {
+            Lookup::Found(instance) => instance.details.into_exposed().answer,
+            Lookup::Absent | Lookup::Unknowable => InstanceAnswer::default(),
+        })
+    }
+
+    /// Tells of an operation that was over with its recording; the worker tells of all others.
     fn tell(
         &self,
         caller: &Caller,
-        kind: Kind,
-        subject: &Subject,
+        (kind, subject): (Kind, &Subject),
         service: Option<&ServiceId>,
         plan: Option<&PlanId>,
     ) {
-        self.witness.happened(
-            caller,
-            &Event {
-                kind,
-                subject,
-                service,
-                plan,
-            },
-        );
+        self.witness.happened(&Event {
+            operation: None,
+            login: &caller.login,
+            kind,
+            subject,
+            service,
+            plan,
+            state: State::Succeeded,
+            report: None,
+        });
     }
 }
 
@@ -264,10 +309,6 @@ fn beside_the_point(begun: &Begun) -> BrokerError {
     BrokerError::Store(StoreError::Corrupt(format!(
         "the store's answer does not fit the change: {begun:?}"
     )))
-}
-
-fn already_there(existing: &Instance) -> Provisioned {
-    Provisioned::AlreadyThere(existing.details.expose().answer.clone())
 }
 
 fn answer_of(binding: &Binding) -> Secret<BindingAnswer> {

@@ -1,12 +1,13 @@
 //! What a bind would return, with nothing made and nothing remembered: for the operator, so no method of `Broker`.
 
 use super::bind::{asked, bindable, fits};
-use super::{Bind, Broker, Provision, provision, render};
+use super::{Bind, Broker, Provision, provision};
 use crate::domain::answer::BindingAnswer;
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId};
+use crate::domain::render;
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 
@@ -19,13 +20,14 @@ pub fn preview(
     now: Timestamp,
 ) -> Result<Secret<BindingAnswer>, BrokerError> {
     let chosen = Broker::acceptable(catalog, provision)?;
-    let instance_details = provision::details(caller, chosen, instance, provision, now)?;
+    let identity = caller.originating_identity.as_ref();
+    let instance_details = provision::details(identity, chosen, instance, provision, now, false)?;
     let chosen = bindable(chosen, bind)?;
-    let details = asked(bind, None);
+    let mut details = asked(bind, None);
     fits(chosen, bind, &details)?;
     let scope = render::BindingScope {
         instance: render::InstanceScope {
-            caller,
+            identity,
             chosen,
             id: instance,
             organization: &provision.organization,
@@ -34,6 +36,6 @@ pub fn preview(
         details: &instance_details,
         id: binding,
     };
-    let (_, answer) = scope.render(&details, now)?;
-    Ok(Secret::new(answer))
+    details.values = scope.values(&details, now)?;
+    Ok(Secret::new(scope.answer(&details, now)?))
 }

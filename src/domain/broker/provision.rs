@@ -3,20 +3,30 @@
 use serde_json::json;
 
 use super::{
-    Broker, Provision, Provisioned, already_there, beside_the_point, choose, maintenance_agrees,
-    parameters_fit, random, render,
+    Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose,
+    maintenance_agrees, parameters_fit, random,
 };
-use crate::domain::caller::Caller;
+use crate::domain::answer::InstanceAnswer;
+use crate::domain::caller::{Caller, OriginatingIdentity};
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::json::Fingerprint;
-use crate::domain::offering::Chosen;
-use crate::domain::operation::{Kind, State, Subject};
-use crate::domain::store::{Act, Begun, Change, Lookup};
+use crate::domain::offering::{Chosen, Plan};
+use crate::domain::operation::{Kind, Operation, State, Subject};
+use crate::domain::render;
+use crate::domain::store::{Act, Begun, Change, Job, Lookup};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+
+/// What a provision finds that is there already.
+enum There {
+    /// This is the answer.
+    Answer(Provisioned),
+    /// It was never made to its end, and is asked for again.
+    Failed(Box<Instance>),
+}
 
 impl Broker {
     /// Makes an instance. The store decides who was first; all others are compared with that one.
@@ -29,37 +39,69 @@ impl Broker {
         let catalog = self.catalog();
         let chosen = match Self::acceptable(&catalog, &request) {
             Ok(chosen) => chosen,
-            Err(complaint) => return self.settle(&id, &request, complaint).await,
+            Err(complaint) => return self.settle(&catalog, &id, &request, complaint).await,
         };
-        let instance = self.new_instance(caller, chosen, id.clone(), &request)?;
-        let answer = instance.details.expose().answer.clone();
-        let operation =
-            self.operation(Some(chosen.plan), Kind::Provision, Subject::Instance(id))?;
-        let subject = operation.subject.clone();
-        match self
-            .store
-            .begin(Change {
-                operation,
-                act: Act::Provision(Box::new(instance)),
-            })
-            .await?
-        {
-            Begun::Done | Begun::Unrecorded => {
-                self.tell(
-                    caller,
-                    Kind::Provision,
-                    &subject,
-                    Some(&request.service_id),
-                    Some(&request.plan_id),
-                );
-                Ok(Provisioned::Created(answer))
+        let mut failed = None;
+        for _ in 0..TRIES {
+            let change = self.provision_change(caller, chosen, &id, &request, failed.take())?;
+            let (operation, later) = (change.operation.clone(), change.job.is_some());
+            let answer = answer_of(&change.act);
+            match self.store.begin(change).await? {
+                Begun::Done if later => {
+                    let manner = manner(Some(chosen.plan), &request);
+                    let reached = self.reached(&operation.id, &operation.subject, manner);
+                    return self.provisioned(&id, reached.await?, true).await;
+                }
+                Begun::Done | Begun::Unrecorded => {
+                    let what = (Kind::Provision, &operation.subject);
+                    let (service, plan) = (&request.service_id, &request.plan_id);
+                    self.tell(caller, what, Some(service), Some(plan));
+                    return Ok(Provisioned::Created(answer));
+                }
+                Begun::InstanceThere(existing) => {
+                    match self.there(&catalog, *existing, &request).await? {
+                        There::Answer(answer) => return Ok(answer),
+                        There::Failed(instance) => failed = Some(instance),
+                    }
+                }
+                Begun::Stale | Begun::Absent => {}
+                other @ (Begun::BindingThere(_) | Begun::Busy) => {
+                    return Err(beside_the_point(&other));
+                }
             }
-            Begun::InstanceThere(existing) if self.is_same(&existing, &request) => {
-                Ok(already_there(&existing))
-            }
-            Begun::InstanceThere(_) => Err(BrokerError::InstanceConflict),
-            other => Err(beside_the_point(&other)),
         }
+        Err(BrokerError::Concurrency)
+    }
+
+    fn provision_change(
+        &self,
+        caller: &Caller,
+        chosen: Chosen<'_>,
+        id: &InstanceId,
+        request: &Provision,
+        failed: Option<Box<Instance>>,
+    ) -> Result<Change, BrokerError> {
+        let job = self.job(caller, manner(Some(chosen.plan), request), None, None)?;
+        let subject = Subject::Instance(id.clone());
+        let operation = self.operation(Kind::Provision, subject, job.as_ref())?;
+        let mut instance = self.new_instance(caller, chosen, request, &operation, job.as_ref())?;
+        let replaces = failed.as_ref().map(|failed| failed.version);
+        if let Some(failed) = failed {
+            instance.version = failed.version + 1;
+            instance.created_at = failed.created_at;
+            // What the backend left by half is its own to find again.
+            let mut details = instance.details.into_exposed();
+            details.state = failed.details.into_exposed().state;
+            instance.details = Secret::new(details);
+        }
+        Ok(Change {
+            operation,
+            act: Act::Provision {
+                instance: Box::new(instance),
+                replaces,
+            },
+            job,
+        })
     }
 
     /// Rows 6, 11 and 13.
@@ -80,6 +122,7 @@ impl Broker {
     /// that is there already speaks first.
     async fn settle(
         &self,
+        catalog: &Catalog,
         id: &InstanceId,
         request: &Provision,
         complaint: BrokerError,
@@ -93,31 +136,86 @@ impl Broker {
             BrokerError::ServiceNotInCatalog(_) | BrokerError::PlanNotInCatalog(..)
                 if !recorded =>
             {
-                Err(complaint)
+                return Err(complaint);
             }
-            _ if !self.is_same(&existing, request) => Err(BrokerError::InstanceConflict),
-            BrokerError::MaintenanceInfoConflict { .. } => Err(complaint),
-            _ => Ok(already_there(&existing)),
+            // Of what still runs a repeat is a repeat, whatever maintenance it names by now.
+            BrokerError::MaintenanceInfoConflict { .. }
+                if !existing.last_operation.in_progress() && self.is_same(&existing, request) =>
+            {
+                return Err(complaint);
+            }
+            _ => {}
         }
+        match self.there(catalog, existing, request).await? {
+            There::Answer(answer) => Ok(answer),
+            There::Failed(_) => Err(complaint),
+        }
+    }
+
+    /// Row 8, and row 10 for what is the same.
+    async fn there(
+        &self,
+        catalog: &Catalog,
+        existing: Instance,
+        request: &Provision,
+    ) -> Result<There, BrokerError> {
+        if !self.is_same(&existing, request) {
+            return Err(BrokerError::InstanceConflict);
+        }
+        let last = &existing.last_operation;
+        match (last.kind, last.state) {
+            (Kind::Provision, State::InProgress) => {
+                let chosen = catalog.choose(&existing.service_id, &existing.plan_id);
+                let manner = manner(chosen.ok().map(|chosen| chosen.plan), request);
+                let subject = Subject::Instance(existing.id.clone());
+                let reached = self.joined(&last.id, &subject, manner).await?;
+                let answer = self.provisioned(&existing.id, reached, false).await?;
+                Ok(There::Answer(answer))
+            }
+            (Kind::Provision, State::Failed) => Ok(There::Failed(Box::new(existing))),
+            (Kind::Deprovision, State::InProgress) => Err(BrokerError::Concurrency),
+            _ => Ok(There::Answer(Provisioned::AlreadyThere(
+                existing.details.into_exposed().answer,
+            ))),
+        }
+    }
+
+    /// The answer to a provision that was not over when it was recorded.
+    async fn provisioned(
+        &self,
+        id: &InstanceId,
+        reached: Reached,
+        first: bool,
+    ) -> Result<Provisioned, BrokerError> {
+        let answer = self.instance_answer(id).await?;
+        Ok(match reached {
+            Reached::Accepted(accepted) => Provisioned::Accepted(accepted, answer),
+            Reached::Done if first => Provisioned::Created(answer),
+            Reached::Done => Provisioned::AlreadyThere(answer),
+        })
     }
 
     fn new_instance(
         &self,
         caller: &Caller,
         chosen: Chosen<'_>,
-        id: InstanceId,
         request: &Provision,
+        operation: &Operation,
+        job: Option<&Job>,
     ) -> Result<Instance, BrokerError> {
-        let now = (self.clock)();
-        let details = details(caller, chosen, &id, request, now)?;
+        let now = operation.started_at;
+        let id = operation.subject.instance();
+        let identity = caller.originating_identity.as_ref();
+        let details = details(identity, chosen, id, request, now, job.is_some())?;
         Ok(Instance {
-            id,
+            id: id.clone(),
             service_id: request.service_id.clone(),
             plan_id: request.plan_id.clone(),
             organization: request.organization.clone(),
             space: request.space.clone(),
-            state: State::Succeeded,
+            last_operation: operation.standing(),
             version: first_version()?,
+            backend: Self::acting(chosen.plan),
             fingerprint: self.provision_fingerprint(request),
             created_at: now,
             updated_at: now,
@@ -141,19 +239,36 @@ impl Broker {
     }
 }
 
+fn manner<'a>(plan: Option<&'a Plan>, request: &Provision) -> Manner<'a> {
+    Manner {
+        kind: Kind::Provision,
+        plan,
+        accepts_incomplete: request.accepts_incomplete,
+    }
+}
+
+fn answer_of(act: &Act) -> InstanceAnswer {
+    match act {
+        Act::Provision { instance, .. } => instance.details.expose().answer.clone(),
+        _ => InstanceAnswer::default(),
+    }
+}
+
 /// A start of its own for each instance: one that is made again of an id must not pass for the one that a change has
 /// seen. Two bits stay free for the way up.
 fn first_version() -> Result<i64, BrokerError> {
     Ok(i64::from_ne_bytes(random()?) & (i64::MAX >> 1))
 }
 
-/// What is remembered of a new instance: what was asked, and what the plan's templates came to.
+/// What is remembered of a new instance: what was asked, and what the plan's templates came to. Where a backend
+/// acts and is waited for in place, the answer waits for what it returns.
 pub(super) fn details(
-    caller: &Caller,
+    identity: Option<&OriginatingIdentity>,
     chosen: Chosen<'_>,
     id: &InstanceId,
     request: &Provision,
     now: Timestamp,
+    acts: bool,
 ) -> Result<InstanceDetails, BrokerError> {
     let mut details = InstanceDetails {
         parameters: request.parameters.expose().clone(),
@@ -166,13 +281,15 @@ pub(super) fn details(
         ..InstanceDetails::default()
     };
     let scope = render::InstanceScope {
-        caller,
+        identity,
         chosen,
         id,
         organization: &request.organization,
         space: &request.space,
     };
     details.values = scope.values(&details, now)?;
-    details.answer = scope.answer(&details, now)?;
+    if !(acts && render::waits_for_outputs(chosen.plan, Kind::Provision)) {
+        details.answer = scope.answer(&details, now)?;
+    }
     Ok(details)
 }

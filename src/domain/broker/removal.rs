@@ -1,11 +1,13 @@
 //! What unbind and deprovision share: the names in the query of a DELETE, and the removal itself.
 
-use super::{Broker, Removed, beside_the_point};
+use std::sync::Arc;
+
+use super::{Broker, Manner, Reached, Removed, beside_the_point};
 use crate::domain::caller::Caller;
 use crate::domain::error::{BrokerError, NameProblem};
-use crate::domain::id::{PlanId, ServiceId};
+use crate::domain::id::{OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
-use crate::domain::operation::{Kind, Subject};
+use crate::domain::operation::{Kind, LastOperation, Subject};
 use crate::domain::store::{Act, Begun, Change};
 
 /// Offering and plan as a DELETE names them. Nothing is said of them before it is known that there is something to
@@ -16,6 +18,8 @@ pub struct Removal {
     pub service_id: Result<ServiceId, NameProblem>,
     /// `plan_id`.
     pub plan_id: Result<PlanId, NameProblem>,
+    /// Whether the platform takes a 202.
+    pub accepts_incomplete: bool,
 }
 
 impl Removal {
@@ -40,28 +44,134 @@ impl Removal {
     }
 }
 
+/// What is to be removed, as it was read.
+pub(super) struct Removable {
+    /// Deprovision or unbind.
+    pub(super) kind: Kind,
+    /// What it takes back: while that runs it is cancelled.
+    pub(super) undoes: Kind,
+    /// The change.
+    pub(super) act: Act,
+    /// The latest operation of it, where that is remembered.
+    pub(super) last: Option<LastOperation>,
+    /// The name of the backend that made its instance, where one had to act.
+    pub(super) backend: Option<Arc<str>>,
+    /// The plan of its instance.
+    pub(super) plan: PlanId,
+}
+
+impl Removable {
+    /// Store `none`: as it is named, if it is named.
+    pub(super) fn unremembered(kind: Kind, named: &Removal) -> Result<Self, BrokerError> {
+        let (_, plan) = named.names()?;
+        let (undoes, act) = match kind {
+            Kind::Unbind => (
+                Kind::Bind,
+                Act::Unbind {
+                    expected: OperationId::from_random([0; 16]),
+                },
+            ),
+            _ => (
+                Kind::Provision,
+                Act::Deprovision {
+                    expected_version: 0,
+                },
+            ),
+        };
+        Ok(Self {
+            kind,
+            undoes,
+            act,
+            last: None,
+            backend: None,
+            plan: plan.clone(),
+        })
+    }
+
+    /// Row 10: the operation of the same kind that runs already, or the one that is cancelled.
+    fn in_the_way(&self) -> Result<InTheWay, BrokerError> {
+        match &self.last {
+            Some(last) if last.in_progress() && last.kind == self.kind => {
+                Ok(InTheWay::Same(last.id.clone()))
+            }
+            Some(last) if last.in_progress() && last.kind == self.undoes => {
+                Ok(InTheWay::Cancelled(last.id.clone()))
+            }
+            Some(last) if last.in_progress() => Err(BrokerError::Concurrency),
+            _ => Ok(InTheWay::Nothing),
+        }
+    }
+}
+
+enum InTheWay {
+    Nothing,
+    Same(OperationId),
+    Cancelled(OperationId),
+}
+
 impl Broker {
-    /// What is there by the look-up goes; the store says whether it still was.
+    /// What was read goes; nothing where that has changed since.
     pub(super) async fn remove(
         &self,
         caller: &Caller,
-        kind: Kind,
-        subject: Subject,
-        act: Act,
+        subject: &Subject,
+        target: Removable,
         named: &Removal,
-        plan: &PlanId,
-    ) -> Result<Removed, BrokerError> {
+    ) -> Result<Option<Removed>, BrokerError> {
         let catalog = self.catalog();
-        let chosen = catalog.find(plan).map(|chosen| chosen.plan);
-        let operation = self.operation(chosen, kind, subject.clone())?;
-        match self.store.begin(Change { operation, act }).await? {
+        let plan = catalog.find(&target.plan).map(|chosen| chosen.plan);
+        let manner = Manner {
+            kind: target.kind,
+            plan,
+            accepts_incomplete: named.accepts_incomplete,
+        };
+        let cancels = match target.in_the_way()? {
+            InTheWay::Same(running) => {
+                let reached = self.joined(&running, subject, manner).await?;
+                return Ok(Some(reached.into()));
+            }
+            InTheWay::Cancelled(running) => Some(running),
+            InTheWay::Nothing => None,
+        };
+        if plan.is_none() && target.backend.is_some() {
+            return Err(BrokerError::BackendGone(target.plan));
+        }
+        let job = self.job(caller, manner, None, cancels)?;
+        let later = job.is_some();
+        let operation = self.operation(target.kind, subject.clone(), job.as_ref())?;
+        let id = operation.id.clone();
+        let act = target.act;
+        match self
+            .store
+            .begin(Change {
+                operation,
+                act,
+                job,
+            })
+            .await?
+        {
+            Begun::Done if later => {
+                let reached = self.reached(&id, subject, manner).await?;
+                Ok(Some(reached.into()))
+            }
             Begun::Done | Begun::Unrecorded => {
                 let service = named.service_id.as_ref().ok();
-                self.tell(caller, kind, &subject, service, Some(plan));
-                Ok(Removed::Now)
+                self.tell(caller, (target.kind, subject), service, Some(&target.plan));
+                Ok(Some(Removed::Now))
             }
-            Begun::Absent => Ok(Removed::Before),
+            Begun::Absent => Ok(Some(Removed::Before)),
+            Begun::Stale => Ok(None),
+            Begun::Busy => Err(BrokerError::Concurrency),
             other => Err(beside_the_point(&other)),
+        }
+    }
+}
+
+impl From<Reached> for Removed {
+    fn from(reached: Reached) -> Self {
+        match reached {
+            Reached::Accepted(accepted) => Self::Accepted(accepted),
+            Reached::Done => Self::Now,
         }
     }
 }

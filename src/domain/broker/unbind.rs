@@ -1,16 +1,17 @@
 //! Unbind (specification, "Unbinding").
 
-use super::{Broker, Removal, Removed};
+use super::removal::Removable;
+use super::{Broker, Removal, Removed, TRIES};
 use crate::domain::binding::Binding;
 use crate::domain::caller::Caller;
 use crate::domain::error::BrokerError;
-use crate::domain::id::{BindingId, InstanceId, PlanId};
+use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::instance::Instance;
 use crate::domain::operation::{Kind, Subject};
 use crate::domain::store::{Act, Lookup};
 
 impl Broker {
-    /// Takes a binding away.
+    /// Takes a binding away. One that is still being made is cancelled.
     pub async fn unbind(
         &self,
         caller: &Caller,
@@ -18,30 +19,48 @@ impl Broker {
         id: BindingId,
         named: Removal,
     ) -> Result<Removed, BrokerError> {
-        let plan = match self.store.binding(instance.clone(), id.clone()).await? {
-            Lookup::Absent | Lookup::Found((_, None)) => return Ok(Removed::Before),
-            Lookup::Unknowable => named.names()?.1.clone(),
-            Lookup::Found((instance, Some(binding))) => agreed(&named, instance, &binding)?,
-        };
-        self.remove(
-            caller,
-            Kind::Unbind,
-            Subject::Binding(instance, id),
-            Act::Unbind,
-            &named,
-            &plan,
-        )
-        .await
+        let subject = Subject::Binding(instance.clone(), id.clone());
+        for _ in 0..TRIES {
+            let target = match self.store.binding(instance.clone(), id.clone()).await? {
+                Lookup::Absent | Lookup::Found((_, None)) => return Ok(Removed::Before),
+                Lookup::Unknowable => Removable::unremembered(Kind::Unbind, &named)?,
+                Lookup::Found((instance, Some(binding))) => {
+                    agreed(&named, &instance, &binding)?;
+                    if instance.last_operation.in_progress() {
+                        return Err(BrokerError::Concurrency);
+                    }
+                    removable(instance, binding)
+                }
+            };
+            if let Some(removed) = self.remove(caller, &subject, target, &named).await? {
+                return Ok(removed);
+            }
+        }
+        Err(BrokerError::Concurrency)
+    }
+}
+
+fn removable(instance: Instance, binding: Binding) -> Removable {
+    Removable {
+        kind: Kind::Unbind,
+        undoes: Kind::Bind,
+        act: Act::Unbind {
+            expected: binding.last_operation.id.clone(),
+        },
+        last: Some(binding.last_operation),
+        backend: instance.backend,
+        plan: instance.plan_id,
     }
 }
 
 /// Rows 5 and 9. The plan may also be the one that the binding was made with.
-fn agreed(named: &Removal, instance: Instance, binding: &Binding) -> Result<PlanId, BrokerError> {
+fn agreed(named: &Removal, instance: &Instance, binding: &Binding) -> Result<(), BrokerError> {
     let as_bound = named
         .names()
         .is_ok_and(|names| names == (&binding.service_id, &binding.plan_id));
-    if !as_bound {
-        named.agrees(&instance)?;
+    if as_bound {
+        Ok(())
+    } else {
+        named.agrees(instance)
     }
-    Ok(instance.plan_id)
 }

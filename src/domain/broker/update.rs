@@ -1,7 +1,10 @@
 //! Update (specification, "Updating a Service Instance").
 
+use serde_json::json;
+
 use super::{
-    Broker, TRIES, Update, beside_the_point, choose, maintenance_agrees, parameters_fit, render,
+    Broker, Manner, Reached, TRIES, Update, Updated, beside_the_point, choose, maintenance_agrees,
+    parameters_fit,
 };
 use crate::domain::answer::InstanceAnswer;
 use crate::domain::caller::Caller;
@@ -9,10 +12,12 @@ use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::{InstanceId, PlanId};
 use crate::domain::instance::{Instance, InstanceDetails};
-use crate::domain::json::Object;
-use crate::domain::offering::Chosen;
-use crate::domain::operation::{Kind, Subject};
+use crate::domain::json::{Fingerprint, Object};
+use crate::domain::offering::{Chosen, Plan};
+use crate::domain::operation::{Kind, Operation, State, Subject, Target};
+use crate::domain::render;
 use crate::domain::store::{Act, Begun, Change, Lookup};
+use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 
 impl Broker {
@@ -22,7 +27,7 @@ impl Broker {
         caller: &Caller,
         id: InstanceId,
         request: Update,
-    ) -> Result<InstanceAnswer, BrokerError> {
+    ) -> Result<Updated, BrokerError> {
         let catalog = self.catalog();
         let mut turn = None;
         for _ in 0..TRIES {
@@ -32,13 +37,15 @@ impl Broker {
                     offered(&catalog, &request, None)?;
                     return Err(BrokerError::InstanceNotFound);
                 }
-                Lookup::Unknowable => return unremembered(&catalog, &request),
+                Lookup::Unknowable => {
+                    return unremembered(&catalog, &request).map(Updated::Done);
+                }
             };
-            if let Some(answer) = self
+            if let Some(updated) = self
                 .try_update(caller, &catalog, instance, &request)
                 .await?
             {
-                return Ok(answer);
+                return Ok(updated);
             }
             if turn.is_none() {
                 turn = Some(self.turns.take(&id).await);
@@ -54,88 +61,188 @@ impl Broker {
         catalog: &Catalog,
         instance: Instance,
         request: &Update,
-    ) -> Result<Option<InstanceAnswer>, BrokerError> {
+    ) -> Result<Option<Updated>, BrokerError> {
+        agreed(catalog, &instance, request)?;
+        if let Some(updated) = self.under_way(catalog, &instance, request).await? {
+            return Ok(Some(updated));
+        }
         let target = target(catalog, &instance, request)?;
-        let expected_version = instance.version;
-        let changed = self.changed(caller, target, instance, request)?;
-        let answer = changed.details.expose().answer.clone();
-        let subject = Subject::Instance(changed.id.clone());
-        let plan_id = changed.plan_id.clone();
-        let operation = self.operation(
-            target.map(|chosen| chosen.plan),
-            Kind::Update,
-            subject.clone(),
-        )?;
-        match self
-            .store
-            .begin(Change {
-                operation,
-                act: Act::Update {
-                    instance: Box::new(changed),
-                    expected_version,
-                },
-            })
-            .await?
-        {
+        let change = self.update_change(caller, target, instance, request)?;
+        let (operation, later) = (change.operation.clone(), change.job.is_some());
+        let (answer, plan_id) = outcome(&change.act);
+        match self.store.begin(change).await? {
+            Begun::Done if later => {
+                let manner = manner(target.map(|chosen| chosen.plan), request);
+                let reached = self.reached(&operation.id, &operation.subject, manner);
+                self.updated(&operation, reached.await?).await.map(Some)
+            }
             Begun::Done => {
-                self.tell(
-                    caller,
-                    Kind::Update,
-                    &subject,
-                    Some(&request.service_id),
-                    Some(&plan_id),
-                );
-                Ok(Some(answer))
+                let what = (Kind::Update, &operation.subject);
+                self.tell(caller, what, Some(&request.service_id), plan_id.as_ref());
+                Ok(Some(Updated::Done(answer)))
             }
             Begun::Stale => Ok(None),
+            Begun::Busy => Err(BrokerError::Concurrency),
             Begun::Absent => Err(BrokerError::InstanceNotFound),
             other => Err(beside_the_point(&other)),
         }
     }
 
-    fn changed(
+    /// Row 10: what runs already. The same update sent again is the same answer; nothing where nothing is in the way.
+    async fn under_way(
+        &self,
+        catalog: &Catalog,
+        instance: &Instance,
+        request: &Update,
+    ) -> Result<Option<Updated>, BrokerError> {
+        let last = &instance.last_operation;
+        match (last.kind, last.state) {
+            (Kind::Update, State::InProgress) => {}
+            (_, State::InProgress) => return Err(BrokerError::Concurrency),
+            (Kind::Provision, State::Failed) => return Err(BrokerError::InstanceNotUsable),
+            _ => return Ok(None),
+        }
+        let subject = Subject::Instance(instance.id.clone());
+        let running = self.store.operation(subject, Some(last.id.clone())).await?;
+        let Lookup::Found(running) = running else {
+            return Err(BrokerError::Concurrency);
+        };
+        if running.fingerprint != Some(self.update_fingerprint(request)) {
+            return Err(BrokerError::Concurrency);
+        }
+        let plan_id = request.plan_id.as_ref().unwrap_or(&instance.plan_id);
+        let chosen = catalog.choose(&instance.service_id, plan_id).ok();
+        let manner = manner(chosen.map(|chosen| chosen.plan), request);
+        let reached = self.joined(&running.id, &running.subject, manner).await?;
+        self.updated(&running, reached).await.map(Some)
+    }
+
+    /// The answer to an update that was not over when it was recorded. A 202 carries the new dashboard where the store
+    /// has it already; an answer in place has it always.
+    async fn updated(
+        &self,
+        operation: &Operation,
+        reached: Reached,
+    ) -> Result<Updated, BrokerError> {
+        let answer = self.instance_answer(operation.subject.instance()).await?;
+        Ok(match reached {
+            Reached::Accepted(accepted) => Updated::Accepted(accepted, answer),
+            Reached::Done => Updated::Done(answer),
+        })
+    }
+
+    fn update_change(
         &self,
         caller: &Caller,
         target: Option<Chosen<'_>>,
-        mut instance: Instance,
+        instance: Instance,
         request: &Update,
-    ) -> Result<Instance, BrokerError> {
-        let now = (self.clock)();
-        let mut details = std::mem::take(&mut instance.details).into_exposed();
-        if let Some(parameters) = &request.parameters {
-            details.parameters.extend(parameters.expose().clone());
+    ) -> Result<Change, BrokerError> {
+        let expected_version = instance.version;
+        let subject = Subject::Instance(instance.id.clone());
+        let plan = target.map(|chosen| chosen.plan);
+        let mut job = self.job(caller, manner(plan, request), None, None)?;
+        let mut operation = self.operation(Kind::Update, subject, job.as_ref())?;
+        let now = operation.started_at;
+        let mut after = changed(caller, target, instance.clone(), request, now)?;
+        if let Some(job) = &mut job {
+            operation.fingerprint = Some(self.update_fingerprint(request));
+            let mut task = job.task.expose().clone();
+            task.update = Some(Box::new(Target {
+                plan_id: after.plan_id,
+                details: after.details.into_exposed(),
+            }));
+            job.task = Secret::new(task);
+            after = instance;
         }
-        if let Some(context) = &request.context {
-            details.context.clone_from(context.expose());
-        }
-        if let Some(chosen) = target {
-            move_to(chosen, &mut instance, &mut details, request);
-            let scope = render::InstanceScope {
-                caller,
-                chosen,
-                id: &instance.id,
-                organization: &instance.organization,
-                space: &instance.space,
-            };
-            details.answer = scope.answer(&details, now)?;
-        }
-        instance.version += 1;
-        instance.updated_at = now;
-        instance.details = Secret::new(details);
-        Ok(instance)
+        after.version = expected_version + 1;
+        after.updated_at = now;
+        after.last_operation = operation.standing();
+        Ok(Change {
+            operation,
+            act: Act::Update {
+                instance: Box::new(after),
+                expected_version,
+            },
+            job,
+        })
+    }
+
+    /// Offering, plan, parameters and maintenance; context may change between repeats.
+    fn update_fingerprint(&self, request: &Update) -> Fingerprint {
+        self.store.fingerprint_key().of(&json!([
+            request.service_id.as_str(),
+            request.plan_id.as_ref().map(PlanId::as_str),
+            request.parameters.as_ref().map(Secret::expose),
+            request.maintenance_version,
+        ]))
     }
 }
 
-/// Rows 6, 9, 11, 12 and 13. Nothing where the instance's plan has left the catalog: then only its context can change.
+fn manner<'a>(plan: Option<&'a Plan>, request: &Update) -> Manner<'a> {
+    Manner {
+        kind: Kind::Update,
+        plan,
+        accepts_incomplete: request.accepts_incomplete,
+    }
+}
+
+fn outcome(act: &Act) -> (InstanceAnswer, Option<PlanId>) {
+    match act {
+        Act::Update { instance, .. } => (
+            instance.details.expose().answer.clone(),
+            Some(instance.plan_id.clone()),
+        ),
+        _ => (InstanceAnswer::default(), None),
+    }
+}
+
+/// The instance as the update makes it.
+fn changed(
+    caller: &Caller,
+    target: Option<Chosen<'_>>,
+    mut instance: Instance,
+    request: &Update,
+    now: Timestamp,
+) -> Result<Instance, BrokerError> {
+    let mut details = std::mem::take(&mut instance.details).into_exposed();
+    if let Some(parameters) = &request.parameters {
+        details.parameters.extend(parameters.expose().clone());
+    }
+    if let Some(context) = &request.context {
+        details.context.clone_from(context.expose());
+    }
+    if let Some(chosen) = target {
+        move_to(chosen, &mut instance, &mut details, request);
+        let scope = render::InstanceScope {
+            identity: caller.originating_identity.as_ref(),
+            chosen,
+            id: &instance.id,
+            organization: &instance.organization,
+            space: &instance.space,
+        };
+        details.answer = scope.answer(&details, now)?;
+    }
+    instance.details = Secret::new(details);
+    Ok(instance)
+}
+
+/// Rows 6 and 9.
+fn agreed(catalog: &Catalog, instance: &Instance, request: &Update) -> Result<(), BrokerError> {
+    offered(catalog, request, Some(instance))?;
+    if request.service_id == instance.service_id {
+        Ok(())
+    } else {
+        Err(BrokerError::ServiceMismatch)
+    }
+}
+
+/// Rows 11, 12 and 13. Nothing where the instance's plan has left the catalog: then only its context can change.
 fn target<'a>(
     catalog: &'a Catalog,
     instance: &Instance,
     request: &Update,
 ) -> Result<Option<Chosen<'a>>, BrokerError> {
-    offered(catalog, request, Some(instance))?;
-    if request.service_id != instance.service_id {
-        return Err(BrokerError::ServiceMismatch);
-    }
     let plan_id = request.plan_id.as_ref().unwrap_or(&instance.plan_id);
     let current = catalog.choose(&instance.service_id, &instance.plan_id).ok();
     let chosen = catalog.choose(&instance.service_id, plan_id).ok();

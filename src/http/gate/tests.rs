@@ -11,17 +11,19 @@ use actix_web::{App, HttpServer};
 
 use super::*;
 use crate::access::{Login, Proof};
+use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
-use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
-use crate::domain::store::{Answer, Begun, Change, Lookup, Store};
+use crate::domain::store::{
+    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, Take, Taken, Unbound,
+};
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Event, Witness};
+use crate::domain::witness::{Attempted, Event, Witness};
 use crate::http::{Published, routes};
 use crate::secret::Secret;
 
@@ -52,6 +54,34 @@ impl Store for Panics {
         Box::pin(ready(Ok(Lookup::Unknowable)))
     }
 
+    fn take(&self, _: Take) -> Answer<'_, Vec<Taken>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn renew(&self, _: Renewal) -> Answer<'_, Lease> {
+        Box::pin(ready(Ok(Lease::Lost)))
+    }
+
+    fn end(&self, _: End) -> Answer<'_, Lease> {
+        Box::pin(ready(Ok(Lease::Lost)))
+    }
+
+    fn unbound(&self, _: Unbound) -> Answer<'_, Lease> {
+        Box::pin(ready(Ok(Lease::Lost)))
+    }
+
+    fn bindings(&self, _: InstanceId) -> Answer<'_, Vec<Binding>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn give_back(&self, _: Arc<str>, _: Timestamp) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn sweep(&self, _: Timestamp, _: u32) -> Answer<'_, u64> {
+        Box::pin(ready(Ok(0)))
+    }
+
     fn health(&self) -> Answer<'_, ()> {
         Box::pin(ready(Ok(())))
     }
@@ -68,7 +98,9 @@ impl Store for Panics {
 struct Nobody;
 
 impl Witness for Nobody {
-    fn happened(&self, _: &Caller, _: &Event<'_>) {}
+    fn happened(&self, _: &Event<'_>) {}
+
+    fn attempted(&self, _: &Attempted<'_>) {}
 }
 
 fn api() -> Data<Api> {
@@ -77,7 +109,14 @@ fn api() -> Data<Api> {
     let login = Proof::Bearer(Secret::new("token".to_owned()));
     Data::new(Api {
         published: Published::new(&catalog, UNIX_EPOCH),
-        broker: Broker::new(catalog, store, Arc::new(Nobody), || Timestamp(0)),
+        broker: Broker::new(
+            catalog,
+            store,
+            Arc::new(Nobody),
+            || Timestamp(0),
+            Arc::new(Bells::default()),
+            Duration::from_secs(5),
+        ),
         logins: Logins::new(vec![Login::new("login", login)]),
         limits: Limits {
             body: 1024,

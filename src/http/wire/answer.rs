@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use crate::domain::answer::InstanceAnswer;
 use crate::domain::binding::Binding;
+use crate::domain::broker::Accepted;
 use crate::domain::catalog::Catalog;
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
 use crate::domain::offering::{MaintenanceInfo, Offering, Plan};
-use crate::domain::operation::State;
+use crate::domain::operation::{Report, State};
 
 /// Specification, "Provisioning" and "Updating a Service Instance", body of a success.
 pub(in crate::http) fn instance_answer(answer: &InstanceAnswer) -> Object {
@@ -45,11 +46,34 @@ pub(in crate::http) fn binding(binding: &Binding) -> Object {
     body
 }
 
+/// Specification, body of a 202.
+pub(in crate::http) fn accepted(accepted: &Accepted) -> Object {
+    let mut body = Object::new();
+    put(&mut body, "operation", Some(accepted.operation.as_str()));
+    body
+}
+
+/// Specification, "Provisioning" and "Updating a Service Instance", body of a 202.
+pub(in crate::http) fn instance_accepted(operation: &Accepted, answer: &InstanceAnswer) -> Object {
+    let mut body = instance_answer(answer);
+    body.extend(accepted(operation));
+    body
+}
+
 /// Specification, "Polling Last Operation", body of a success.
-pub(in crate::http) fn last_operation(state: State, description: Option<String>) -> Object {
+pub(in crate::http) fn last_operation(state: State, report: &Report) -> Object {
     let mut body = Object::new();
     put(&mut body, "state", Some(state.name()));
-    put(&mut body, "description", description);
+    body.extend(told(report));
+    body
+}
+
+/// What is told of an operation, in a poll or in an error.
+pub(in crate::http) fn told(report: &Report) -> Object {
+    let mut body = Object::new();
+    put(&mut body, "description", report.description.clone());
+    put(&mut body, "instance_usable", report.instance_usable);
+    put(&mut body, "update_repeatable", report.update_repeatable);
     body
 }
 

@@ -11,7 +11,7 @@ use crate::http::input::{Body, Query};
 use crate::secret::Secret;
 
 /// Specification, "Provisioning", request body.
-pub(in crate::http) fn provision(Body(body): Body) -> Result<Provision, Refusal> {
+pub(in crate::http) fn provision(Body(body): Body, query: &Query) -> Result<Provision, Refusal> {
     let mut problems = Vec::new();
     let mut fields = Fields::new(body, "", &mut problems);
     let service_id = required_id(&mut fields, "service_id", ServiceId::parse);
@@ -36,13 +36,14 @@ pub(in crate::http) fn provision(Body(body): Body) -> Result<Provision, Refusal>
             context: Secret::new(context.unwrap_or_default()),
             parameters: Secret::new(parameters.unwrap_or_default()),
             maintenance_version,
+            accepts_incomplete: query.accepts_incomplete(),
         }),
         _ => Err(refusal(&problems)),
     }
 }
 
 /// Specification, "Updating a Service Instance", request body. `previous_values` is never looked at.
-pub(in crate::http) fn update(Body(body): Body) -> Result<Update, Refusal> {
+pub(in crate::http) fn update(Body(body): Body, query: &Query) -> Result<Update, Refusal> {
     let mut problems = Vec::new();
     let mut fields = Fields::new(body, "", &mut problems);
     let service_id = required_id(&mut fields, "service_id", ServiceId::parse);
@@ -57,13 +58,14 @@ pub(in crate::http) fn update(Body(body): Body) -> Result<Update, Refusal> {
             context,
             parameters,
             maintenance_version,
+            accepts_incomplete: query.accepts_incomplete(),
         }),
         _ => Err(refusal(&problems)),
     }
 }
 
 /// Specification, "Binding" and "Rotating a Service Binding", request bodies: a rotation may name its predecessor alone.
-pub(in crate::http) fn bind(Body(body): Body) -> Result<Bind, Refusal> {
+pub(in crate::http) fn bind(Body(body): Body, query: &Query) -> Result<Bind, Refusal> {
     let mut problems = Vec::new();
     let mut fields = Fields::new(body, "", &mut problems);
     let predecessor = fields.id("predecessor_binding_id", BindingId::parse);
@@ -87,6 +89,7 @@ pub(in crate::http) fn bind(Body(body): Body) -> Result<Bind, Refusal> {
             context,
             bind_resource,
             parameters,
+            accepts_incomplete: query.accepts_incomplete(),
         })
     } else {
         Err(refusal(&problems))
@@ -139,5 +142,6 @@ pub(in crate::http) fn removal(query: &Query) -> Removal {
     Removal {
         service_id: query.required("service_id", ServiceId::parse),
         plan_id: query.required("plan_id", PlanId::parse),
+        accepts_incomplete: query.accepts_incomplete(),
     }
 }

@@ -5,6 +5,7 @@
 //! serving broker out.
 
 mod error;
+mod jobs;
 mod migrations;
 mod open;
 mod reader;
@@ -16,6 +17,7 @@ mod tests;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::OptionalExtension;
 
@@ -24,7 +26,10 @@ use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
-use crate::domain::store::{Answer, Begun, Change, Lookup, Store, StoreError};
+use crate::domain::store::{
+    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, StoreError, Take, Taken, Unbound,
+};
+use crate::domain::time::Timestamp;
 
 pub use error::OpenError;
 use reader::Readers;
@@ -59,7 +64,10 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
-        Box::pin(self.writer.begin(change))
+        Box::pin(
+            self.writer
+                .step(move |connection| rows::apply(connection, &change)),
+        )
     }
 
     fn instance(&self, id: InstanceId) -> Answer<'_, Lookup<Instance>> {
@@ -95,6 +103,65 @@ impl Store for SqliteStore {
             Ok(rows::operation(connection, &subject, named.as_ref())?
                 .map_or(Lookup::Absent, Lookup::Found))
         }))
+    }
+
+    fn take(&self, take: Take) -> Answer<'_, Vec<Taken>> {
+        Box::pin(async move {
+            // Nothing is written to find out that nothing is due.
+            let now = take.now;
+            let due = self
+                .readers
+                .ask(move |connection| Ok(jobs::any_due(connection, now)?));
+            if due.await? {
+                self.writer
+                    .step(move |connection| jobs::take(connection, &take))
+                    .await
+            } else {
+                Ok(Vec::new())
+            }
+        })
+    }
+
+    fn renew(&self, renewal: Renewal) -> Answer<'_, Lease> {
+        Box::pin(
+            self.writer
+                .step(move |connection| jobs::renew(connection, &renewal)),
+        )
+    }
+
+    fn end(&self, end: End) -> Answer<'_, Lease> {
+        Box::pin(
+            self.writer
+                .step(move |connection| jobs::end(connection, &end)),
+        )
+    }
+
+    fn unbound(&self, unbound: Unbound) -> Answer<'_, Lease> {
+        Box::pin(
+            self.writer
+                .step(move |connection| jobs::unbound(connection, &unbound)),
+        )
+    }
+
+    fn bindings(&self, instance: InstanceId) -> Answer<'_, Vec<Binding>> {
+        Box::pin(
+            self.readers
+                .ask(move |connection| Ok(rows::bindings(connection, &instance)?)),
+        )
+    }
+
+    fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()> {
+        Box::pin(
+            self.writer
+                .step(move |connection| jobs::give_back(connection, &owner, now)),
+        )
+    }
+
+    fn sweep(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        Box::pin(
+            self.writer
+                .step(move |connection| jobs::sweep(connection, before, most)),
+        )
     }
 
     fn health(&self) -> Answer<'_, ()> {

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::jobs;
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, IdError, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
-use crate::domain::operation::{Kind, Operation, State, Subject};
+use crate::domain::operation::{Kind, LastOperation, Operation, Report, State, Subject};
 use crate::domain::store::{Act, Begun, Change, StoreError};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -24,15 +26,6 @@ pub(super) enum RowError {
     Database(rusqlite::Error),
     /// What a row holds is not what this broker writes.
     Unreadable(&'static str),
-}
-
-impl RowError {
-    pub(super) fn into_database(self) -> rusqlite::Error {
-        match self {
-            Self::Database(error) => error,
-            Self::Unreadable(_) => rusqlite::Error::InvalidQuery,
-        }
-    }
 }
 
 impl fmt::Display for RowError {
@@ -75,30 +68,48 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
 pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Begun, RowError> {
     let subject = &change.operation.subject;
     let begun = match &change.act {
-        Act::Provision(instance) => insert_instance(connection, instance)?,
+        Act::Provision { instance, replaces } => insert_instance(connection, instance, *replaces)?,
         Act::Update {
             instance,
             expected_version,
         } => update_instance(connection, instance, *expected_version)?,
-        Act::Deprovision => delete_instance(connection, subject.instance(), &change.operation)?,
+        Act::Deprovision { expected_version } => {
+            begin_deprovision(connection, change, *expected_version)?
+        }
         Act::Bind {
             binding,
             expected_version,
-        } => insert_binding(connection, binding, *expected_version)?,
-        Act::Unbind => delete_binding(connection, subject)?,
+            replaces,
+        } => insert_binding(connection, binding, *expected_version, replaces.as_ref())?,
+        Act::Unbind { expected } => begin_unbind(connection, change, expected)?,
     };
     if matches!(begun, Begun::Done) {
-        record(connection, &change.operation, subject)?;
+        match &change.job {
+            None => record(connection, &change.operation, subject)?,
+            Some(job) => jobs::record(connection, &change.operation, job)?,
+        }
     }
     Ok(begun)
 }
 
-fn insert_instance(connection: &Connection, instance: &Instance) -> Result<Begun, RowError> {
+fn insert_instance(
+    connection: &Connection,
+    instance: &Instance,
+    replaces: Option<i64>,
+) -> Result<Begun, RowError> {
+    if let Some(version) = replaces {
+        let updated = write_instance(connection, instance, version)?;
+        return if updated > 0 {
+            Ok(Begun::Done)
+        } else {
+            stale_or_absent(connection, &instance.id)
+        };
+    }
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO instances (id, service_id, plan_id, organization, space, state, version, fingerprint,
-                                    created_at, updated_at, details)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            "INSERT INTO instances (id, service_id, plan_id, organization, space, operation, kind, state, backend, version,
+                                    fingerprint, created_at, updated_at, details)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![
@@ -107,7 +118,10 @@ fn insert_instance(connection: &Connection, instance: &Instance) -> Result<Begun
             instance.plan_id.as_str(),
             instance.organization,
             instance.space,
-            instance.state.name(),
+            instance.last_operation.id.as_str(),
+            instance.last_operation.kind.name(),
+            instance.last_operation.state.name(),
+            instance.backend,
             instance.version,
             instance.fingerprint.0,
             instance.created_at.0,
@@ -127,34 +141,88 @@ fn update_instance(
     instance: &Instance,
     expected_version: i64,
 ) -> Result<Begun, RowError> {
-    let updated = connection
-        .prepare_cached(
-            "UPDATE instances SET plan_id = :plan, state = :state, version = :version, updated_at = :updated_at,
-                                  details = :details
-             WHERE id = :id AND version = :expected",
-        )?
-        .execute(named_params! {
-            ":plan": instance.plan_id.as_str(),
-            ":state": instance.state.name(),
-            ":version": instance.version,
-            ":updated_at": instance.updated_at.0,
-            ":details": packed(&instance.details)?,
-            ":id": instance.id.as_str(),
-            ":expected": expected_version,
-        })?;
-    if updated > 0 {
+    if binding_in_progress(connection, &instance.id)? {
+        return Ok(Begun::Busy);
+    }
+    if write_instance(connection, instance, expected_version)? > 0 {
         Ok(Begun::Done)
     } else {
         stale_or_absent(connection, &instance.id)
     }
 }
 
+/// Everything that may change of an instance, if it has that version.
+pub(super) fn write_instance(
+    connection: &Connection,
+    instance: &Instance,
+    expected_version: i64,
+) -> Result<usize, RowError> {
+    let updated = connection
+        .prepare_cached(
+            "UPDATE instances SET plan_id = :plan, operation = :operation, kind = :kind, state = :state,
+                                  backend = :backend, version = :version, updated_at = :updated_at, details = :details
+             WHERE id = :id AND version = :expected",
+        )?
+        .execute(named_params! {
+            ":plan": instance.plan_id.as_str(),
+            ":operation": instance.last_operation.id.as_str(),
+            ":kind": instance.last_operation.kind.name(),
+            ":state": instance.last_operation.state.name(),
+            ":backend": instance.backend,
+            ":version": instance.version,
+            ":updated_at": instance.updated_at.0,
+            ":details": packed(&instance.details)?,
+            ":id": instance.id.as_str(),
+            ":expected": expected_version,
+        })?;
+    Ok(updated)
+}
+
+fn binding_in_progress(connection: &Connection, id: &InstanceId) -> Result<bool, RowError> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM bindings WHERE instance_id = ?1 AND state = 'in progress'")?
+        .exists([id.as_str()])?)
+}
+
+/// The instance goes at once, or is marked as going.
+fn begin_deprovision(
+    connection: &Connection,
+    change: &Change,
+    expected_version: i64,
+) -> Result<Begun, RowError> {
+    let id = change.operation.subject.instance();
+    if binding_in_progress(connection, id)? {
+        return Ok(Begun::Busy);
+    }
+    let marked = connection
+        .prepare_cached(
+            "UPDATE instances SET operation = :operation, kind = :kind, state = :state, version = version + 1,
+                                  updated_at = :now
+             WHERE id = :id AND version = :expected",
+        )?
+        .execute(named_params! {
+            ":operation": change.operation.id.as_str(),
+            ":kind": change.operation.kind.name(),
+            ":state": change.operation.state.name(),
+            ":now": change.operation.started_at.0,
+            ":id": id.as_str(),
+            ":expected": expected_version,
+        })?;
+    if marked == 0 {
+        return stale_or_absent(connection, id);
+    }
+    if change.job.is_none() {
+        delete_instance(connection, id, &change.operation)?;
+    }
+    Ok(Begun::Done)
+}
+
 /// The bindings that are left go first, each by an operation of its own, so that a poll for one finds its end.
-fn delete_instance(
+pub(super) fn delete_instance(
     connection: &Connection,
     id: &InstanceId,
     operation: &Operation,
-) -> Result<Begun, RowError> {
+) -> Result<(), RowError> {
     let bindings: Vec<String> = connection
         .prepare_cached("DELETE FROM bindings WHERE instance_id = ?1 RETURNING id")?
         .query_map([id.as_str()], |row| row.get(0))?
@@ -170,25 +238,29 @@ fn delete_instance(
             &Subject::Binding(id.clone(), BindingId::parse(&binding)?),
         )?;
     }
-    let deleted = connection
+    connection
         .prepare_cached("DELETE FROM instances WHERE id = ?1")?
         .execute([id.as_str()])?;
-    Ok(if deleted > 0 {
-        Begun::Done
-    } else {
-        Begun::Absent
-    })
+    Ok(())
 }
 
 fn insert_binding(
     connection: &Connection,
     binding: &Binding,
     expected_version: i64,
+    replaces: Option<&OperationId>,
 ) -> Result<Begun, RowError> {
+    // A failed one makes room, if it still is the one that was read.
+    if let Some(failed) = replaces
+        && !take_away(connection, &binding.instance_id, &binding.id, failed)?
+    {
+        return Ok(Begun::Stale);
+    }
     let inserted = connection
         .prepare_cached(
-            "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, state, fingerprint, created_at, details)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM instances WHERE id = ?1 AND version = ?10
+            "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint,
+                                   created_at, details)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM instances WHERE id = ?1 AND version = ?12
              ON CONFLICT (instance_id, id) DO NOTHING",
         )?
         .execute(params![
@@ -197,7 +269,9 @@ fn insert_binding(
             binding.service_id.as_str(),
             binding.plan_id.as_str(),
             binding.app_guid,
-            binding.state.name(),
+            binding.last_operation.id.as_str(),
+            binding.last_operation.kind.name(),
+            binding.last_operation.state.name(),
             binding.fingerprint.0,
             binding.created_at.0,
             packed(&binding.details)?,
@@ -212,18 +286,95 @@ fn insert_binding(
     }
 }
 
-fn delete_binding(connection: &Connection, subject: &Subject) -> Result<Begun, RowError> {
+/// Deletes a binding whose latest operation is this one; whether it was there.
+pub(super) fn take_away(
+    connection: &Connection,
+    instance: &InstanceId,
+    id: &BindingId,
+    expected: &OperationId,
+) -> Result<bool, RowError> {
     let deleted = connection
-        .prepare_cached("DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2")?
-        .execute([
-            subject.instance().as_str(),
-            subject.binding().map_or("", BindingId::as_str),
+        .prepare_cached(
+            "DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2 AND operation = ?3",
+        )?
+        .execute([instance.as_str(), id.as_str(), expected.as_str()])?;
+    Ok(deleted > 0)
+}
+
+/// All that may change of a binding, if that operation is its latest.
+pub(super) fn write_binding(
+    connection: &Connection,
+    binding: &Binding,
+    operation: &OperationId,
+) -> Result<(), RowError> {
+    connection
+        .prepare_cached(
+            "UPDATE bindings SET kind = ?1, state = ?2, details = ?3
+             WHERE instance_id = ?4 AND id = ?5 AND operation = ?6",
+        )?
+        .execute(params![
+            binding.last_operation.kind.name(),
+            binding.last_operation.state.name(),
+            packed(&binding.details)?,
+            binding.instance_id.as_str(),
+            binding.id.as_str(),
+            operation.as_str(),
         ])?;
-    Ok(if deleted > 0 {
-        Begun::Done
+    Ok(())
+}
+
+/// Deletes a binding, whatever its latest operation.
+pub(super) fn delete_binding(
+    connection: &Connection,
+    instance: &InstanceId,
+    id: &BindingId,
+) -> Result<(), RowError> {
+    connection
+        .prepare_cached("DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2")?
+        .execute([instance.as_str(), id.as_str()])?;
+    Ok(())
+}
+
+/// The binding goes at once, or is marked as going.
+fn begin_unbind(
+    connection: &Connection,
+    change: &Change,
+    expected: &OperationId,
+) -> Result<Begun, RowError> {
+    let Subject::Binding(instance, id) = &change.operation.subject else {
+        return Ok(Begun::Absent);
+    };
+    let busy = connection
+        .prepare_cached("SELECT 1 FROM instances WHERE id = ?1 AND state = 'in progress'")?
+        .exists([instance.as_str()])?;
+    if busy {
+        return Ok(Begun::Busy);
+    }
+    let changed = if change.job.is_none() {
+        take_away(connection, instance, id, expected)?
     } else {
-        Begun::Absent
-    })
+        connection
+            .prepare_cached(
+                "UPDATE bindings SET operation = ?1, kind = ?2, state = ?3
+                 WHERE instance_id = ?4 AND id = ?5 AND operation = ?6",
+            )?
+            .execute([
+                change.operation.id.as_str(),
+                change.operation.kind.name(),
+                change.operation.state.name(),
+                instance.as_str(),
+                id.as_str(),
+                expected.as_str(),
+            ])?
+            > 0
+    };
+    if changed {
+        return Ok(Begun::Done);
+    }
+    let there = connection
+        .prepare_cached("SELECT 1 FROM bindings WHERE instance_id = ?1 AND id = ?2")?
+        .exists([instance.as_str(), id.as_str()])?;
+    Ok(if there { Begun::Stale } else { Begun::Absent })
 }
 
 fn stale_or_absent(connection: &Connection, id: &InstanceId) -> Result<Begun, RowError> {
@@ -233,15 +384,16 @@ fn stale_or_absent(connection: &Connection, id: &InstanceId) -> Result<Begun, Ro
     Ok(if there { Begun::Stale } else { Begun::Absent })
 }
 
-fn record(
+/// Records an operation that is over.
+pub(super) fn record(
     connection: &Connection,
     operation: &Operation,
     subject: &Subject,
 ) -> Result<(), RowError> {
     connection
         .prepare_cached(
-            "INSERT INTO operations (id, kind, instance_id, binding_id, state, description, started_at, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO operations (id, kind, instance_id, binding_id, state, started_at, finished_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             operation.id.as_str(),
@@ -249,7 +401,6 @@ fn record(
             subject.instance().as_str(),
             subject.binding().map_or("", BindingId::as_str),
             operation.state.name(),
-            operation.description,
             operation.started_at.0,
             operation.finished_at.map(|at| at.0),
         ])?;
@@ -263,8 +414,8 @@ pub(super) fn instance(
 ) -> Result<Option<Instance>, RowError> {
     connection
         .prepare_cached(
-            "SELECT id, service_id, plan_id, organization, space, state, version, fingerprint, created_at, updated_at,
-                    details
+            "SELECT id, service_id, plan_id, organization, space, operation, kind, state, backend, version, fingerprint,
+                    created_at, updated_at, details
              FROM instances WHERE id = ?1",
         )?
         .query_row([id.as_str()], |row| Ok(read_instance(row)))
@@ -279,12 +430,13 @@ fn read_instance(row: &Row<'_>) -> Result<Instance, RowError> {
         plan_id: PlanId::parse(text(row, "plan_id")?)?,
         organization: row.get("organization")?,
         space: row.get("space")?,
-        state: state(row)?,
+        last_operation: last_operation(row)?,
         version: row.get("version")?,
+        backend: row.get::<_, Option<String>>("backend")?.map(Into::into),
         fingerprint: Fingerprint(row.get("fingerprint")?),
         created_at: Timestamp(row.get("created_at")?),
         updated_at: Timestamp(row.get("updated_at")?),
-        details: unpacked(row)?,
+        details: unpacked(row, "details")?,
     })
 }
 
@@ -296,7 +448,7 @@ pub(super) fn binding(
 ) -> Result<Option<Binding>, RowError> {
     connection
         .prepare_cached(
-            "SELECT instance_id, id, service_id, plan_id, app_guid, state, fingerprint, created_at, details
+            "SELECT instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, created_at, details
              FROM bindings WHERE instance_id = ?1 AND id = ?2",
         )?
         .query_row([instance.as_str(), id.as_str()], |row| Ok(read_binding(row)))
@@ -311,11 +463,26 @@ fn read_binding(row: &Row<'_>) -> Result<Binding, RowError> {
         service_id: ServiceId::parse(text(row, "service_id")?)?,
         plan_id: PlanId::parse(text(row, "plan_id")?)?,
         app_guid: row.get("app_guid")?,
-        state: state(row)?,
+        last_operation: last_operation(row)?,
         fingerprint: Fingerprint(row.get("fingerprint")?),
         created_at: Timestamp(row.get("created_at")?),
-        details: unpacked(row)?,
+        details: unpacked(row, "details")?,
     })
+}
+
+/// All bindings of an instance, the oldest first.
+pub(super) fn bindings(
+    connection: &Connection,
+    instance: &InstanceId,
+) -> Result<Vec<Binding>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, created_at, details
+             FROM bindings WHERE instance_id = ?1 ORDER BY created_at, id",
+        )?
+        .query_map([instance.as_str()], |row| Ok(read_binding(row)))?
+        .map(|row| row.map_err(RowError::from).and_then(|binding| binding))
+        .collect()
 }
 
 /// The operation that is named if it is about `subject`; else the latest.
@@ -326,7 +493,7 @@ pub(super) fn operation(
 ) -> Result<Option<Operation>, RowError> {
     connection
         .prepare_cached(
-            "SELECT id, kind, state, description, started_at, finished_at
+            "SELECT id, kind, state, report, fingerprint, started_at, finished_at
              FROM operations WHERE instance_id = ?1 AND binding_id = ?2
              ORDER BY id IS ?3 DESC, seq DESC LIMIT 1",
         )?
@@ -342,20 +509,37 @@ pub(super) fn operation(
         .transpose()
 }
 
-fn read_operation(row: &Row<'_>, subject: &Subject) -> Result<Operation, RowError> {
+pub(super) fn read_operation(row: &Row<'_>, subject: &Subject) -> Result<Operation, RowError> {
     Ok(Operation {
         id: OperationId::parse(text(row, "id")?)?,
-        kind: Kind::from_name(text(row, "kind")?)
-            .ok_or(RowError::Unreadable("kind of operation"))?,
+        kind: kind(row)?,
         subject: subject.clone(),
         state: state(row)?,
-        description: row.get("description")?,
+        report: match row.get_ref("report")? {
+            ValueRef::Null => Report::default(),
+            _ => unpacked::<Report>(row, "report")?.into_exposed(),
+        },
+        fingerprint: row
+            .get::<_, Option<[u8; 32]>>("fingerprint")?
+            .map(Fingerprint),
         started_at: Timestamp(row.get("started_at")?),
         finished_at: row.get::<_, Option<i64>>("finished_at")?.map(Timestamp),
     })
 }
 
-fn text<'a>(row: &'a Row<'_>, column: &str) -> Result<&'a str, RowError> {
+fn last_operation(row: &Row<'_>) -> Result<LastOperation, RowError> {
+    Ok(LastOperation {
+        id: OperationId::parse(text(row, "operation")?)?,
+        kind: kind(row)?,
+        state: state(row)?,
+    })
+}
+
+fn kind(row: &Row<'_>) -> Result<Kind, RowError> {
+    Kind::from_name(text(row, "kind")?).ok_or(RowError::Unreadable("kind of operation"))
+}
+
+pub(super) fn text<'a>(row: &'a Row<'_>, column: &str) -> Result<&'a str, RowError> {
     row.get_ref(column)?
         .as_str()
         .map_err(|_| RowError::Unreadable("text"))
@@ -365,15 +549,18 @@ fn state(row: &Row<'_>) -> Result<State, RowError> {
     State::from_name(text(row, "state")?).ok_or(RowError::Unreadable("state"))
 }
 
-fn packed<T: Serialize>(details: &Secret<T>) -> Result<Vec<u8>, RowError> {
+pub(super) fn packed<T: Serialize>(details: &Secret<T>) -> Result<Vec<u8>, RowError> {
     let mut bytes = vec![PLAIN];
     serde_json::to_writer(&mut bytes, details.expose())
         .map_err(|_| RowError::Unreadable("details"))?;
     Ok(bytes)
 }
 
-fn unpacked<T: DeserializeOwned>(row: &Row<'_>) -> Result<Secret<T>, RowError> {
-    match row.get_ref("details")?.as_blob() {
+pub(super) fn unpacked<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: &str,
+) -> Result<Secret<T>, RowError> {
+    match row.get_ref(column)?.as_blob() {
         Ok([PLAIN, json @ ..]) => serde_json::from_slice(json)
             .map(Secret::new)
             .map_err(|_| RowError::Unreadable("details")),

@@ -11,16 +11,54 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::error::OpenError;
-use super::{gone, rows};
-use crate::domain::store::{Begun, Change, StoreError};
+use super::gone;
+use super::rows::{self, RowError};
+use crate::domain::store::StoreError;
 
 /// Most changes that share one commit.
 const MOST: usize = 256;
 
 type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
+/// A step that changes the state, and whom it answers.
+trait Step: Send {
+    /// Carries it out inside the transaction that is open.
+    fn take(&mut self, connection: &Connection) -> Result<(), RowError>;
+
+    /// Answers, when all is on disk or nothing is.
+    fn answer(self: Box<Self>, failed: Option<StoreError>);
+}
+
+/// A step as a function.
+struct Stepping<F, T> {
+    step: F,
+    result: Option<T>,
+    reply: Reply<T>,
+}
+
+impl<F, T> Step for Stepping<F, T>
+where
+    F: FnMut(&Connection) -> Result<T, RowError> + Send,
+    T: Send,
+{
+    fn take(&mut self, connection: &Connection) -> Result<(), RowError> {
+        self.result = Some((self.step)(connection)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failed: Option<StoreError>) {
+        let answer = match (failed, self.result) {
+            (None, Some(result)) => Ok(result),
+            (Some(error), _) => Err(error),
+            (None, None) => Err(gone()),
+        };
+        // Who asked may have gone.
+        let _ = self.reply.send(answer);
+    }
+}
+
 enum Request {
-    Begin(Box<Change>, Reply<Begun>),
+    Step(Box<dyn Step>),
     /// Write something that changes nothing, to see whether it can be.
     Probe(Reply<()>),
     Close(Reply<()>),
@@ -46,9 +84,19 @@ impl Writer {
         })
     }
 
-    pub(super) async fn begin(&self, change: Change) -> Result<Begun, StoreError> {
-        self.ask(|reply| Request::Begin(Box::new(change), reply))
-            .await
+    /// Carries a step out, durably.
+    pub(super) async fn step<T: Send + 'static>(
+        &self,
+        step: impl FnMut(&Connection) -> Result<T, RowError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|reply| {
+            Request::Step(Box::new(Stepping {
+                step,
+                result: None,
+                reply,
+            }))
+        })
+        .await
     }
 
     /// Nothing is written to find out while writing goes well.
@@ -76,13 +124,13 @@ impl Writer {
 }
 
 fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBool) {
-    let mut waiting: Vec<(Box<Change>, Reply<Begun>)> = Vec::new();
+    let mut waiting: Vec<Box<dyn Step>> = Vec::new();
     while let Ok(first) = incoming.recv() {
         let mut next = Some(first);
         let mut close = None;
         while let Some(request) = next.take() {
             match request {
-                Request::Begin(change, reply) => waiting.push((change, reply)),
+                Request::Step(step) => waiting.push(step),
                 Request::Probe(reply) => {
                     let result = probe(&connection);
                     healthy.store(result.is_ok(), Ordering::Relaxed);
@@ -108,11 +156,11 @@ fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBo
 }
 
 /// Carries all out in one transaction and answers when it is on disk. Whether that went well.
-fn commit(connection: &Connection, waiting: &mut Vec<(Box<Change>, Reply<Begun>)>) -> bool {
+fn commit(connection: &Connection, waiting: &mut Vec<Box<dyn Step>>) -> bool {
     match transaction(connection, waiting) {
-        Ok(results) => {
-            for ((_, reply), result) in waiting.drain(..).zip(results) {
-                let _ = reply.send(result);
+        Ok(failed) => {
+            for (step, failed) in waiting.drain(..).zip(failed) {
+                step.answer(failed);
             }
             true
         }
@@ -120,38 +168,37 @@ fn commit(connection: &Connection, waiting: &mut Vec<(Box<Change>, Reply<Begun>)
             // The transaction is over either way; where it is over already this says so, and that is no news.
             let _ = connection.execute_batch("ROLLBACK");
             let why = error.to_string();
-            for (_, reply) in waiting.drain(..) {
-                let _ = reply.send(Err(StoreError::Unavailable(why.clone())));
+            for step in waiting.drain(..) {
+                step.answer(Some(StoreError::Unavailable(why.clone())));
             }
             false
         }
     }
 }
 
+/// What each step failed of, if it did.
 fn transaction(
     connection: &Connection,
-    changes: &[(Box<Change>, Reply<Begun>)],
-) -> Result<Vec<Result<Begun, StoreError>>, rusqlite::Error> {
+    steps: &mut [Box<dyn Step>],
+) -> Result<Vec<Option<StoreError>>, rusqlite::Error> {
     run(connection, "BEGIN IMMEDIATE")?;
-    let mut results = Vec::with_capacity(changes.len());
-    for (change, _) in changes {
+    let mut failed = Vec::with_capacity(steps.len());
+    for step in steps {
         run(connection, "SAVEPOINT change")?;
-        let result = rows::apply(connection, change);
-        match &result {
-            Ok(_) => {}
+        let result = step.take(connection);
+        match result {
+            Ok(()) => failed.push(None),
             // SQLite itself gave the whole transaction up (disk full, for one): so do we.
-            Err(rows::RowError::Database(_)) if connection.is_autocommit() => {
-                return result
-                    .map(|_| Vec::new())
-                    .map_err(rows::RowError::into_database);
+            Err(RowError::Database(error)) if connection.is_autocommit() => return Err(error),
+            Err(error) => {
+                run(connection, "ROLLBACK TO change")?;
+                failed.push(Some(error.into()));
             }
-            Err(_) => run(connection, "ROLLBACK TO change")?,
         }
         run(connection, "RELEASE change")?;
-        results.push(result.map_err(StoreError::from));
     }
     run(connection, "COMMIT")?;
-    Ok(results)
+    Ok(failed)
 }
 
 fn run(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {

@@ -4,18 +4,25 @@ use serde_json::Value;
 
 use crate::domain::answer::{BindingAnswer, InstanceAnswer};
 use crate::domain::binding::BindingDetails;
-use crate::domain::caller::Caller;
+use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::instance::InstanceDetails;
 use crate::domain::json::Object;
-use crate::domain::offering::Chosen;
+use crate::domain::offering::{Chosen, Plan};
+use crate::domain::operation::Kind;
+use crate::domain::respond::Respond;
 use crate::domain::time::Timestamp;
 use crate::template::{self, Draw, Named, RenderError, Scope, Tree};
+
+/// Whether the answer is rendered when the backend is done: where a 202 may be sent, it carries the answer already.
+pub(super) fn waits_for_outputs(plan: &Plan, kind: Kind) -> bool {
+    plan.responding.to(kind) == Respond::Sync
+}
 
 /// What templates of an instance may name.
 #[derive(Clone, Copy)]
 pub(super) struct InstanceScope<'a> {
-    pub(super) caller: &'a Caller,
+    pub(super) identity: Option<&'a OriginatingIdentity>,
     pub(super) chosen: Chosen<'a>,
     pub(super) id: &'a InstanceId,
     pub(super) organization: &'a str,
@@ -90,7 +97,6 @@ impl<'a> InstanceScope<'a> {
     {
         let Chosen { offering, plan } = self.chosen;
         let named = details.context.get("platform").and_then(Value::as_str);
-        let identity = self.caller.originating_identity.as_ref();
         Scope {
             service: Named {
                 id: offering.id.as_str(),
@@ -101,7 +107,7 @@ impl<'a> InstanceScope<'a> {
                 name: &plan.name,
             },
             values: &plan.values,
-            platform: named.or_else(|| identity.map(|identity| identity.platform.as_str())),
+            platform: named.or_else(|| self.identity.map(|identity| identity.platform.as_str())),
             instance: template::InstanceScope {
                 id: self.id.as_str(),
                 parameters: Some(&details.parameters),
@@ -109,7 +115,7 @@ impl<'a> InstanceScope<'a> {
                 organization: Some(self.organization).filter(|guid| !guid.is_empty()),
                 space: Some(self.space).filter(|guid| !guid.is_empty()),
                 values: Some(&details.values),
-                outputs: None,
+                outputs: Some(&details.outputs),
             },
             binding,
         }
@@ -117,19 +123,27 @@ impl<'a> InstanceScope<'a> {
 }
 
 impl BindingScope<'_> {
-    /// `binding.values`, then the answer, once, at bind.
-    pub(super) fn render(
+    /// `binding.values`, once, at bind.
+    pub(super) fn values(
         &self,
         details: &BindingDetails,
         now: Timestamp,
-    ) -> Result<(Object, BindingAnswer), RenderError> {
-        let template = &self.instance.chosen.plan.binding;
+    ) -> Result<Object, RenderError> {
+        let tree = self.instance.chosen.plan.binding.values.as_ref();
+        let scope = self.scope(details, None);
+        object(tree, "binding.values", &scope, &Draw::new(now.0))
+    }
+
+    /// What the platform is answered, once: at bind, or when the backend is done with it.
+    pub(super) fn answer(
+        &self,
+        details: &BindingDetails,
+        now: Timestamp,
+    ) -> Result<BindingAnswer, RenderError> {
         let draw = Draw::new(now.0);
-        let before = self.scope(details, None);
-        let values = object(template.values.as_ref(), "binding.values", &before, &draw)?;
-        let scope = self.scope(details, Some(&values));
+        let scope = self.scope(details, Some(&details.values));
         let mut answer = Object::new();
-        for (field, tree) in &template.fields {
+        for (field, tree) in &self.instance.chosen.plan.binding.fields {
             let path = field.path();
             match render(Some(tree), path, &scope, &draw)? {
                 Some(value) if field.takes(&value) => {
@@ -139,7 +153,7 @@ impl BindingScope<'_> {
                 None => {}
             }
         }
-        Ok((values, BindingAnswer(answer)))
+        Ok(BindingAnswer(answer))
     }
 
     fn scope<'s>(&'s self, details: &'s BindingDetails, values: Option<&'s Object>) -> Scope<'s> {
@@ -155,7 +169,7 @@ impl BindingScope<'_> {
                     .and_then(Value::as_str),
                 bind_resource: Some(&details.bind_resource),
                 values,
-                outputs: None,
+                outputs: Some(&details.outputs),
             }),
         );
         scope.platform = details

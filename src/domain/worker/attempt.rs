@@ -1,0 +1,317 @@
+//! One attempt: the backend acts while the lease is renewed beside it; whichever ends first decides.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::ending::{self, Concluded};
+use super::{Worker, later};
+use crate::domain::backend::{Done, Failure, Outcome, Progress, Work};
+use crate::domain::binding::Binding;
+use crate::domain::id::OperationId;
+use crate::domain::offering::Chosen;
+use crate::domain::operation::{Kind, Operation, Report, State, Subject};
+use crate::domain::store::{End, Ending, Lease, Renewal, StoreError, Taken, Unbound};
+use crate::domain::witness::{Attempted, Event};
+
+/// How long the end of an attempt waits before it asks a store again that was away.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// What ends an attempt.
+enum Over {
+    /// The backend, with this.
+    Outcome(Outcome),
+    /// The lease was lost to another attempt or a delete.
+    Lost,
+    /// The lease could not be renewed in time: another attempt may begin.
+    Lapsed,
+}
+
+impl Worker {
+    pub(super) async fn attempt(&self, taken: Taken) {
+        let note = Note::default();
+        match self.race(&taken, &note).await {
+            Over::Outcome(outcome) => self.conclude(taken, outcome).await,
+            Over::Lost => {
+                self.tell_attempt(&taken, "stopped: the operation was cancelled or taken over");
+                self.end(&taken, Ending::Stopped).await;
+            }
+            Over::Lapsed => self.tell_attempt(&taken, "stopped: its lease could not be renewed"),
+        }
+    }
+
+    async fn race(&self, taken: &Taken, note: &Note) -> Over {
+        let mut acts = pin!(self.act(taken, note));
+        let mut keeps = pin!(self.keep(taken, note));
+        // What came of it counts, even where the lease went at the same moment: the store will tell.
+        poll_fn(|context| match acts.as_mut().poll(context) {
+            Poll::Ready(over) => Poll::Ready(over),
+            Poll::Pending => keeps.as_mut().poll(context),
+        })
+        .await
+    }
+
+    /// Renews the lease, for as long as it is polled.
+    async fn keep(&self, taken: &Taken, note: &Note) -> Over {
+        let third = self.terms.lease / 3;
+        let mut until = later((self.clock)(), self.terms.lease);
+        let mut rest = third;
+        loop {
+            let _ = tokio::time::timeout(rest, note.news.notified()).await;
+            let next = later((self.clock)(), self.terms.lease);
+            let renewal = Renewal {
+                operation: taken.operation.id.clone(),
+                attempt: taken.attempt,
+                until: next,
+                description: note.take(),
+            };
+            match self.store.renew(renewal).await {
+                Ok(Lease::Held) => (until, rest) = (next, third),
+                Ok(Lease::Lost) => return Over::Lost,
+                // A third of the lease is left to stop in.
+                Err(_) if later((self.clock)(), third) >= until => return Over::Lapsed,
+                Err(_) => rest = third / 4,
+            }
+        }
+    }
+
+    async fn act(&self, taken: &Taken, note: &Note) -> Over {
+        let plan_id = match &taken.task.expose().update {
+            Some(target) => &target.plan_id,
+            None => &taken.instance.plan_id,
+        };
+        let Ok(chosen) = self.catalog.choose(&taken.instance.service_id, plan_id) else {
+            return Over::Outcome(Outcome::Failed(Failure {
+                description: format!(
+                    "The plan `{plan_id}` is no longer in the catalog. Ask the operator of the broker."
+                ),
+                ..Failure::default()
+            }));
+        };
+        if taken.tries > chosen.plan.responding.max_attempts {
+            return Over::Outcome(given_up(taken.tries - 1, None));
+        }
+        if taken.operation.kind == Kind::Deprovision
+            && let Some(over) = self.unbind_first(taken, chosen, note).await
+        {
+            return over;
+        }
+        let after = ending::after(taken);
+        let work = Work {
+            operation: &taken.operation.id,
+            kind: taken.operation.kind,
+            attempt: taken.attempt,
+            started_at: taken.operation.started_at,
+            chosen,
+            instance: after.as_ref().unwrap_or(&taken.instance),
+            previous: after.as_ref().map(|_| &taken.instance),
+            binding: taken.binding.as_ref(),
+            identity: taken.task.expose().asker.originating_identity.as_ref(),
+        };
+        Over::Outcome(if chosen.plan.backend.carries_out(work.kind) {
+            chosen.plan.backend.carry_out(work, note).await
+        } else {
+            Outcome::Done(Done::default())
+        })
+    }
+
+    /// The bindings that are left go first, each by the backend and with an operation of its own. What ends the attempt,
+    /// if anything did.
+    async fn unbind_first(&self, taken: &Taken, chosen: Chosen<'_>, note: &Note) -> Option<Over> {
+        if !chosen.plan.backend.carries_out(Kind::Unbind) {
+            return None;
+        }
+        let bindings = match self.store.bindings(taken.instance.id.clone()).await {
+            Ok(bindings) => bindings,
+            Err(error) => return Some(later_again(&error)),
+        };
+        for binding in &bindings {
+            let id = taken.operation.id.for_binding(&binding.id);
+            let work = Work {
+                operation: &id,
+                kind: Kind::Unbind,
+                attempt: taken.attempt,
+                started_at: taken.operation.started_at,
+                chosen,
+                instance: &taken.instance,
+                previous: None,
+                binding: Some(binding),
+                identity: taken.task.expose().asker.originating_identity.as_ref(),
+            };
+            match chosen.plan.backend.carry_out(work, note).await {
+                Outcome::Done(_) => {}
+                Outcome::Refused(why) => {
+                    return Some(Over::Outcome(Outcome::Failed(Failure {
+                        description: why,
+                        ..Failure::default()
+                    })));
+                }
+                other => return Some(Over::Outcome(other)),
+            }
+            match self.store.unbound(self.unbound(taken, binding, id)).await {
+                Ok(Lease::Held) => {}
+                Ok(Lease::Lost) => return Some(Over::Lost),
+                Err(error) => return Some(later_again(&error)),
+            }
+        }
+        None
+    }
+
+    fn unbound(&self, taken: &Taken, binding: &Binding, id: OperationId) -> Unbound {
+        Unbound {
+            operation: taken.operation.id.clone(),
+            attempt: taken.attempt,
+            unbind: Operation {
+                id,
+                kind: Kind::Unbind,
+                subject: Subject::Binding(binding.instance_id.clone(), binding.id.clone()),
+                state: State::Succeeded,
+                report: Report::default(),
+                fingerprint: None,
+                started_at: taken.operation.started_at,
+                finished_at: Some((self.clock)()),
+            },
+        }
+    }
+
+    async fn conclude(&self, taken: Taken, outcome: Outcome) {
+        let catalog = &self.catalog;
+        let max = catalog
+            .find(&taken.instance.plan_id)
+            .map_or(1, |chosen| chosen.plan.responding.max_attempts);
+        let outcome = match outcome {
+            Outcome::Again { description, .. } if taken.tries >= max => {
+                given_up(taken.tries, description)
+            }
+            outcome => outcome,
+        };
+        let now = (self.clock)();
+        match ending::of(catalog, &taken, outcome, now) {
+            Concluded::Over {
+                state,
+                report,
+                leaves,
+            } => {
+                let ending = Ending::Over {
+                    state,
+                    report: report.clone(),
+                    leaves,
+                };
+                if self.end(&taken, ending).await == Some(Lease::Held) {
+                    self.bells.over(&taken.operation.id);
+                    self.tell_end(&taken, state, &report);
+                } else {
+                    self.tell_attempt(&taken, "ended too late: its result does not count");
+                }
+            }
+            Concluded::Again { after, description } => {
+                self.tell_attempt(&taken, "will be tried again");
+                let due_at = later(now, after);
+                self.end(
+                    &taken,
+                    Ending::Again {
+                        due_at,
+                        description,
+                    },
+                )
+                .await;
+            }
+        }
+    }
+
+    /// Writes the end of an attempt down, as long as its lease may count. Nothing where the store stayed away.
+    async fn end(&self, taken: &Taken, ending: Ending) -> Option<Lease> {
+        let give_up = later((self.clock)(), self.terms.lease);
+        loop {
+            let end = End {
+                operation: taken.operation.id.clone(),
+                attempt: taken.attempt,
+                at: (self.clock)(),
+                ending: ending.clone(),
+            };
+            match self.store.end(end).await {
+                Ok(lease) => return Some(lease),
+                Err(error) if (self.clock)() >= give_up => {
+                    log::error!(
+                        "the end of operation {} could not be written down, it will be carried out again: {error}",
+                        taken.operation.id
+                    );
+                    return None;
+                }
+                Err(_) => tokio::time::sleep(AGAIN).await,
+            }
+        }
+    }
+
+    fn tell_end(&self, taken: &Taken, state: State, report: &Report) {
+        let plan = match &taken.task.expose().update {
+            Some(target) => &target.plan_id,
+            None => &taken.instance.plan_id,
+        };
+        self.witness.happened(&Event {
+            operation: Some(&taken.operation.id),
+            login: &taken.task.expose().asker.login,
+            kind: taken.operation.kind,
+            subject: &taken.operation.subject,
+            service: Some(&taken.instance.service_id),
+            plan: Some(plan),
+            state,
+            report: Some(report),
+        });
+    }
+
+    fn tell_attempt(&self, taken: &Taken, what: &str) {
+        self.witness.attempted(&Attempted {
+            operation: &taken.operation.id,
+            kind: taken.operation.kind,
+            subject: &taken.operation.subject,
+            attempt: taken.attempt,
+            what,
+        });
+    }
+}
+
+fn given_up(tries: u32, description: Option<String>) -> Outcome {
+    Outcome::Failed(Failure {
+        description: match description {
+            Some(last) => format!("{last} (given up after {tries} attempts)"),
+            None => format!("The operation was given up after {tries} attempts."),
+        },
+        ..Failure::default()
+    })
+}
+
+fn later_again(error: &StoreError) -> Over {
+    log::error!("{error}");
+    Over::Outcome(Outcome::Again {
+        after: None,
+        description: None,
+    })
+}
+
+/// What a backend says while it acts, until it is written down with the next renewal.
+#[derive(Default)]
+struct Note {
+    text: Mutex<Option<String>>,
+    news: Notify,
+}
+
+impl Note {
+    fn take(&self) -> Option<String> {
+        self.text
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+impl Progress for Note {
+    fn say(&self, description: &str) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = Some(description.to_owned());
+        self.news.notify_one();
+    }
+}

@@ -1,0 +1,211 @@
+//! The door of those who carry operations out: takes up what is due, lets the plan's backend act, and writes down what
+//! came of it.
+//!
+//! Any number of processes may do this on one store. Each leases what it takes up and renews the lease while it acts
+//! ([`attempt`]); what a process left behind that died is due again when its lease has run out. Which rows an outcome
+//! leaves is decided in [`ending`].
+
+mod attempt;
+mod ending;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::bells::Bells;
+use super::catalog::Catalog;
+use super::store::{Store, StoreError, Take, Taken};
+use super::time::{Clock, Timestamp};
+use super::witness::Witness;
+
+/// How many finished operations are forgotten at once: a short transaction.
+const SWEEP: u32 = 500;
+
+/// How long between two looks for operations to forget.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Takes operations up.
+pub struct Worker {
+    catalog: Arc<Catalog>,
+    store: Arc<dyn Store>,
+    witness: Arc<dyn Witness>,
+    clock: Clock,
+    bells: Arc<Bells>,
+    terms: Terms,
+    stopping: AtomicBool,
+}
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Names the process in leases; no other process has this name, nor had it.
+    pub owner: Arc<str>,
+    /// How long a lease lasts that is not renewed.
+    pub lease: Duration,
+    /// How many attempts run at once in this process.
+    pub at_once: u32,
+    /// How long it rests before it looks for work that no bell told of.
+    pub look_every: Duration,
+    /// How long finished operations are kept.
+    pub keep: Duration,
+}
+
+/// A worker that works.
+#[derive(Debug)]
+pub struct Working {
+    worker: Arc<Worker>,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// A worker of `catalog` on `store`.
+    pub fn new(
+        catalog: Arc<Catalog>,
+        store: Arc<dyn Store>,
+        witness: Arc<dyn Witness>,
+        clock: Clock,
+        bells: Arc<Bells>,
+        terms: Terms,
+    ) -> Self {
+        Self {
+            catalog,
+            store,
+            witness,
+            clock,
+            bells,
+            terms,
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Begins to work, on the runtime of whoever calls.
+    pub fn start(self) -> Working {
+        let worker = Arc::new(self);
+        let task = tokio::spawn(Arc::clone(&worker).work());
+        Working { worker, task }
+    }
+
+    async fn work(self: Arc<Self>) {
+        let mut attempts = JoinSet::new();
+        let mut swept_at = (self.clock)();
+        while !self.stopping.load(Ordering::Relaxed) {
+            // Those that panicked leave a lease behind that runs out, and have said so.
+            while attempts.try_join_next().is_some() {}
+            let begun = self.take_up(&mut attempts).await;
+            swept_at = self.sweep(swept_at).await;
+            if !begun {
+                self.bells.await_work(self.terms.look_every).await;
+            }
+        }
+        attempts.shutdown().await;
+        let given_back = self
+            .store
+            .give_back(Arc::clone(&self.terms.owner), (self.clock)());
+        if let Err(error) = given_back.await {
+            log::warn!(
+                "the leases could not be given back, others wait until they run out: {error}"
+            );
+        }
+    }
+
+    /// Takes up what there is room for; whether there may be more.
+    async fn take_up(self: &Arc<Self>, attempts: &mut JoinSet<()>) -> bool {
+        let running = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+        let room = self.terms.at_once.saturating_sub(running);
+        if room == 0 {
+            return false;
+        }
+        let taken = match self.take(room).await {
+            Ok(taken) => taken,
+            Err(error) => {
+                log::debug!("nothing can be taken up: {error}");
+                return false;
+            }
+        };
+        let found = !taken.is_empty();
+        for taken in taken {
+            let worker = Arc::clone(self);
+            attempts.spawn(async move {
+                worker.attempt(taken).await;
+                // There is room again.
+                worker.bells.work();
+            });
+        }
+        found
+    }
+
+    async fn take(&self, most: u32) -> Result<Vec<Taken>, StoreError> {
+        let now = (self.clock)();
+        let take = Take {
+            owner: Arc::clone(&self.terms.owner),
+            now,
+            until: later(now, self.terms.lease),
+            most,
+            limits: self.limits(),
+        };
+        self.store.take(take).await
+    }
+
+    fn limits(&self) -> Vec<(Arc<str>, u32)> {
+        let plans = self
+            .catalog
+            .offerings()
+            .iter()
+            .flat_map(|offering| &offering.plans);
+        let mut limits: Vec<(Arc<str>, u32)> = plans
+            .filter_map(|plan| Some((plan.backend.name().into(), plan.backend.concurrency()?)))
+            .collect();
+        limits.sort();
+        limits.dedup();
+        limits
+    }
+
+    async fn sweep(&self, swept_at: Timestamp) -> Timestamp {
+        let now = (self.clock)();
+        if now < later(swept_at, SWEEP_EVERY) {
+            return swept_at;
+        }
+        match self.store.sweep(earlier(now, self.terms.keep), SWEEP).await {
+            // There is more: the next round goes on.
+            Ok(forgotten) if forgotten >= u64::from(SWEEP) => swept_at,
+            Ok(_) => now,
+            Err(error) => {
+                log::debug!("finished operations cannot be forgotten: {error}");
+                now
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Worker")
+            .field("terms", &self.terms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Working {
+    /// Stops what runs and gives its leases back.
+    pub async fn stop(self) {
+        self.worker.stopping.store(true, Ordering::Relaxed);
+        self.worker.bells.work();
+        if let Err(error) = self.task.await {
+            log::error!("the worker did not end well: {error}");
+        }
+    }
+}
+
+fn later(now: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_add(millis(by)))
+}
+
+fn earlier(now: Timestamp, by: Duration) -> Timestamp {
+    Timestamp(now.0.saturating_sub(millis(by)))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,381 @@
+//! Operations that are not over when they are recorded: queued, leased, renewed, ended, given back, forgotten. Each
+//! function is one step of their life, carried out inside the transaction that is open.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::rows::{self, RowError, packed, text, unpacked};
+use crate::domain::id::{BindingId, InstanceId, OperationId};
+use crate::domain::operation::{Operation, Report, State, Subject, Task};
+use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
+use crate::domain::time::Timestamp;
+use crate::secret::Secret;
+
+/// Records an operation that is to be carried out, due at once or when the one that it cancels has let go.
+pub(super) fn record(
+    connection: &Connection,
+    operation: &Operation,
+    job: &Job,
+) -> Result<(), RowError> {
+    let now = operation.started_at;
+    let due_at = match &job.cancels {
+        Some(cancelled) => cancel(connection, cancelled, now)?,
+        None => now,
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend, task,
+                                     due_at, waits_for)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            operation.id.as_str(),
+            operation.kind.name(),
+            operation.subject.instance().as_str(),
+            operation.subject.binding().map_or("", BindingId::as_str),
+            operation.state.name(),
+            operation.fingerprint.map(|fingerprint| fingerprint.0),
+            now.0,
+            &*job.backend,
+            packed(&job.task)?,
+            due_at.0,
+            job.cancels.as_ref().map(OperationId::as_str),
+        ])?;
+    Ok(())
+}
+
+/// Fails what runs, at once; its lease counts until it is given back. When its successor may act.
+fn cancel(
+    connection: &Connection,
+    operation: &OperationId,
+    now: Timestamp,
+) -> Result<Timestamp, RowError> {
+    let report = Secret::new(Report::of("It was cancelled by a delete."));
+    let leased_until: Option<Option<i64>> = connection
+        .prepare_cached(
+            "UPDATE operations SET state = 'failed', finished_at = ?1, report = ?2
+             WHERE id = ?3 AND state = 'in progress'
+             RETURNING CASE WHEN owner IS NULL THEN NULL ELSE due_at END",
+        )?
+        .query_row(
+            params![now.0, packed(&report)?, operation.as_str()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(leased_until
+        .flatten()
+        .map_or(now, |until| Timestamp(until.max(now.0))))
+}
+
+/// Whether anything is due.
+pub(super) fn any_due(connection: &Connection, now: Timestamp) -> Result<bool, RowError> {
+    for backend in queues(connection)? {
+        if !due(connection, &backend, now, 1)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Leases what is due, queue by queue, each in the order in which it came due.
+pub(super) fn take(connection: &Connection, take: &Take) -> Result<Vec<Taken>, RowError> {
+    let mut taken = Vec::new();
+    for backend in queues(connection)? {
+        let most = take.most.saturating_sub(count(taken.len()));
+        let room = match take.limits.iter().find(|(name, _)| **name == *backend) {
+            Some((_, limit)) => limit
+                .saturating_sub(leased(connection, &backend, take.now)?)
+                .min(most),
+            None => most,
+        };
+        if room == 0 {
+            continue;
+        }
+        for seq in due(connection, &backend, take.now, room)? {
+            taken.push(lease(connection, seq, take)?);
+        }
+    }
+    Ok(taken)
+}
+
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// The queues that have anything in them: one step of the index for each, however much waits.
+fn queues(connection: &Connection) -> Result<Vec<String>, RowError> {
+    let queues = connection
+        .prepare_cached(
+            "WITH RECURSIVE queues (name) AS (
+                 SELECT min(backend) FROM operations WHERE state = 'in progress'
+                 UNION ALL
+                 SELECT (SELECT min(backend) FROM operations WHERE state = 'in progress' AND backend > name)
+                 FROM queues WHERE name IS NOT NULL)
+             SELECT name FROM queues WHERE name IS NOT NULL",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(queues)
+}
+
+/// How many of a queue are leased now, cancelled ones that still act among them.
+fn leased(connection: &Connection, backend: &str, now: Timestamp) -> Result<u32, RowError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT count(*) FROM operations WHERE owner IS NOT NULL AND due_at > ?1 AND backend = ?2",
+        )?
+        .query_row(params![now.0, backend], |row| row.get(0))?)
+}
+
+fn due(
+    connection: &Connection,
+    backend: &str,
+    now: Timestamp,
+    most: u32,
+) -> Result<Vec<i64>, RowError> {
+    let due = connection
+        .prepare_cached(
+            "SELECT seq FROM operations
+             WHERE state = 'in progress' AND backend = ?1 AND due_at <= ?2 ORDER BY due_at, seq LIMIT ?3",
+        )?
+        .query_map(params![backend, now.0, most], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(due)
+}
+
+fn lease(connection: &Connection, seq: i64, take: &Take) -> Result<Taken, RowError> {
+    connection
+        .prepare_cached(
+            "UPDATE operations SET owner = ?1, due_at = ?2, attempt = attempt + 1, tries = tries + 1 WHERE seq = ?3
+             RETURNING id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, attempt,
+                       tries, task",
+        )?
+        .query_row(params![&*take.owner, take.until.0, seq], |row| {
+            Ok(read_taken(connection, row))
+        })?
+}
+
+fn read_taken(connection: &Connection, row: &Row<'_>) -> Result<Taken, RowError> {
+    let subject = subject(row)?;
+    let task: Secret<Task> = unpacked(row, "task")?;
+    let binding = match &subject {
+        Subject::Instance(_) => None,
+        Subject::Binding(instance, id) => rows::binding(connection, instance, id)?,
+    };
+    Ok(Taken {
+        operation: rows::read_operation(row, &subject)?,
+        attempt: row.get("attempt")?,
+        tries: row.get("tries")?,
+        task,
+        instance: rows::instance(connection, subject.instance())?
+            .ok_or(RowError::Unreadable("instance of an operation in progress"))?,
+        binding,
+    })
+}
+
+pub(super) fn renew(connection: &Connection, renewal: &Renewal) -> Result<Lease, RowError> {
+    let report = renewal
+        .description
+        .as_ref()
+        .map(Report::of)
+        .map(Secret::new);
+    let renewed = connection
+        .prepare_cached(
+            "UPDATE operations SET due_at = :until, report = coalesce(:report, report)
+             WHERE id = :id AND attempt = :attempt AND state = 'in progress' AND owner IS NOT NULL",
+        )?
+        .execute(named_params! {
+            ":until": renewal.until.0,
+            ":report": report.as_ref().map(packed).transpose()?,
+            ":id": renewal.operation.as_str(),
+            ":attempt": renewal.attempt,
+        })?;
+    Ok(held(renewed))
+}
+
+const fn held(changed: usize) -> Lease {
+    if changed > 0 {
+        Lease::Held
+    } else {
+        Lease::Lost
+    }
+}
+
+pub(super) fn end(connection: &Connection, end: &End) -> Result<Lease, RowError> {
+    match &end.ending {
+        Ending::Over {
+            state,
+            report,
+            leaves,
+        } => over(connection, end, *state, report, leaves),
+        Ending::Again {
+            due_at,
+            description,
+        } => again(connection, end, *due_at, description.as_ref()),
+        Ending::Stopped => stopped(connection, end).map(|()| Lease::Lost),
+    }
+}
+
+fn over(
+    connection: &Connection,
+    end: &End,
+    state: State,
+    report: &Report,
+    leaves: &Leaves,
+) -> Result<Lease, RowError> {
+    let subject = connection
+        .prepare_cached(
+            "UPDATE operations SET state = :state, report = :report, finished_at = :at, owner = NULL, due_at = NULL
+             WHERE id = :id AND attempt = :attempt AND state = 'in progress'
+             RETURNING id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at",
+        )?
+        .query_row(
+            named_params! {
+                ":state": state.name(),
+                ":report": packed(&Secret::new(report))?,
+                ":at": end.at.0,
+                ":id": end.operation.as_str(),
+                ":attempt": end.attempt,
+            },
+            |row| Ok(subject(row).and_then(|subject| rows::read_operation(row, &subject))),
+        )
+        .optional()?;
+    let Some(operation) = subject.transpose()? else {
+        stopped(connection, end)?;
+        return Ok(Lease::Lost);
+    };
+    leave(connection, &operation, leaves)?;
+    Ok(Lease::Held)
+}
+
+fn subject(row: &Row<'_>) -> Result<Subject, RowError> {
+    let instance = InstanceId::parse(text(row, "instance_id")?)?;
+    Ok(match text(row, "binding_id")? {
+        "" => Subject::Instance(instance),
+        binding => Subject::Binding(instance, BindingId::parse(binding)?),
+    })
+}
+
+fn leave(connection: &Connection, operation: &Operation, leaves: &Leaves) -> Result<(), RowError> {
+    match (leaves, &operation.subject) {
+        (Leaves::Instance(instance), _) => {
+            // No change can begin while an operation is in progress, so the version is the one that was taken.
+            rows::write_instance(connection, instance, instance.version - 1)?;
+        }
+        (Leaves::Binding(binding), _) => {
+            rows::write_binding(connection, binding, &operation.id)?;
+        }
+        (Leaves::Nothing, Subject::Instance(id)) => {
+            rows::delete_instance(connection, id, operation)?;
+        }
+        (Leaves::Nothing, Subject::Binding(instance, id)) => {
+            rows::take_away(connection, instance, id, &operation.id)?;
+        }
+    }
+    Ok(())
+}
+
+fn again(
+    connection: &Connection,
+    end: &End,
+    due_at: Timestamp,
+    description: Option<&String>,
+) -> Result<Lease, RowError> {
+    let report = description.map(Report::of).map(Secret::new);
+    let changed = connection
+        .prepare_cached(
+            "UPDATE operations SET owner = NULL, due_at = :due_at, report = coalesce(:report, report)
+             WHERE id = :id AND attempt = :attempt AND state = 'in progress'",
+        )?
+        .execute(named_params! {
+            ":due_at": due_at.0,
+            ":report": report.as_ref().map(packed).transpose()?,
+            ":id": end.operation.as_str(),
+            ":attempt": end.attempt,
+        })?;
+    if changed == 0 {
+        stopped(connection, end)?;
+    }
+    Ok(held(changed))
+}
+
+/// The attempt acts no more: its lease goes, if it still has it, and what waits for that is due.
+fn stopped(connection: &Connection, end: &End) -> Result<(), RowError> {
+    let let_go = connection
+        .prepare_cached(
+            "UPDATE operations SET owner = NULL, due_at = NULL
+             WHERE id = ?1 AND attempt = ?2 AND state <> 'in progress' AND owner IS NOT NULL",
+        )?
+        .execute(params![end.operation.as_str(), end.attempt])?;
+    if let_go > 0 {
+        release(connection, end.operation.as_str(), end.at)?;
+    }
+    Ok(())
+}
+
+fn release(connection: &Connection, cancelled: &str, now: Timestamp) -> Result<(), RowError> {
+    connection
+        .prepare_cached(
+            "UPDATE operations SET due_at = ?1
+             WHERE waits_for = ?2 AND state = 'in progress' AND owner IS NULL AND due_at > ?1 AND attempt = 0",
+        )?
+        .execute(params![now.0, cancelled])?;
+    Ok(())
+}
+
+pub(super) fn unbound(connection: &Connection, unbound: &Unbound) -> Result<Lease, RowError> {
+    let holds = connection
+        .prepare_cached(
+            "SELECT 1 FROM operations
+             WHERE id = ?1 AND attempt = ?2 AND state = 'in progress' AND owner IS NOT NULL",
+        )?
+        .exists(params![unbound.operation.as_str(), unbound.attempt])?;
+    if !holds {
+        return Ok(Lease::Lost);
+    }
+    let Subject::Binding(instance, id) = &unbound.unbind.subject else {
+        return Err(RowError::Unreadable("subject of an unbind"));
+    };
+    rows::delete_binding(connection, instance, id)?;
+    rows::record(connection, &unbound.unbind, &unbound.unbind.subject)?;
+    Ok(Lease::Held)
+}
+
+/// Gives all leases of a process back. An attempt that was stopped so does not count as a try.
+pub(super) fn give_back(
+    connection: &Connection,
+    owner: &str,
+    now: Timestamp,
+) -> Result<(), RowError> {
+    let cancelled: Vec<String> = connection
+        .prepare_cached(
+            "UPDATE operations SET owner = NULL, due_at = NULL
+             WHERE owner = ?1 AND state <> 'in progress' RETURNING id",
+        )?
+        .query_map([owner], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for operation in cancelled {
+        release(connection, &operation, now)?;
+    }
+    connection
+        .prepare_cached(
+            "UPDATE operations SET owner = NULL, due_at = ?2, tries = tries - 1
+             WHERE owner = ?1 AND state = 'in progress'",
+        )?
+        .execute(params![owner, now.0])?;
+    Ok(())
+}
+
+/// Forgets the oldest operations that were over before a moment.
+pub(super) fn sweep(
+    connection: &Connection,
+    before: Timestamp,
+    most: u32,
+) -> Result<u64, RowError> {
+    let forgotten = connection
+        .prepare_cached(
+            "DELETE FROM operations WHERE seq IN (
+                 SELECT seq FROM operations WHERE finished_at < ?1 AND owner IS NULL ORDER BY finished_at LIMIT ?2)",
+        )?
+        .execute(params![before.0, most])?;
+    Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+}
