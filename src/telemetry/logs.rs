@@ -1,5 +1,5 @@
-//! The log: one line an event, text or JSON, to standard output. There is one for each
-//! request: so a line is put together in a string of its own, by as few formatters as can be, and written at once.
+//! The log: one line an event, text or JSON, to standard output. There is one for each request: so a line is put together
+//! in a string of its own, by as few formatters as can be, and written at once.
 
 use std::fmt;
 use std::io::Write as _;
