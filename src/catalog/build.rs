@@ -7,13 +7,13 @@ use semver::Version;
 
 use super::answers;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
+use super::responding::{POLLING, may_answer_later, number, responding};
 use crate::backend::Fixed;
 use crate::document::Node;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
 use crate::domain::offering::{MaintenanceInfo, Offering, Plan, Schemas};
-use crate::domain::respond::Responding;
 use crate::domain::version::ApiVersion;
 
 /// The minimum where the document names none: every 2.x is served.
@@ -64,9 +64,8 @@ fn plan(draft: PlanDraft) -> Option<Plan> {
         binding_rotatable: flag(node, "binding_rotatable"),
         plan_updateable: flag(node, "plan_updateable"),
         schemas: schemas(node, draft.schemas),
-        maximum_polling_duration: node
-            .get("maximum_polling_duration")
-            .and_then(|node| node.to_json().as_u64()),
+        maximum_polling_duration: number(node, "maximum_polling_duration")
+            .or_else(|| may_answer_later(node).then_some(POLLING)),
         maintenance_info: maintenance_info(node),
         metadata: object(node, "metadata"),
         extensions: object(node, "extensions").unwrap_or_default(),
@@ -74,7 +73,7 @@ fn plan(draft: PlanDraft) -> Option<Plan> {
         instance: answers.instance,
         binding: answers.binding,
         backend: Arc::new(Fixed),
-        responding: Responding::default(),
+        responding: responding(node),
     })
 }
 

@@ -8,7 +8,17 @@ use super::language::{OFFERING, PLAN, Record, Shape};
 use crate::document::{Entry, Map, Node, Value};
 
 /// The private keys that a plan inherits from its offering, beside `plan_defaults`.
-pub(crate) const INHERITED: [&str; 5] = ["values", "instance", "binding", "backend", "offered"];
+pub(crate) const INHERITED: [&str; 9] = [
+    "values",
+    "instance",
+    "binding",
+    "backend",
+    "offered",
+    "respond",
+    "answer_within",
+    "poll_every",
+    "max_attempts",
+];
 
 /// What `null` means in what lies above.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,7 +117,9 @@ fn is_other_kind(shape: Shape, below: &Map, above: &Map) -> bool {
 
 fn within(shape: Shape, key: &str) -> Shape {
     match shape {
-        Shape::Record(record) => record.key(key).map_or(Shape::Any, |key| key.shape),
+        Shape::Record(record) | Shape::WordOr(_, record) => {
+            record.key(key).map_or(Shape::Any, |key| key.shape)
+        }
         _ => Shape::Any,
     }
 }

@@ -13,6 +13,7 @@ pub mod language;
 mod load;
 mod merge;
 mod reading;
+mod responding;
 pub mod rules;
 mod trail;
 

@@ -74,6 +74,17 @@ fn value(
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Integer => json!({ "type": "integer", "minimum": 0 }),
         Shape::Word(words) => json!({ "enum": words }),
+        Shape::Duration => {
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string" }] })
+        }
+        Shape::WordOr(words, inner) => {
+            let inner = value(Shape::Record(inner), reading, false, definitions);
+            json!({ "anyOf": [{ "enum": words }, inner] })
+        }
+        Shape::Named(inner) => json!({
+            "type": "object",
+            "additionalProperties": value(Shape::Record(inner), reading, false, definitions),
+        }),
         Shape::Free => json!({ "type": "object" }),
         Shape::List(item) => {
             json!({ "type": "array", "items": value(*item, reading, true, definitions) })
