@@ -17,6 +17,7 @@ mod deploy;
 mod examples;
 mod fields;
 mod identity;
+mod later;
 mod life;
 mod logs;
 mod machine;

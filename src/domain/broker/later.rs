@@ -51,7 +51,7 @@ impl Manner<'_> {
     }
 
     /// Row 14.
-    fn agreed(&self) -> Result<(), BrokerError> {
+    pub(super) fn agreed(&self) -> Result<(), BrokerError> {
         if self.respond() == Respond::Async && !self.accepts_incomplete {
             return Err(BrokerError::AsyncRequired);
         }
