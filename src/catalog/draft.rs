@@ -117,7 +117,10 @@ impl OfferingDraft {
             .iter()
             .enumerate()
             .filter(|(_, plan)| plan.as_map().is_some())
-            .map(|(at, plan)| PlanDraft::new(&base, plan, &trail.index(at), compiler))
+            .map(|(at, plan)| {
+                let plan = merge::with_named_backend(document, merge::plan(&base, plan));
+                PlanDraft::new(plan, &trail.index(at), compiler)
+            })
             .collect();
         let own = is_offered(&node);
         let offered = if plans.is_empty() {
@@ -158,8 +161,7 @@ impl OfferingDraft {
 }
 
 impl PlanDraft {
-    fn new(base: &Node, plan: &Node, trail: &Trail<'_>, compiler: &mut Compiler) -> Self {
-        let node = merge::plan(base, plan);
+    fn new(node: Node, trail: &Trail<'_>, compiler: &mut Compiler) -> Self {
         let offered = is_offered(&node);
         let answers = offered.then(|| compiler.plan(&node, trail));
         let schemas = compiler.schemas(&node);

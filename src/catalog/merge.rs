@@ -68,6 +68,23 @@ pub(crate) fn plan(base: &Node, plan: &Node) -> Node {
     over(base, plan, Shape::Record(&PLAN), Null::Removes)
 }
 
+/// The plan with the backend that it uses by name in that one's place, under what it says itself.
+pub(crate) fn with_named_backend(document: &Node, mut plan: Node) -> Node {
+    let named = plan
+        .get("backend")
+        .and_then(|backend| backend.get("use")?.as_text())
+        .and_then(|name| document.get("backends")?.get(name))
+        .cloned();
+    let backend = plan
+        .as_map_mut()
+        .and_then(|map| map.get_mut("backend"))
+        .zip(named);
+    if let Some((backend, named)) = backend {
+        *backend = over(&named, backend, Shape::Any, Null::Absent);
+    }
+    plan
+}
+
 /// `above` over `base`; it stands where `above` stands.
 fn over(base: &Node, above: &Node, shape: Shape, null: Null) -> Node {
     let (Value::Map(below), Value::Map(map)) = (&base.value, &above.value) else {

@@ -57,7 +57,7 @@ fn carries_out(plan: &Node, kind: Kind) -> bool {
     kinds
         .into_iter()
         .flat_map(crate::document::Map::iter)
-        .filter(|entry| &*entry.key != "fixed")
+        .filter(|entry| acting(&entry.key))
         .any(|entry| {
             let named = entry.node.get("operations").and_then(Node::as_list);
             named.is_none_or(|words| words.iter().any(|word| word.as_text() == Some(kind.name())))
@@ -68,7 +68,12 @@ fn carries_out(plan: &Node, kind: Kind) -> bool {
 pub(crate) fn acts(plan: &Node) -> bool {
     plan.get("backend")
         .and_then(Node::as_map)
-        .is_some_and(|kinds| !kinds.is_empty() && kinds.get("fixed").is_none())
+        .is_some_and(|kinds| kinds.iter().any(|entry| acting(&entry.key)))
+}
+
+/// Whether a key of `backend` is a kind that acts.
+fn acting(key: &str) -> bool {
+    !["fixed", "use"].contains(&key)
 }
 
 /// A time, as text or as seconds.

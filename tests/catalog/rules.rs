@@ -54,6 +54,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("unknown-word", service(json!({ "requires": ["syslog"] }), json!({ "requires": ["syslog_drain"] }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),
+        row("backend-named", plan(json!({ "backend": { "use": "pg" } }), json!({ "backend": { "use": "pg" } })).with_top(json!({ "backends": { "pg": { "fixed": {} } } }))),
         row("required-key", service(json!({ "bindable": null }), json!({ "bindable": false }))),
         row("not-blank", service(json!({ "description": " " }), json!({ "description": "x" }))),
         row("id-characters", service(json!({ "id": "a\u{7}b" }), none())),
@@ -106,10 +107,15 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
 }
 
 trait Pair {
+    fn with_top(self, good: Value) -> Self;
     fn with_service(self, good: Value) -> Self;
     fn both(self, service: Value) -> Self;
 }
 impl Pair for ([Value; 3], [Value; 3]) {
+    fn with_top(self, good: Value) -> Self {
+        let (bad, [_, service, plan]) = self;
+        (bad, [good, service, plan])
+    }
     fn with_service(self, good: Value) -> Self {
         let bad = self.0;
         let plan = bad[2].clone();

@@ -63,6 +63,7 @@ pub static RULES: &[Rule] = &[
     reading("unknown-word", Specification("Catalog Management"), Error, "Where words are listed, one of them stands."),
     draft!("accept-known", Language("accept"), Error, "`accept` names rules whose findings are no errors.", accept::known),
     draft!("backend-kind", Language("backend"), Error, "A backend is of one kind.", plans::backend_kind),
+    draft!("backend-named", Language("backend"), Error, "`use` names one of `backends`.", plans::backend_named),
     draft!("required-key", Specification("Catalog Management"), Error, "Every required key is there.", published::required),
     draft!("not-blank", Specification("Catalog Management"), Error, "Ids, names, descriptions and the like are not empty, on Cloud Foundry not blank.", published::not_blank),
     draft!("id-characters", Language("ids"), Error, "An id has no control characters.", ids::characters),
