@@ -74,8 +74,9 @@ pub(super) fn backend_kind(draft: &Draft<'_>, report: &mut Report<'_>) {
 
 /// `backend-named`.
 pub(super) fn backend_named(draft: &Draft<'_>, report: &mut Report<'_>) {
-    let named = draft.document.get("backends");
-    let names: Vec<&str> = named
+    let names: Vec<&str> = draft
+        .document
+        .get("backends")
         .and_then(Node::as_map)
         .into_iter()
         .flat_map(Map::iter)

@@ -85,7 +85,7 @@ impl Broker {
         request: &Provision,
         failed: Option<Box<Instance>>,
     ) -> Result<Change, BrokerError> {
-        let job = self.job(caller, manner(Some(chosen.plan), request), None, None)?;
+        let job = Self::job(caller, manner(Some(chosen.plan), request), None, None)?;
         let subject = Subject::Instance(id.clone());
         let operation = self.operation(Kind::Provision, subject, job.as_ref())?;
         let mut instance = self.new_instance(caller, chosen, request, &operation, job.as_ref())?;
