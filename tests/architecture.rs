@@ -62,7 +62,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
-    ("ureq", &["cli"]),
+    ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor"]),
 ];
 

@@ -90,6 +90,8 @@ pub(super) struct Reply {
     state: Option<Value>,
     instance_usable: Option<bool>,
     update_repeatable: Option<bool>,
+    /// Of a webhook's 500: that it failed for good, and another attempt would too. A command says it by its exit code.
+    pub(super) failed: bool,
     /// Seconds.
     pub(super) retry_after: Option<f64>,
 }

@@ -3,6 +3,8 @@
 mod command;
 mod contract;
 mod fixed;
+mod webhook;
 
 pub use command::{Command, CommandSettings};
 pub use fixed::Fixed;
+pub use webhook::{Auth, ClientCertificate, Webhook, WebhookError, WebhookSettings};

@@ -162,6 +162,7 @@ impl Stage {
             instance: &self.instance,
             previous: self.previous.as_ref(),
             binding: matches!(kind, Kind::Bind | Kind::Unbind).then_some(&self.binding),
+            clock: || Timestamp(0),
             identity: Some(&self.identity),
         }
     }
