@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "http",
             "telemetry",
             "domain",
+            "supervisor",
         ],
     ),
     (
@@ -40,10 +41,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("access", &["domain"]),
     ("telemetry", &["domain"]),
     ("store", &["domain"]),
-    ("backend", &["domain"]),
+    ("backend", &["domain", "supervisor"]),
     ("domain", &["template"]),
     ("document", &[]),
     ("template", &[]),
+    ("supervisor", &[]),
     ("secret", &[]),
 ];
 
@@ -61,6 +63,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
     ("ureq", &["cli"]),
+    ("rustix", &["supervisor"]),
 ];
 
 #[test]

@@ -8,6 +8,7 @@ mod health;
 mod loading;
 mod output;
 mod render;
+mod run_command;
 mod schema;
 mod serve;
 
@@ -105,6 +106,9 @@ enum Command {
     Health,
     /// Print a script that completes this command line in a shell
     Completions(completions::Arguments),
+    /// Run one program for a broker, and leave nothing of it behind: what the broker calls itself with
+    #[command(name = crate::supervisor::SUBCOMMAND, hide = true)]
+    RunCommand,
 }
 
 impl Common {
@@ -141,6 +145,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Schema(_) => schema::run(),
         Command::Health => health::run(&flags),
         Command::Completions(arguments) => completions::run(&arguments),
+        Command::RunCommand => run_command::run(),
     }
 }
 
