@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Flags;
+use crate::supervisor::SUBCOMMAND;
 
 /// What a command comes to, as the process says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,9 +107,6 @@ enum Command {
     Health,
     /// Print a script that completes this command line in a shell
     Completions(completions::Arguments),
-    /// Run one program for a broker, and leave nothing of it behind: what the broker calls itself with
-    #[command(name = crate::supervisor::SUBCOMMAND, hide = true)]
-    RunCommand,
 }
 
 impl Common {
@@ -127,6 +125,11 @@ impl Common {
 
 /// Reads the command line and does what it says.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // The broker's own word, so neither help nor completions know it.
+    if arguments.get(1).is_some_and(|word| word == SUBCOMMAND) {
+        return run_command::run();
+    }
     let line = match CommandLine::try_parse_from(arguments) {
         Ok(line) => line,
         Err(error) => {
@@ -145,7 +148,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Schema(_) => schema::run(),
         Command::Health => health::run(&flags),
         Command::Completions(arguments) => completions::run(&arguments),
-        Command::RunCommand => run_command::run(),
     }
 }
 
