@@ -2,6 +2,7 @@
 //! the broker dies in the middle.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
@@ -68,12 +69,11 @@ impl Stage {
     fn with(more: impl FnOnce(Setup) -> Setup) -> Self {
         let root = Arc::new(Folder::new());
         let program = root.write("program.sh", PROGRAM);
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&program, mode).expect("an executable");
+        let executable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&program, executable).expect("an executable");
         let catalog = CATALOG
             .replace("PROGRAM", &program.display().to_string())
             .replace("FOLDER", &root.path().display().to_string());
-            .replace("", "");
         let setup = Setup::new(&catalog)
             .env("BROKER_OPERATIONS__LEASE", "1s")
             .env("BROKER_OPERATIONS__LOOK_EVERY", "50ms")
@@ -576,11 +576,8 @@ fn a_plan_that_left_with_its_backend_touches_nothing() {
     let stage = Stage::new();
     assert_eq!(stage.provision("i", "auto").status, 201);
     let catalog = fs::read_to_string(stage.broker.folder.path().join("catalog.yaml")).expect("it");
-    let without: String = catalog
-        .lines()
-        .filter(|line| !line.contains("id: auto"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    let lines = catalog.lines().filter(|line| !line.contains("id: auto"));
+    let without = lines.collect::<Vec<_>>().join("\n");
     stage.broker.folder.write("catalog.yaml", &without);
     let Stage { broker, root } = stage;
     let stage = Stage {

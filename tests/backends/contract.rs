@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use catalog_broker::domain::caller::OriginatingIdentity;
 use catalog_broker::domain::id::PlanId;
+use catalog_broker::domain::instance::InstanceDetails;
 use catalog_broker::domain::operation::Kind;
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -142,15 +142,12 @@ fn the_schema_takes_the_replies_that_the_broker_takes() {
 }
 
 #[test]
-fn who_asked_may_be_unknown() {
+fn nobody_asked_and_nothing_was_left_fits_too() {
     let mut stage = Stage::new();
-    stage.identity = OriginatingIdentity {
-        platform: "kubernetes".to_owned(),
-        value: serde_json::Map::new(),
-    };
+    stage.identity = None;
+    stage.instance.details = InstanceDetails::default().into();
     let request = request(&stage, Kind::Provision);
-    assert_eq!(request["originating_identity"]["platform"], "kubernetes");
-    let mut nobody = request;
-    nobody["originating_identity"] = Value::Null;
-    assert!(validator("request").is_valid(&nobody));
+    assert_eq!(request["originating_identity"], Value::Null);
+    assert_eq!(request["state"], Value::Null);
+    assert!(validator("request").is_valid(&request));
 }

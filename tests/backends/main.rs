@@ -5,6 +5,6 @@
 mod stage;
 
 mod contract;
-
+mod examples;
 mod programs;
 mod trouble;

@@ -1,16 +1,18 @@
 //! What a program is given, and what its end means.
 
 use std::fs;
+use std::future::poll_fn;
 use std::os::unix::fs::PermissionsExt as _;
+use std::task::Poll;
 use std::time::Duration;
 
-use catalog_broker::backend::CommandSettings;
-use catalog_broker::domain::backend::Outcome;
+use catalog_broker::backend::{Command, CommandSettings};
+use catalog_broker::domain::backend::{Acting, Outcome};
 use catalog_broker::domain::operation::Kind;
 use catalog_broker::secret::Secret;
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, done, told};
+use crate::stage::{Heard, Stage, done, told};
 
 #[test]
 fn a_program_reads_the_request_and_its_reply_counts() {
@@ -32,6 +34,14 @@ fn a_program_reads_the_request_and_its_reply_counts() {
     assert_eq!(request["binding"]["id"], "b-1");
     assert_eq!(request["plan"]["values"], json!({"quota": 5}));
     assert_eq!(request["instance"]["parameters"]["text"], "ü \"quoted\"\n");
+}
+
+#[test]
+fn a_description_that_is_no_sentence_is_cut() {
+    let stage = Stage::new();
+    let script = r#"printf '{"description":"'; head -c 100000 /dev/zero | tr '\0' x; echo '"}'"#;
+    let (word, description) = told(stage.attempt(Kind::Provision, stage.shell(script)));
+    assert_eq!((word, description), ("done", "x".repeat(1000)));
 }
 
 #[test]
@@ -100,10 +110,9 @@ fn the_environment_is_what_the_plan_gives() {
     given.sort_unstable();
     let folder = format!("T={}", stage.path("").display());
     assert_eq!(given, ["PASSWORD=p w=1", folder.trim_end_matches('/')]);
-    assert!(
-        std::env::var_os("PATH").is_some(),
-        "the test's own is not empty"
-    );
+    // Ours is not empty.
+    let ours = fs::read("/proc/self/environ").expect("an environment");
+    assert!(String::from_utf8_lossy(&ours).contains("PATH="));
 }
 
 #[test]
@@ -211,4 +220,67 @@ fn progress_is_told_while_the_program_runs_but_not_all_of_it() {
     assert_eq!(heard.first().map(String::as_str), Some("1"), "{heard:?}");
     assert_eq!(heard.last().map(String::as_str), Some("15"), "{heard:?}");
     assert!((3..=4).contains(&heard.len()), "{heard:?}");
+}
+
+#[test]
+fn many_run_at_once_and_none_stays_as_a_zombie() {
+    let stages: Vec<Stage> = (0..16).map(|_| Stage::new()).collect();
+    let commands: Vec<Command> = stages
+        .iter()
+        .map(|stage| {
+            let own = stage.operation.as_str();
+            let script = format!("sleep 0.3; echo '{{\"description\":\"{own}\"}}'");
+            Command::new(stage.shell(&script))
+        })
+        .collect();
+    actix_web::rt::System::new().block_on(async {
+        let heard = Heard::default();
+        let both = stages.iter().zip(&commands);
+        let begun = both.map(|(stage, command)| stage.acting(command, Kind::Provision, &heard));
+        for (outcome, stage) in join(begun.collect()).await.into_iter().zip(&stages) {
+            let expected = ("done", stage.operation.as_str().to_owned());
+            assert_eq!(told(outcome), expected);
+        }
+        for _ in 0..500 {
+            if zombies() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{} supervisors were not waited for", zombies());
+    });
+}
+
+async fn join(mut all: Vec<Acting<'_>>) -> Vec<Outcome> {
+    let mut outcomes: Vec<Option<Outcome>> = all.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (acting, outcome) in all.iter_mut().zip(&mut outcomes) {
+            if outcome.is_none()
+                && let Poll::Ready(ready) = acting.as_mut().poll(context)
+            {
+                *outcome = Some(ready);
+            }
+        }
+        if outcomes.iter().all(Option::is_some) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    outcomes.into_iter().flatten().collect()
+}
+
+/// Dead children of this process that nobody waited for.
+fn zombies() -> usize {
+    let parent = std::process::id().to_string();
+    let processes = fs::read_dir("/proc").expect("processes").flatten();
+    let stats = processes.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
+    stats
+        .filter(|stat| {
+            let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            let mut words = rest.split(' ');
+            words.next() == Some("Z") && words.next() == Some(&*parent)
+        })
+        .count()
 }

@@ -43,7 +43,7 @@ pub struct Stage {
     pub instance: Instance,
     pub previous: Option<Instance>,
     pub binding: Binding,
-    pub identity: OriginatingIdentity,
+    pub identity: Option<OriginatingIdentity>,
     pub operation: OperationId,
     pub attempt: u32,
     folder: PathBuf,
@@ -74,10 +74,10 @@ impl Stage {
             instance: instance(&operation),
             previous: None,
             binding: binding(&operation),
-            identity: OriginatingIdentity {
+            identity: Some(OriginatingIdentity {
                 platform: "cloudfoundry".to_owned(),
                 value: object(&json!({ "user_id": "u" })),
-            },
+            }),
             operation,
             attempt: 1,
             folder,
@@ -163,7 +163,7 @@ impl Stage {
             previous: self.previous.as_ref(),
             binding: matches!(kind, Kind::Bind | Kind::Unbind).then_some(&self.binding),
             clock: || Timestamp(0),
-            identity: Some(&self.identity),
+            identity: self.identity.as_ref(),
         }
     }
 

@@ -255,6 +255,7 @@ fn a_broker_that_is_killed_takes_its_programs_with_it() {
 /// Not a test: the process that [`a_broker_that_is_killed_takes_its_programs_with_it`] kills.
 #[test]
 #[ignore = "run by another test"]
+#[expect(clippy::disallowed_methods, reason = "it is told so where it plays")]
 fn plays_the_broker() {
     let Some(place) = std::env::var_os(PLAYED) else {
         return;
