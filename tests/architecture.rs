@@ -61,6 +61,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
+    ("rustls", &["backend"]),
 ];
 
 #[test]

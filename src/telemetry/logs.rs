@@ -27,6 +27,7 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
         .parse_filters(filter)
         .target(Target::Stdout)
         .format(move |out, record| match format {
+            _ if is_wire(record.target()) => Ok(()),
             Format::Text => text(out, record, clock),
             Format::Json => json(out, record, clock),
         })
@@ -40,6 +41,12 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
             log::error!("the broker panicked at {place}");
         }));
     }
+}
+
+/// The HTTP client writes what goes over the wire, at `trace` byte by byte: logins and credentials. Whoever calls with it
+/// says what came of it.
+fn is_wire(target: &str) -> bool {
+    target.starts_with("ureq")
 }
 
 fn text(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
@@ -217,6 +224,14 @@ mod tests {
                 format!("1970-01-01T00:00:00.000Z WARN  t: it\\r \"so\" user={written} ms=1.25\n");
             assert_eq!(line(Format::Text, "it\r \"so\"", user), expected);
         }
+    }
+
+    #[test]
+    fn what_goes_over_the_wire_is_no_line() {
+        for target in ["ureq", "ureq_proto"] {
+            assert!(is_wire(target), "{target}");
+        }
+        assert!(!is_wire("backend"));
     }
 
     #[test]
