@@ -1,17 +1,20 @@
 //! Through a proxy, around it, and where it does not want to.
 
+use std::thread;
+use std::time::Duration;
+
 use catalog_broker::domain::operation::Kind;
 
 use crate::certificates::Authority;
 use crate::harness::{Task, again, done, hook, secret, settings};
-use crate::server::{Server, proxy, reply};
+use crate::server::{Reply, Server, proxy, reply};
 
 #[test]
 fn a_proxy_is_gone_through_and_sees_nothing() {
     let authority = Authority::new();
     let config = authority.sign("localhost", 2).server(None);
     let server = Server::start_tls(config, |_, _| reply(200, ""));
-    let (port, asked) = proxy(200);
+    let (port, asked) = proxy(200, Duration::ZERO);
     let mut through = settings(&server.url("/"));
     through.ca = Some(authority.pem());
     through.proxy = Some(secret(&format!("http://user:pass@localhost:{port}")));
@@ -39,7 +42,7 @@ fn a_proxy_is_gone_through_and_sees_nothing() {
 #[test]
 fn a_proxy_that_refuses_is_trouble() {
     let server = Server::start(|_, _| reply(200, ""));
-    let (port, _) = proxy(407);
+    let (port, _) = proxy(407, Duration::ZERO);
     let mut settings = settings(&server.url("/"));
     settings.proxy = Some(secret(&format!("http://user:s3cret@localhost:{port}")));
     let task = Task::new(Kind::Provision);
@@ -47,4 +50,20 @@ fn a_proxy_that_refuses_is_trouble() {
     assert!(why.contains("cannot be reached"), "{why}");
     assert!(task.log().contains("407"), "{}", task.log());
     assert!(!task.log().contains("s3cret"), "{}", task.log());
+}
+
+/// What was dropped while it still connected never begins: its delete may be under way.
+#[test]
+fn a_post_that_nobody_wants_any_more_is_not_sent() {
+    let wait = Duration::from_millis(600);
+    for (dropped_after, arrived) in [(wait / 3, 0), (wait * 2, 1)] {
+        let server = Server::start(|_, _| Reply::Silence(Duration::from_secs(20)));
+        let (port, asked) = proxy(200, wait);
+        let mut settings = settings(&server.url("/"));
+        settings.proxy = Some(secret(&format!("http://localhost:{port}")));
+        Task::new(Kind::Provision).dropped_by(&hook(settings), dropped_after);
+        thread::sleep(wait * 2);
+        assert_eq!(asked.lock().unwrap().len(), 1);
+        assert_eq!(server.requests().len(), arrived);
+    }
 }

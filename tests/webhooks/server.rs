@@ -178,8 +178,8 @@ fn read(stream: &mut impl std::io::BufRead) -> Option<Request> {
     })
 }
 
-/// A proxy: answers `CONNECT` with `status`, and tunnels if that is 200. What it was asked goes into the list.
-pub fn proxy(status: u16) -> (u16, Arc<Mutex<Vec<String>>>) {
+/// A proxy: answers `CONNECT` with `status` `after` a while, and tunnels if that is 200. What it was asked goes into the list.
+pub fn proxy(status: u16, after: Duration) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -187,13 +187,13 @@ pub fn proxy(status: u16) -> (u16, Arc<Mutex<Vec<String>>>) {
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let list = Arc::clone(&list);
-            thread::spawn(move || tunnel(stream, status, &list));
+            thread::spawn(move || tunnel(stream, status, after, &list));
         }
     });
     (port, asked)
 }
 
-fn tunnel(client: TcpStream, status: u16, asked: &Mutex<Vec<String>>) {
+fn tunnel(client: TcpStream, status: u16, after: Duration, asked: &Mutex<Vec<String>>) {
     let mut head = String::new();
     let mut reader = BufReader::new(client.try_clone().expect("a clone"));
     while !head.ends_with("\r\n\r\n") {
@@ -202,6 +202,7 @@ fn tunnel(client: TcpStream, status: u16, asked: &Mutex<Vec<String>>) {
         }
     }
     asked.lock().expect("a lock").push(head.clone());
+    thread::sleep(after);
     let mut client = client;
     let _ = write!(client, "HTTP/1.1 {status} X\r\n\r\n");
     if status != 200 {

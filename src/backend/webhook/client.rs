@@ -56,7 +56,8 @@ impl Client {
         let exchange = move || {
             if !tell.is_closed() {
                 // Whoever asked may have gone meanwhile.
-                let _ = tell.send(message.send(&agent));
+                let answer = message.send(&agent, &|| !tell.is_closed());
+                let _ = tell.send(answer);
             }
         };
         thread::Builder::new()
