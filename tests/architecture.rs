@@ -64,6 +64,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor"]),
+    ("rustls", &["backend"]),
 ];
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::responding::{number, time};
 use crate::backend::{
-    Auth, ClientCertificate, Command, CommandSettings, Fixed, Webhook, WebhookSettings,
+    Auth, ClientCertificate, Command, CommandSettings, Fixed, Webhook, WebhookError,
+    WebhookSettings,
 };
 use crate::document::{Environment, Map, Node};
 use crate::domain::backend::Backend;
@@ -59,11 +60,7 @@ impl<'a> Backends<'a> {
             let made = Webhook::new(self.webhook(name, node)?);
             return made
                 .map(|webhook| Arc::new(webhook) as Arc<dyn Backend>)
-                .map_err(|error| Problem {
-                    key: "webhook",
-                    message: error.to_string(),
-                    mend: "see the keys of a webhook in the README".to_owned(),
-                });
+                .map_err(|error| told(&error));
         }
         Ok(Arc::new(Fixed))
     }
@@ -101,6 +98,19 @@ impl<'a> Backends<'a> {
     fn variable(&self, names: &[&str]) -> Option<String> {
         let found = names.iter().find_map(|name| self.environment.get(name));
         found.map(str::to_owned)
+    }
+}
+
+/// The sentence of an error has its mend behind a colon.
+fn told(error: &WebhookError) -> Problem {
+    let sentence = error.to_string();
+    let (why, mend) = sentence
+        .split_once(": ")
+        .unwrap_or((&sentence, "change it"));
+    Problem {
+        key: "webhook",
+        message: format!("`{}` {why}", error.key()),
+        mend: mend.to_owned(),
     }
 }
 

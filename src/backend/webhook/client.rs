@@ -3,6 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
 use tokio::sync::oneshot;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy, ProxyProtocol};
@@ -52,7 +56,8 @@ impl Client {
         let exchange = move || {
             if !tell.is_closed() {
                 // Whoever asked may have gone meanwhile.
-                let _ = tell.send(message.send(&agent));
+                let answer = message.send(&agent, &|| !tell.is_closed());
+                let _ = tell.send(answer);
             }
         };
         thread::Builder::new()
@@ -78,7 +83,21 @@ fn tls(settings: &WebhookSettings) -> Result<TlsConfig, WebhookError> {
 fn client_certificate(certificate: &ClientCertificate) -> Result<ClientCert, WebhookError> {
     let chain = certificates(&certificate.chain, "client_certificate")?;
     let key = PrivateKey::from_pem(certificate.key.expose()).map_err(|_| WebhookError::NoKey)?;
-    Ok(ClientCert::new_with_certs(&chain, key))
+    if are_a_pair(certificate) {
+        Ok(ClientCert::new_with_certs(&chain, key))
+    } else {
+        Err(WebhookError::NoPair)
+    }
+}
+
+/// Looked at here, as the client would panic at the first exchange.
+fn are_a_pair(certificate: &ClientCertificate) -> bool {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&certificate.chain).collect();
+    let key = PrivateKeyDer::from_pem_slice(certificate.key.expose());
+    let (Ok(chain), Ok(key)) = (chain, key) else {
+        return false;
+    };
+    CertifiedKey::from_der(chain, key, &default_provider()).is_ok()
 }
 
 fn certificates(pem: &[u8], key: &'static str) -> Result<Vec<Certificate<'static>>, WebhookError> {

@@ -1,10 +1,11 @@
 //! One exchange over HTTP: what is sent, what comes back. It blocks.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use ureq::http::Response;
-use ureq::http::header::{LOCATION, RETRY_AFTER};
-use ureq::{Agent, Body as Stream, RequestBuilder};
+use ureq::http::header::{CONTENT_LENGTH, LOCATION, RETRY_AFTER};
+use ureq::{Agent, Body as Stream, RequestBuilder, SendBody};
 
 use super::address::Address;
 use super::trouble::Trouble;
@@ -38,12 +39,14 @@ pub(super) enum Body {
 }
 
 impl Message {
-    pub(super) fn send(self, agent: &Agent) -> Result<Answer, Trouble> {
+    /// Sends it, as long as it is `wanted`.
+    pub(super) fn send(self, agent: &Agent, wanted: &dyn Fn() -> bool) -> Result<Answer, Trouble> {
         let url = self.to.url();
         let response = match &self.body {
             Some(body) => self
                 .headed(agent.post(url).content_type("application/json"))
-                .send(&**body),
+                .header(CONTENT_LENGTH, body.len())
+                .send(SendBody::from_reader(&mut Wanted { body, wanted })),
             None => self.headed(agent.get(url)).call(),
         };
         Answer::read(response?)
@@ -54,6 +57,23 @@ impl Message {
         self.headers.iter().fold(request, |request, (name, value)| {
             request.header(*name, value.expose())
         })
+    }
+}
+
+/// A body that ends too early where nobody waits for the answer any more. Connecting may take long, and what was
+/// cancelled meanwhile must not begin: the endpoint may be carrying out the delete by then.
+struct Wanted<'a> {
+    body: &'a [u8],
+    wanted: &'a dyn Fn() -> bool,
+}
+
+impl Read for Wanted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if (self.wanted)() {
+            self.body.read(into)
+        } else {
+            Err(io::Error::other("it was dropped"))
+        }
     }
 }
 

@@ -97,6 +97,8 @@ pub enum WebhookError {
     NoCertificate(&'static str),
     /// No key is in what should have one.
     NoKey,
+    /// The key is not that of the certificate.
+    NoPair,
     /// It is no URL of a proxy.
     Proxy,
     /// A time that has passed before anything can be done.
@@ -174,7 +176,7 @@ impl WebhookError {
             Self::EmptySecret => "secret",
             Self::Login(_) => "auth",
             Self::NoCertificate(key) | Self::NoTime(key) => key,
-            Self::NoKey => "client_certificate",
+            Self::NoKey | Self::NoPair => "client_certificate",
             Self::Proxy => "proxy",
         }
     }
@@ -200,6 +202,9 @@ impl fmt::Display for WebhookError {
             }
             Self::NoKey => out.write_str(
                 "holds no key: give PEM that is not encrypted, `-----BEGIN PRIVATE KEY-----` and on",
+            ),
+            Self::NoPair => out.write_str(
+                "has a key of another certificate, or one that cannot be read: give the two that were made together",
             ),
             Self::Proxy => out.write_str("is no URL of a proxy: give http://HOST:PORT"),
             Self::NoTime(_) => out.write_str("must be longer than nothing: 30s, for one"),

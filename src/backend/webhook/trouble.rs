@@ -15,9 +15,13 @@ pub(super) struct Trouble {
 const UNREACHABLE: &str = "The service's backend cannot be reached at the moment.";
 const UNSAFE: &str = "The service's backend cannot be reached safely at the moment. If this lasts, ask the operator of the broker.";
 const SILENT: &str = "The service's backend did not answer in time.";
-const CUT: &str = "The service's backend broke off in the middle of its answer.";
+const CUT: &str = "The service's backend broke off before it had answered.";
 const GARBLED: &str = "The service's backend answered with something that is not HTTP.";
 const OURS: &str = "The broker could not ask the service's backend.";
+
+/// The endpoint says so in an alert, but has hung up by then, and who still writes does not hear it.
+const HUNG_UP: &str =
+    "it hung up before it had heard all: does it want a client certificate, or another one?";
 
 impl Trouble {
     /// Nothing was asked.
@@ -44,6 +48,7 @@ impl From<ureq::Error> for Trouble {
             _ => UNREACHABLE,
         };
         let reason = match error {
+            ureq::Error::Io(error) if hung_up(&error) => format!("{error}; {HUNG_UP}"),
             ureq::Error::Io(error) => error.to_string(),
             // These quote the URL.
             ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => {
@@ -63,10 +68,17 @@ fn of_io(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::InvalidData => UNSAFE,
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => SILENT,
-        io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => CUT,
+        io::ErrorKind::UnexpectedEof => CUT,
+        _ if hung_up(error) => CUT,
         _ => UNREACHABLE,
     }
+}
+
+fn hung_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+    )
 }
