@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::complain;
+
 /// A folder that nobody else may look into, and that goes when this value does.
 pub(super) struct Folder(PathBuf);
 
@@ -26,8 +28,10 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            // To the broker's log.
-            eprintln!("the working folder {} stays: {error}", self.0.display());
+            complain(format_args!(
+                "the working folder {} stays: {error}",
+                self.0.display()
+            ));
         }
     }
 }

@@ -13,6 +13,8 @@ mod input;
 mod kin;
 mod watch;
 
+use std::fmt;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -57,4 +59,9 @@ pub enum Report {
         /// Whether another attempt may go better.
         passing: bool,
     },
+}
+
+/// Says something to the broker's log, among the lines of the program; to nobody where the broker has gone.
+fn complain(what: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{what}");
 }

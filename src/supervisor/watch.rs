@@ -12,12 +12,12 @@ use rustix::process::{WaitStatus, setsid};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::folder::Folder;
 use super::input::feed;
 use super::kin::Kin;
-use super::{Order, Report};
+use super::{Order, Report, complain};
 
 type Lifeline = BufReader<OwnedReadHalf>;
 
@@ -32,12 +32,14 @@ pub fn run() -> io::Result<()> {
 }
 
 async fn supervise() -> io::Result<()> {
+    // From here on a request to end is heard, and no longer the end itself.
+    let mut asked = signal(SignalKind::terminate())?;
     let (reader, mut writer) = lifeline()?.into_split();
     let mut lifeline = BufReader::new(reader);
     let mut line = String::new();
     lifeline.read_line(&mut line).await?;
     let order: Order = serde_json::from_str(&line)?;
-    let report = carry_out(&order, &mut lifeline).await;
+    let report = carry_out(&order, unwanted(&mut lifeline, &mut asked)).await;
     let mut line = serde_json::to_string(&report)?;
     line.push('\n');
     match writer.write_all(line.as_bytes()).await {
@@ -59,7 +61,7 @@ fn lifeline() -> io::Result<UnixStream> {
     UnixStream::from_std(socket)
 }
 
-async fn carry_out(order: &Order, lifeline: &mut Lifeline) -> Report {
+async fn carry_out(order: &Order, unwanted: impl Future<Output = ()>) -> Report {
     let folder = match Folder::new(&order.scratch) {
         Ok(folder) => folder,
         Err(error) => return not_started("its working folder cannot be made", &error, true),
@@ -71,12 +73,14 @@ async fn carry_out(order: &Order, lifeline: &mut Lifeline) -> Report {
     };
     let report = tokio::select! {
         status = kin.ended() => status.map_or(Report::Stopped, ended),
-        () = unwanted(lifeline) => Report::Stopped,
+        () = unwanted => Report::Stopped,
         () = tokio::time::sleep(order.limit) => Report::Overdue,
         never = fed(&mut child, &order.input) => match never {},
     };
     if !kin.end().await {
-        eprintln!("processes of the program are left that cannot be killed");
+        complain(format_args!(
+            "processes of the program are left that cannot be killed"
+        ));
     }
     report
 }
@@ -97,18 +101,11 @@ fn command(order: &Order, folder: &Folder) -> io::Result<Command> {
 }
 
 /// Until the broker lets go, dies, or somebody asks the supervisor to end.
-async fn unwanted(lifeline: &mut Lifeline) {
-    // Another word, or the end of the line.
-    let let_go = lifeline.read_u8();
-    let asked = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut asked) => _ = asked.recv().await,
-            Err(_) => pending().await,
-        }
-    };
+async fn unwanted(lifeline: &mut Lifeline, asked: &mut Signal) {
     tokio::select! {
-        _ = let_go => {}
-        () = asked => {}
+        // Another word, or the end of the line.
+        _ = lifeline.read_u8() => {}
+        _ = asked.recv() => {}
     }
 }
 
