@@ -252,7 +252,7 @@ fn instance_in_json(names: &Names, instance: &Instance, reveal: bool) -> Value {
         "dashboard_url": seen(json!(details.answer.dashboard_url)),
         "metadata": seen(json!(details.answer.metadata)),
         "maintenance_version": details.maintenance_version,
-        "former_plans": details.former_plans.join(", "),
+        "former_plans": details.former_plans,
     })
 }
 

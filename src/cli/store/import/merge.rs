@@ -1,4 +1,5 @@
-//! Pieces of several files about one instance or binding as one: what a later file says wins, field by field.
+//! Pieces of several files about one instance or binding as one, field by field: what the operator says wins over the
+//! platform's lists, and a later file over an earlier one.
 
 use std::collections::HashMap;
 
@@ -26,16 +27,23 @@ pub(super) fn merged(pieces: Vec<Piece>, findings: &mut Findings) -> Vec<Piece> 
             Some(at) if whole[*at].place.file == piece.place.file => {
                 findings.push(twice(&whole[*at], &piece));
             }
-            Some(at) => {
-                let entries = piece
-                    .object
-                    .into_iter()
-                    .filter(|(_, value)| !value.is_null());
-                whole[*at].object.extend(entries);
-            }
+            Some(at) => whole[*at].take_in(piece),
         }
     }
     whole
+}
+
+impl Piece {
+    fn take_in(&mut self, other: Self) {
+        let entries = other.object.into_iter();
+        for (key, value) in entries.filter(|(_, value)| !value.is_null()) {
+            let known = self.object.entry(key).or_insert(Value::Null);
+            if known.is_null() || self.listed || !other.listed {
+                *known = value;
+            }
+        }
+        self.listed &= other.listed;
+    }
 }
 
 /// A binding's id is unique within its instance; a line that names no instance means the one binding of that id.

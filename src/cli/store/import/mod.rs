@@ -34,9 +34,9 @@ use read::{Reading, What};
                 \"context\": {}, \"parameters\": {}, \"dashboard_url\": ..., \"values\": {}}}
   {\"binding\": {\"instance_id\": ..., \"id\": ..., \"app_guid\": ..., \"parameters\": {}, \"credentials\": {}}}
 or is what `cf curl` prints of /v3/service_instances, /v3/service_credential_bindings, /v3/service_plans, /v3/spaces.
-What several files say of one id is merged, a later file wins. `values` are those of the plan's templates; those that
-are missing, and the answer of a binding that has none, are rendered as they would be today. What is in the store
-already is left as it is, so an import may be run again.
+What several files say of one id is merged: your own lines win over the lists, a later file over an earlier one.
+`values` are those of the plan's templates; those that are missing, and the answer of a binding that has none, are
+rendered as they would be today. What is in the store already is left as it is, so an import may be run again.
 
 Exit status:
   0  done; or, with --dry-run, it could be done
@@ -205,7 +205,7 @@ impl Plan {
         let root = Path::root().key(what.name());
         match weighed {
             Ok(Weighed::There) => {
-                let message = "is in the store already, and is left as it is";
+                let message = "it is in the store already, and is left as it is";
                 let mend = "nothing needs to be done";
                 self.findings
                     .push(Finding::note("import-there", &root, place, message, mend));

@@ -109,6 +109,7 @@ impl Lists {
             what: What::Instance,
             place,
             object,
+            listed: true,
         })
     }
 
@@ -128,6 +129,7 @@ impl Lists {
             what: What::Binding,
             place,
             object,
+            listed: true,
         })
     }
 
@@ -138,7 +140,7 @@ impl Lists {
                 .passed_over
                 .contains(text(&piece.object, "instance_id"))
         });
-        for piece in pieces {
+        for piece in pieces.iter_mut().filter(|piece| piece.listed) {
             let id = match piece.what {
                 What::Instance => text(&piece.object, "id"),
                 What::Binding => text(&piece.object, "instance_id"),
@@ -151,8 +153,7 @@ impl Lists {
                 What::Binding => self.of_binding(seen, text(&piece.object, "app_guid")),
             };
             for (key, value) in known {
-                // A line of the operator's that came before knows better.
-                piece.object.entry(key).or_insert(value);
+                piece.object.insert(key, value);
             }
         }
     }

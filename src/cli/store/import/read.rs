@@ -22,6 +22,8 @@ pub(super) struct Piece {
     pub(super) what: What,
     pub(super) place: Place,
     pub(super) object: Object,
+    /// Whether it is the platform's list that says so, rather than the operator.
+    pub(super) listed: bool,
 }
 
 /// All that the files say.
@@ -106,6 +108,7 @@ impl Reading {
                         what,
                         place,
                         object,
+                        listed: false,
                     }),
                     None => self.complain(
                         &place,
