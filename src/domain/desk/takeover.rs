@@ -11,7 +11,7 @@ use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
-use crate::domain::operation::State;
+use crate::domain::operation::{Kind, State};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -132,7 +132,8 @@ impl<'a> Takeover<'a> {
             (None, Some(None)) => return Ok(Err(Unfit::InstanceUnfit(old.instance.clone()))),
             (None, None) => return Ok(Err(Unfit::NoInstance(old.instance.clone()))),
         };
-        if instance.last_operation.state == State::InProgress {
+        let last = &instance.last_operation;
+        if last.in_progress() || last.is(Kind::Provision, State::Failed) {
             return Ok(Err(Unfit::InstanceNotUsable(old.instance.clone())));
         }
         Ok(new(takeover::binding(

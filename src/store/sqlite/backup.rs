@@ -31,7 +31,7 @@ impl fmt::Display for BackupError {
             Self::Open(error) => error.fmt(out),
             Self::Taken(path) => write!(
                 out,
-                "there is a file {} already: name one that is not there",
+                "there is a file {} already: name another one, or move it away",
                 path.display()
             ),
             Self::File(path, error) => write!(out, "{} cannot be written: {error}", path.display()),

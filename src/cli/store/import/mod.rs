@@ -250,8 +250,8 @@ fn sentence(unfit: &Unfit) -> (String, &'static str) {
             "mend the line of the instance",
         ),
         Unfit::InstanceNotUsable(id) => (
-            format!("its instance {id} is being changed"),
-            "wait until that is over",
+            format!("its instance {id} is being changed, or was never made to its end"),
+            "wait until that is over, or leave the line out",
         ),
     }
 }
