@@ -2,15 +2,22 @@
 
 mod check;
 mod completions;
+mod desk;
 mod diff;
 mod findings;
 mod health;
+mod instances;
 mod loading;
+mod names;
+mod operations;
 mod output;
 mod render;
 mod run_command;
 mod schema;
 mod serve;
+mod store;
+mod table;
+mod veil;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -101,6 +108,12 @@ enum Command {
     Render(render::Arguments),
     /// Show what a platform would see change between two published catalogs
     Diff(diff::Arguments),
+    /// List, show and forget instances
+    Instances(instances::Arguments),
+    /// List, show, retry and give up operations
+    Operations(operations::Arguments),
+    /// Count, back up, copy the store, or take over what another broker made
+    Store(store::Arguments),
     /// Print the JSON Schema of the catalog document, for editors
     Schema(schema::Arguments),
     /// Ask a broker that runs here whether it is alive (for health checks of containers)
@@ -145,6 +158,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::run(flags, &arguments),
         Command::Render(arguments) => render::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Instances(arguments) => instances::run(&flags, &arguments),
+        Command::Operations(arguments) => operations::run(&flags, &arguments),
+        Command::Store(arguments) => store::run(&flags, &arguments),
         Command::Schema(_) => schema::run(),
         Command::Health => health::run(&flags),
         Command::Completions(arguments) => completions::run(&arguments),

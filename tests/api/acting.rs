@@ -471,6 +471,41 @@ fn a_delete_cancels_what_is_being_made() {
     assert_eq!(over["state"], "failed");
 }
 
+/// An operator beside the broker: the program is stopped, and what comes next on the instance does not act beside it.
+#[test]
+fn what_an_operator_gives_up_or_forgets_acts_no_more() {
+    let stage = Stage::new();
+    let operator = |arguments: &[&str]| {
+        let setup = Setup::new("");
+        let setup = arguments.iter().fold(setup, |setup, word| setup.arg(word));
+        let (status, out, err) = setup.run_in(&stage.broker.folder);
+        assert!(status.success(), "{out}{err}");
+    };
+    stage.does("provision", "wait");
+    let made = accepted(&stage.provision("i", "async"));
+    stage.wait_for_calls("provision", 1);
+    operator(&["operations", "give-up", &made, "--because", "Enough."]);
+    let over = awaited(&stage.broker, &at_instance("i"), &made).json();
+    assert_eq!(
+        (&over["state"], &over["description"]),
+        (&json!("failed"), &json!("Enough."))
+    );
+    let gone = accepted(&stage.delete(&at_instance("i"), "async"));
+    assert_eq!(awaited(&stage.broker, &at_instance("i"), &gone).status, 410);
+
+    accepted(&stage.provision("j", "async"));
+    stage.wait_for_calls("provision", 2);
+    operator(&["instances", "forget", "j", "--yes"]);
+    assert_eq!(stage.broker.poll("j").status, 410);
+    assert_eq!(stage.calls("deprovision"), 1, "that of the first alone");
+    stage.does("provision", "");
+    accepted(&stage.provision("j", "async"));
+    stage.wait_for(&at_instance("j"), "succeeded");
+    let done = stage.journal();
+    let done = done.iter().filter(|line| *line == "done provision").count();
+    assert_eq!(done, 1, "neither of the two that were stopped");
+}
+
 #[test]
 fn a_request_that_waits_for_what_is_cancelled_is_answered() {
     let stage = Stage::new();
