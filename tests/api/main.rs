@@ -23,6 +23,7 @@ mod machine;
 mod none;
 mod order;
 mod polls;
+mod postgres;
 mod provision;
 mod races;
 mod random;

@@ -16,6 +16,8 @@ pub(super) enum StepError {
     Database(tokio_postgres::Error),
     /// The connection went while the commit was under way: nobody knows whether it was done.
     Unknown(tokio_postgres::Error),
+    /// The server takes no writes: the old one, after a failover.
+    ReadOnly,
     /// It took too long.
     Slow(&'static str),
     /// Another was quicker, in a way that the statements could not see: the step begins anew.
@@ -30,7 +32,7 @@ impl StepError {
         match self {
             Self::Raced => true,
             Self::Database(error) => error.is_closed() || error.code().is_some_and(passes),
-            Self::Unknown(_) | Self::Slow(_) | Self::Unreadable(_) => false,
+            Self::Unknown(_) | Self::ReadOnly | Self::Slow(_) | Self::Unreadable(_) => false,
         }
     }
 
@@ -39,7 +41,8 @@ impl StepError {
         match self {
             Self::Raced | Self::Unreadable(_) => true,
             Self::Database(error) => error.code().is_some_and(lost_race),
-            Self::Unknown(_) | Self::Slow(_) => false,
+            // The next one may lead to the new server.
+            Self::Unknown(_) | Self::ReadOnly | Self::Slow(_) => false,
         }
     }
 }
@@ -72,6 +75,7 @@ impl fmt::Display for StepError {
                 "the connection was lost during a commit, which may have been done or not: {}",
                 told(error)
             ),
+            Self::ReadOnly => out.write_str("the server takes no writes"),
             Self::Slow(what) => write!(out, "{what} took too long (setting store.timeout)"),
             Self::Raced => out.write_str("others were quicker again and again"),
             Self::Unreadable(what) => write!(out, "unreadable {what}"),

@@ -646,7 +646,7 @@ pub(super) async fn writable(database: &Transaction<'_>) -> Result<(), StepError
         .await?;
     match row.map(|row| Columns::of(&row).text().map(|word| word == "off")) {
         Some(Ok(true)) => Ok(()),
-        _ => Err(StepError::Slow("waiting for a server that takes writes")),
+        _ => Err(StepError::ReadOnly),
     }
 }
 
