@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "http",
             "telemetry",
             "domain",
+            "supervisor",
         ],
     ),
     (
@@ -40,10 +41,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("access", &["domain"]),
     ("telemetry", &["domain"]),
     ("store", &["domain"]),
-    ("backend", &["domain"]),
+    ("backend", &["domain", "supervisor"]),
     ("domain", &["template"]),
     ("document", &[]),
     ("template", &[]),
+    ("supervisor", &[]),
     ("secret", &[]),
 ];
 
@@ -55,7 +57,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["store"]),
     ("tokio_rustls", &["store"]),
     ("webpki_roots", &["store"]),
-    ("futures_util", &["store"]),
     ("figment", &["settings"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -64,7 +65,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
-    ("ureq", &["cli"]),
+    ("ureq", &["backend", "cli"]),
+    ("rustix", &["supervisor"]),
 ];
 
 #[test]

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use semver::Version;
 
 use super::answers;
+use super::backends::Backends;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
-use crate::backend::Fixed;
+use super::responding::{POLLING, may_answer_later, number, responding};
 use crate::document::Node;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
 use crate::domain::offering::{MaintenanceInfo, Offering, Plan, Schemas};
-use crate::domain::respond::Responding;
 use crate::domain::version::ApiVersion;
 
 /// The minimum where the document names none: every 2.x is served.
@@ -25,15 +25,20 @@ pub(crate) fn catalog(draft: Draft<'_>) -> Option<Catalog> {
         Some(node) => ApiVersion::from_str(node.as_text()?).ok()?,
         None => OLDEST,
     };
+    let mut backends = Backends::new(draft.environment);
     let offered = draft.offerings.into_iter().filter(|entry| entry.offered);
-    let offerings: Option<Vec<_>> = offered.map(|entry| offering(entry).map(Arc::new)).collect();
+    let offerings: Option<Vec<_>> = offered
+        .map(|entry| offering(entry, &mut backends).map(Arc::new))
+        .collect();
     Some(Catalog::new(minimum, offerings?))
 }
 
-fn offering(draft: OfferingDraft) -> Option<Offering> {
+fn offering(draft: OfferingDraft, backends: &mut Backends<'_>) -> Option<Offering> {
     let node = &draft.node;
     let plans = draft.plans.into_iter().filter(|plan| plan.offered);
-    let plans: Option<Vec<_>> = plans.map(|entry| plan(entry).map(Arc::new)).collect();
+    let plans: Option<Vec<_>> = plans
+        .map(|entry| plan(entry, backends).map(Arc::new))
+        .collect();
     Some(Offering {
         id: ServiceId::parse(&text(node, "id")?).ok()?,
         name: text(node, "name")?.into(),
@@ -52,7 +57,7 @@ fn offering(draft: OfferingDraft) -> Option<Offering> {
     })
 }
 
-fn plan(draft: PlanDraft) -> Option<Plan> {
+fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
     let node = &draft.node;
     let answers = draft.answers?;
     Some(Plan {
@@ -64,17 +69,16 @@ fn plan(draft: PlanDraft) -> Option<Plan> {
         binding_rotatable: flag(node, "binding_rotatable"),
         plan_updateable: flag(node, "plan_updateable"),
         schemas: schemas(node, draft.schemas),
-        maximum_polling_duration: node
-            .get("maximum_polling_duration")
-            .and_then(|node| node.to_json().as_u64()),
+        maximum_polling_duration: number(node, "maximum_polling_duration")
+            .or_else(|| may_answer_later(node).then_some(POLLING)),
         maintenance_info: maintenance_info(node),
         metadata: object(node, "metadata"),
         extensions: object(node, "extensions").unwrap_or_default(),
         values: answers.values,
         instance: answers.instance,
         binding: answers.binding,
-        backend: Arc::new(Fixed),
-        responding: Responding::default(),
+        backend: backends.of(node).ok()?,
+        responding: responding(node),
     })
 }
 

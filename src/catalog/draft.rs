@@ -7,7 +7,7 @@ use super::load::Memory;
 use super::merge;
 use super::rules::renderings::{self, Renderings};
 use super::trail::Trail;
-use crate::document::{Findings, Node, Path, Place};
+use crate::document::{Environment, Findings, Node, Path, Place};
 
 /// The whole.
 pub struct Draft<'a> {
@@ -18,6 +18,7 @@ pub struct Draft<'a> {
     pub(crate) offerings: Vec<OfferingDraft>,
     /// Makes ids for mends.
     pub(crate) guid: &'a dyn Fn() -> String,
+    pub(crate) environment: &'a Environment,
     /// Made when the first rule asks for them.
     renderings: OnceCell<Renderings>,
 }
@@ -47,6 +48,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn new(
         document: &'a Node,
         memory: Memory,
+        environment: &'a Environment,
         guid: &'a dyn Fn() -> String,
         findings: &mut Findings,
     ) -> Self {
@@ -67,6 +69,7 @@ impl<'a> Draft<'a> {
             memory,
             offerings,
             guid,
+            environment,
             renderings: OnceCell::new(),
         }
     }
@@ -117,7 +120,10 @@ impl OfferingDraft {
             .iter()
             .enumerate()
             .filter(|(_, plan)| plan.as_map().is_some())
-            .map(|(at, plan)| PlanDraft::new(&base, plan, &trail.index(at), compiler))
+            .map(|(at, plan)| {
+                let plan = merge::with_named_backend(document, merge::plan(&base, plan));
+                PlanDraft::new(plan, &trail.index(at), compiler)
+            })
             .collect();
         let own = is_offered(&node);
         let offered = if plans.is_empty() {
@@ -158,8 +164,7 @@ impl OfferingDraft {
 }
 
 impl PlanDraft {
-    fn new(base: &Node, plan: &Node, trail: &Trail<'_>, compiler: &mut Compiler) -> Self {
-        let node = merge::plan(base, plan);
+    fn new(node: Node, trail: &Trail<'_>, compiler: &mut Compiler) -> Self {
         let offered = is_offered(&node);
         let answers = offered.then(|| compiler.plan(&node, trail));
         let schemas = compiler.schemas(&node);

@@ -8,7 +8,17 @@ use super::language::{OFFERING, PLAN, Record, Shape};
 use crate::document::{Entry, Map, Node, Value};
 
 /// The private keys that a plan inherits from its offering, beside `plan_defaults`.
-pub(crate) const INHERITED: [&str; 5] = ["values", "instance", "binding", "backend", "offered"];
+pub(crate) const INHERITED: [&str; 9] = [
+    "values",
+    "instance",
+    "binding",
+    "backend",
+    "offered",
+    "respond",
+    "answer_within",
+    "poll_every",
+    "max_attempts",
+];
 
 /// What `null` means in what lies above.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,6 +66,23 @@ pub(crate) fn plan_base(document: &Node, offering: &Node) -> Node {
 /// The plan with what it inherits.
 pub(crate) fn plan(base: &Node, plan: &Node) -> Node {
     over(base, plan, Shape::Record(&PLAN), Null::Removes)
+}
+
+/// The plan with the backend that it uses by name in that one's place, under what it says itself.
+pub(crate) fn with_named_backend(document: &Node, mut plan: Node) -> Node {
+    let named = plan
+        .get("backend")
+        .and_then(|backend| backend.get("use")?.as_text())
+        .and_then(|name| document.get("backends")?.get(name))
+        .cloned();
+    let backend = plan
+        .as_map_mut()
+        .and_then(|map| map.get_mut("backend"))
+        .zip(named);
+    if let Some((backend, named)) = backend {
+        *backend = over(&named, backend, Shape::Any, Null::Absent);
+    }
+    plan
 }
 
 /// `above` over `base`; it stands where `above` stands.
@@ -107,7 +134,9 @@ fn is_other_kind(shape: Shape, below: &Map, above: &Map) -> bool {
 
 fn within(shape: Shape, key: &str) -> Shape {
     match shape {
-        Shape::Record(record) => record.key(key).map_or(Shape::Any, |key| key.shape),
+        Shape::Record(record) | Shape::WordOr(_, record) => {
+            record.key(key).map_or(Shape::Any, |key| key.shape)
+        }
         _ => Shape::Any,
     }
 }

@@ -7,12 +7,14 @@
 //! Deliberately absent: the process environment (it comes in as [`Environment`](crate::document::Environment)), the clock, figment and actix.
 
 mod answers;
+mod backends;
 mod build;
 mod draft;
 pub mod language;
 mod load;
 mod merge;
 mod reading;
+mod responding;
 pub mod rules;
 mod trail;
 

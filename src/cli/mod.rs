@@ -8,6 +8,7 @@ mod health;
 mod loading;
 mod output;
 mod render;
+mod run_command;
 mod schema;
 mod serve;
 
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Flags;
+use crate::supervisor::SUBCOMMAND;
 
 /// What a command comes to, as the process says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +125,11 @@ impl Common {
 
 /// Reads the command line and does what it says.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // The broker's own word, so neither help nor completions know it.
+    if arguments.get(1).is_some_and(|word| word == SUBCOMMAND) {
+        return run_command::run();
+    }
     let line = match CommandLine::try_parse_from(arguments) {
         Ok(line) => line,
         Err(error) => {

@@ -6,6 +6,7 @@
 
 mod cut;
 mod finding;
+pub mod measure;
 mod node;
 mod parse;
 mod reference;

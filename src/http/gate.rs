@@ -1,29 +1,23 @@
 //! The gate: rows 1 to 3 of the order of checks, before any route. It answers and never throws: what throws skips the
 //! gates outside of it, and the answer would lose its request identity.
 
-use std::future::{Future, Ready, poll_fn, ready};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::Poll;
-use std::time::Instant;
+mod answering;
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use std::future::{Ready, ready};
+
+use actix_web::HttpResponse;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::http::header::HeaderValue;
 use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpResponse, ResponseError};
-use actix_web_httpauth::headers::authorization::{Basic, Bearer, Scheme as _};
 
+use self::answering::{Answering, Last};
 use super::error::{
-    ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED, panicked,
+    ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED,
     unauthorized,
 };
-use super::head::{Head, REQUEST_IDENTITY};
-use super::identity::Passed;
+use super::head::Head;
 use super::input::too_large;
-use super::{Api, Limits, log_line};
-use crate::access::Logins;
+use super::login::login;
+use super::{Api, Limits};
 use crate::domain::version::{ApiVersion, NEWEST};
 use crate::secret::Secret;
 
@@ -37,13 +31,12 @@ pub struct Gated<S> {
     behind: S,
 }
 
-impl<S, B> Transform<S, ServiceRequest> for Gate
+impl<S> Transform<S, ServiceRequest> for Gate
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
-    S::Future: 'static,
-    B: MessageBody + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error>,
+    S::Future: Unpin,
 {
-    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Response = ServiceResponse;
     type Error = actix_web::Error;
     type InitError = ();
     type Transform = Gated<S>;
@@ -57,65 +50,24 @@ where
     }
 }
 
-impl<S, B> Service<ServiceRequest> for Gated<S>
+impl<S> Service<ServiceRequest> for Gated<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
-    S::Future: 'static,
-    B: MessageBody + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error>,
+    S::Future: Unpin,
 {
-    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Response = ServiceResponse;
     type Error = actix_web::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+    type Future = Answering<S::Future>;
 
     actix_web::dev::forward_ready!(behind);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let began = log_line::wanted().then(Instant::now);
         let head = Head::of(request.headers());
-        let identity = head.identity.cloned();
-        let passed = pass(&request, &head, &self.api);
-        match passed {
-            Err(refused) => {
-                let answer = request.into_response(refused.to_response().map_into_right_body());
-                Box::pin(ready(Ok(last(answer, identity, began))))
-            }
-            Ok(passed) => {
-                if let Some(passed) = passed {
-                    request.extensions_mut().insert(passed);
-                }
-                let behind = self.behind.call(request);
-                Box::pin(async move {
-                    match unwound(behind).await {
-                        Some(Ok(answer)) => Ok(last(answer.map_into_left_body(), identity, began)),
-                        Some(Err(error)) => Err(error),
-                        None => Err(Panicked(identity).into()),
-                    }
-                })
-            }
+        let last = Last::of(&request, &head);
+        match pass(&request, &head, &self.api) {
+            Err(refused) => Answering::refused(request, refused.to_response(), last),
+            Ok(()) => Answering::Behind(self.behind.call(request), last),
         }
-    }
-}
-
-/// A panic behind the gate. It is the one thing that the gate throws, for the request went down with it: so it brings
-/// its answer along, the request identity in it.
-#[derive(Debug)]
-struct Panicked(Option<HeaderValue>);
-
-impl std::fmt::Display for Panicked {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str("the broker panicked")
-    }
-}
-
-impl ResponseError for Panicked {
-    fn error_response(&self) -> HttpResponse {
-        let mut answer = panicked();
-        if let Some(identity) = &self.0 {
-            answer
-                .headers_mut()
-                .insert(REQUEST_IDENTITY.clone(), identity.clone());
-        }
-        answer
     }
 }
 
@@ -134,56 +86,24 @@ impl Refused {
     }
 }
 
-/// What every answer gets, whoever gave it.
-fn last<B>(
-    mut answer: ServiceResponse<B>,
-    identity: Option<HeaderValue>,
-    began: Option<Instant>,
-) -> ServiceResponse<B> {
-    if let Some(identity) = identity {
-        answer
-            .headers_mut()
-            .insert(REQUEST_IDENTITY.clone(), identity);
-    }
-    if let Some(began) = began {
-        log_line::write(&answer, began);
-    }
-    answer
-}
-
-/// The future's output; nothing where it panicked. The hook has logged the place by then.
-async fn unwound<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(
-        move |context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => Poll::Ready(Some(output)),
-            Err(_) => Poll::Ready(None),
-        },
-    )
-    .await
-}
-
 /// Rows 1 to 3; health is asked without credentials.
-fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Option<Passed>, Refused> {
+fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<(), Refused> {
     size(request, head, api.limits).map_err(Refused::Because)?;
     let path = request
         .path()
         .strip_prefix(api.base_path.as_str())
         .unwrap_or_default();
     if matches!(path, "/healthz" | "/readyz") {
-        return Ok(None);
+        return Ok(());
     }
-    let login = login(head, &api.logins).ok_or_else(|| {
+    login(head, &api.logins).ok_or_else(|| {
         log::trace!(
             "refused credentials: {:?}",
             head.authorization.map(Secret::new)
         );
         Refused::Unauthorized
     })?;
-    let minimum = api.broker.catalog().minimum_api_version();
-    let api_version = version(head, minimum).map_err(Refused::Because)?;
-    Ok(Some(Passed { login, api_version }))
+    version(head, api.broker.minimum_api_version()).map_err(Refused::Because)
 }
 
 /// Row 1.
@@ -217,33 +137,8 @@ fn size(request: &ServiceRequest, head: &Head<'_>, limits: Limits) -> Result<(),
     Ok(())
 }
 
-/// Row 2. Nearly every client writes its header alike, and that is compared as it is; what is written in another way
-/// is parsed.
-fn login(head: &Head<'_>, logins: &Logins) -> Option<Arc<str>> {
-    let header = head.authorization?;
-    if let Some(login) = logins.by_header(header.as_bytes()) {
-        return Some(Arc::clone(login));
-    }
-    let header = canonical(header)?;
-    if let Ok(basic) = Basic::parse(&header) {
-        let password = basic.password().unwrap_or_default();
-        return logins.by_password(basic.user_id(), password).cloned();
-    }
-    let bearer = Bearer::parse(&header).ok()?;
-    logins.by_token(bearer.token()).cloned()
-}
-
-/// The header with its scheme in the one spelling that the parsers know: a scheme has no case (RFC 9110, 11.1).
-fn canonical(header: &HeaderValue) -> Option<HeaderValue> {
-    let (scheme, rest) = header.to_str().ok()?.split_once(' ')?;
-    let scheme = ["Basic", "Bearer"]
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(scheme))?;
-    HeaderValue::try_from(format!("{scheme} {}", rest.trim_start_matches(' '))).ok()
-}
-
 /// Row 3.
-fn version(head: &Head<'_>, minimum: ApiVersion) -> Result<ApiVersion, Refusal> {
+fn version(head: &Head<'_>, minimum: ApiVersion) -> Result<(), Refusal> {
     let refuse = |why: &str| {
         let major = NEWEST.major;
         Err(Refusal::new(
@@ -254,13 +149,13 @@ fn version(head: &Head<'_>, minimum: ApiVersion) -> Result<ApiVersion, Refusal> 
             ),
         ))
     };
-    let Some(header) = head.version else {
-        return refuse("is missing");
-    };
-    match header.to_str().unwrap_or_default().parse::<ApiVersion>() {
-        Err(_) => refuse("is not of the form MAJOR.MINOR"),
-        Ok(version) if !version.is_served(minimum) => refuse("names a version that is not served"),
-        Ok(version) => Ok(version),
+    match head.api_version() {
+        None => refuse("is missing"),
+        Some(Err(_)) => refuse("is not of the form MAJOR.MINOR"),
+        Some(Ok(version)) if !version.is_served(minimum) => {
+            refuse("names a version that is not served")
+        }
+        Some(Ok(_)) => Ok(()),
     }
 }
 

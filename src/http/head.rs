@@ -4,6 +4,8 @@ use actix_web::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
 };
 
+use crate::domain::version::{ApiVersion, NotAVersion};
+
 pub(super) static API_VERSION: HeaderName = HeaderName::from_static("x-broker-api-version");
 pub(super) static REQUEST_IDENTITY: HeaderName =
     HeaderName::from_static("x-broker-api-request-identity");
@@ -46,6 +48,11 @@ impl<'h> Head<'h> {
             place.get_or_insert(value);
         }
         head
+    }
+
+    /// The version of the API that is asked for.
+    pub(super) fn api_version(&self) -> Option<Result<ApiVersion, NotAVersion>> {
+        Some(self.version?.to_str().unwrap_or_default().parse())
     }
 
     /// The declared length of the body.

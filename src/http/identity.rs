@@ -4,26 +4,22 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderMap, HeaderName};
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
+use super::Api;
 use super::error::{Refusal, UNAUTHORIZED};
-use super::head::{ORIGINATING_IDENTITY, REQUEST_IDENTITY};
+use super::head::{Head, ORIGINATING_IDENTITY};
+use super::login::login;
 use crate::domain::caller::{Caller, OriginatingIdentity};
-use crate::domain::version::ApiVersion;
 
-/// What the gate found out.
-#[derive(Clone, Debug)]
-pub(super) struct Passed {
-    pub(super) login: Arc<str>,
-    pub(super) api_version: ApiVersion,
-}
-
-/// The caller of this request: only what passed the gate has one.
+/// The caller of this request: only what passed the gate has one. It is read anew of the headers, so that requests
+/// nobody asks for their caller carry none.
 pub(super) struct Called(pub(super) Caller);
 
 impl FromRequest for Called {
@@ -31,28 +27,25 @@ impl FromRequest for Called {
     type Future = std::future::Ready<Result<Self, Refusal>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let passed = request.extensions().get::<Passed>().cloned();
-        std::future::ready(passed.map_or_else(
-            || {
-                Err(Refusal::new(
-                    UNAUTHORIZED,
-                    "The request did not pass the gate.",
-                ))
-            },
-            |Passed { login, api_version }| {
-                Ok(Self(Caller {
-                    login,
-                    api_version,
-                    originating_identity: originating_identity(request.headers()),
-                    request_identity: text(request.headers(), &REQUEST_IDENTITY).map(Arc::from),
-                }))
-            },
-        ))
+        let why = "The request did not pass the gate.";
+        let caller = caller(request).ok_or_else(|| Refusal::new(UNAUTHORIZED, why));
+        std::future::ready(caller.map(Self))
     }
 }
 
-pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
+fn caller(request: &HttpRequest) -> Option<Caller> {
+    let api = request.app_data::<Data<Api>>()?;
+    let head = Head::of(request.headers());
+    Some(Caller {
+        login: login(&head, &api.logins).cloned()?,
+        api_version: head.api_version()?.ok()?,
+        originating_identity: originating_identity(request.headers()),
+        request_identity: head.identity.and_then(text).map(Arc::from),
+    })
+}
+
+pub(super) fn text(value: &HeaderValue) -> Option<&str> {
+    value.to_str().ok()
 }
 
 // Platforms pad or do not.
@@ -63,7 +56,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 
 /// `Platform value`, the value an object in base64. A malformed one is no reason to refuse: there is none then.
 pub(super) fn originating_identity(headers: &HeaderMap) -> Option<OriginatingIdentity> {
-    OriginatingIdentity::from_str(text(headers, &ORIGINATING_IDENTITY)?).ok()
+    OriginatingIdentity::from_str(text(headers.get(&ORIGINATING_IDENTITY)?)?).ok()
 }
 
 impl FromStr for OriginatingIdentity {

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use actix_web::dev::ServiceResponse;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderValue;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
 use log::kv::{Error, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
-use super::head::REQUEST_IDENTITY;
 use super::identity;
 use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{PlanId, ServiceId};
@@ -37,55 +38,91 @@ pub(super) fn wanted() -> bool {
     log::log_enabled!(target: TARGET, Level::Info)
 }
 
-/// Writes the line.
-pub(super) fn write<B>(response: &ServiceResponse<B>, began: Instant) {
-    let request = response.request();
-    let extensions = request.extensions();
-    let named = extensions.get::<Named>();
-    let plan = named.and_then(|named| named.plan.as_ref());
-    let identity = identity::originating_identity(request.headers());
-    let identity = identity.as_ref();
-    let ids = request.match_info();
-    let line = Line {
-        method: short(request.method().as_str()),
-        route: request.match_name().unwrap_or("-"),
-        status: response.status().as_u16(),
-        ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
-        known: [
-            ("service", named.map(|named| named.service.as_str())),
-            ("plan", plan.map(PlanId::as_str)),
-            ("instance", ids.get("instance_id")),
-            ("binding", ids.get("binding_id")),
-            (
-                "request_identity",
-                identity::text(request.headers(), &REQUEST_IDENTITY),
-            ),
-            ("platform", identity.map(|identity| &*identity.platform)),
-            ("user", identity.and_then(OriginatingIdentity::user_id)),
-        ]
-        .map(|(key, text)| (key, text.map(short))),
-    };
-    log::logger().log(
-        &Record::builder()
-            .level(Level::Info)
-            .target(TARGET)
-            .key_values(&line)
-            .args(format_args!("answered"))
-            .build(),
-    );
+/// The line of a request, from its beginning on: after a panic the request itself is gone.
+pub(super) struct Due {
+    began: Instant,
+    method: Method,
 }
 
+impl Due {
+    /// Nothing where nobody reads it.
+    pub(super) fn of(request: &ServiceRequest) -> Option<Self> {
+        wanted().then(|| Self {
+            began: Instant::now(),
+            method: request.method().clone(),
+        })
+    }
+
+    /// Writes the line of an answer.
+    pub(super) fn answered(self, answer: &ServiceResponse, request_identity: Option<&HeaderValue>) {
+        let request = answer.request();
+        let extensions = request.extensions();
+        let named = extensions.get::<Named>();
+        let identity = identity::originating_identity(request.headers());
+        let identity = identity.as_ref();
+        let ids = request.match_info();
+        self.line(
+            request.match_name().unwrap_or("-"),
+            answer.status(),
+            [
+                ("service", named.map(|named| named.service.as_str())),
+                (
+                    "plan",
+                    named
+                        .and_then(|named| named.plan.as_ref())
+                        .map(PlanId::as_str),
+                ),
+                ("instance", ids.get("instance_id")),
+                ("binding", ids.get("binding_id")),
+                (
+                    "request_identity",
+                    request_identity.and_then(identity::text),
+                ),
+                ("platform", identity.map(|identity| &*identity.platform)),
+                ("user", identity.and_then(OriginatingIdentity::user_id)),
+            ],
+        );
+    }
+
+    /// Writes the line of a panic: of the request there is left what was kept.
+    pub(super) fn panicked(self, request_identity: Option<&HeaderValue>) {
+        let identity = request_identity.and_then(identity::text);
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        self.line("-", status, [("request_identity", identity)]);
+    }
+
+    fn line<const N: usize>(&self, route: &str, status: StatusCode, known: Known<&str, N>) {
+        let line = Line {
+            method: short(self.method.as_str()),
+            route,
+            status: status.as_u16(),
+            ms: (self.began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            known: known.map(|(key, text)| (key, text.map(short))),
+        };
+        log::logger().log(
+            &Record::builder()
+                .level(Level::Info)
+                .target(TARGET)
+                .key_values(&line)
+                .args(format_args!("answered"))
+                .build(),
+        );
+    }
+}
+
+/// What is known of a request; left out where it is not.
+type Known<T, const N: usize> = [(&'static str, Option<T>); N];
+
 /// What the line says, in order. All of it is borrowed where it can be: this is written for every request.
-struct Line<'r> {
+struct Line<'r, const N: usize> {
     method: Cow<'r, str>,
     route: &'r str,
     status: u16,
     ms: f64,
-    /// What is known of the request; left out where it is not.
-    known: [(&'static str, Option<Cow<'r, str>>); 7],
+    known: Known<Cow<'r, str>, N>,
 }
 
-impl Source for Line<'_> {
+impl<const N: usize> Source for Line<'_, N> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
         visitor.visit_pair(Key::from("method"), Value::from(&*self.method))?;
         visitor.visit_pair(Key::from("route"), Value::from(self.route))?;

@@ -14,6 +14,7 @@ mod identity;
 mod input;
 mod instances;
 mod log_line;
+mod login;
 mod routes;
 pub mod wire;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::error::Refused;
 use super::network::Network;
 use super::types::{LogFormat, StoreUrl};
+use crate::document::measure;
 use crate::secret::Secret;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -15,14 +16,6 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-const UNITS_OF_TIME: [(&str, u64); 5] = [
-    ("ms", 1),
-    ("s", 1000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
 
 const UNITS_OF_SIZE: [(&str, u64); 4] = [
     ("b", 1),
@@ -122,10 +115,7 @@ fn time(
         let mend = "give seconds or a whole number with ms, s, m, h or d, as 50, 50s or 500ms";
         Refused::new("is not a time", mend)
     };
-    let (number, unit) = quantity(text).ok_or_else(not)?;
-    let unit = if unit.is_empty() { "s" } else { unit };
-    let millis = scaled(number, unit, &UNITS_OF_TIME).ok_or_else(not)?;
-    let duration = Duration::from_millis(millis);
+    let duration = measure::duration(text).ok_or_else(not)?;
     if duration < least || duration > most {
         let mend = format!("give a time from {least:?} to {most_in_words}");
         return Err(Refused::new("is a time that cannot be", mend));

@@ -205,6 +205,7 @@ server:
   shutdown_timeout: 2m
   base_path: a/b/
   trusted_proxies: [10.0.0.0/8, '::1']
+operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
 log: { format: json, level: debug }
 ";
     let variables = [
@@ -225,6 +226,10 @@ log: { format: json, level: debug }
         ("BROKER_SERVER__SHUTDOWN_TIMEOUT", "2m"),
         ("BROKER_SERVER__BASE_PATH", "a/b/"),
         ("BROKER_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1"),
+        ("BROKER_OPERATIONS__KEEP", "7d"),
+        ("BROKER_OPERATIONS__LEASE", "5s"),
+        ("BROKER_OPERATIONS__AT_ONCE", "3"),
+        ("BROKER_OPERATIONS__LOOK_EVERY", "100ms"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),
     ];
@@ -513,10 +518,6 @@ fn what_is_wrong_in_the_file_is_told_with_its_place() {
             "broker.yaml:1:1 colour: is no setting; known here: catalog, vars, store",
         ),
         ("store: { keys: [a] }", "store.keys: is not in this version"),
-        (
-            "operations: { keep: 3 }",
-            "operations: is not in this version",
-        ),
         ("server: 5", "a number where a map of settings is expected"),
         ("- a", "a list where a map of settings is expected"),
         (

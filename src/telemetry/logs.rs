@@ -1,14 +1,14 @@
-//! The log: one line an event, text or JSON, to standard output. A line is written piece by piece into the logger's
-//! buffer: there is one for each request.
+//! The log: one line an event, text or JSON, to standard output. There is one for each request: so a line is put together
+//! in a string of its own, by as few formatters as can be, and written at once.
 
-use std::fmt::{self, Write as _};
-use std::io::{self, Write};
+use std::fmt;
+use std::io::Write as _;
 
 use env_logger::{Builder, Target};
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, Record};
 
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,10 +26,7 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
     let started = Builder::new()
         .parse_filters(filter)
         .target(Target::Stdout)
-        .format(move |out, record| match format {
-            Format::Text => text(out, record, clock),
-            Format::Json => json(out, record, clock),
-        })
+        .format(move |out, record| out.write_all(line(format, record, clock()).as_bytes()))
         .try_init();
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
@@ -42,26 +39,73 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
     }
 }
 
-fn text(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
-    let (time, level, target) = (clock(), record.level(), record.target());
-    write!(out, "{time} {level:5} {target}: ")?;
-    match record.args().as_str() {
-        // Out of the code, so there is nothing in it to escape.
-        Some(message) => out.write_all(message.as_bytes())?,
-        None => escaped(out, record.args(), is_order)?,
+/// What most lines have room in.
+const USUAL: usize = 384;
+
+fn line(format: Format, record: &Record<'_>, time: Timestamp) -> String {
+    let mut line = String::with_capacity(USUAL);
+    match format {
+        Format::Text => text(&mut line, record, time),
+        Format::Json => json(&mut line, record, time),
     }
-    pairs(out, record, Format::Text)?;
-    out.write_all(b"\n")
+    line.push('\n');
+    line
 }
 
-fn json(out: &mut impl Write, record: &Record<'_>, clock: Clock) -> io::Result<()> {
-    let (time, level) = (clock(), lower(record.level()));
-    write!(out, r#"{{"time":"{time}","level":"{level}","target":"#)?;
-    quoted(out, record.target())?;
-    out.write_all(br#","message":"#)?;
-    quoted(out, record.args())?;
-    pairs(out, record, Format::Json)?;
-    out.write_all(b"}\n")
+fn text(out: &mut String, record: &Record<'_>, time: Timestamp) {
+    shown(out, time);
+    push(out, [" ", wide(record.level()), " ", record.target(), ": "]);
+    match record.args().as_str() {
+        // Out of the code, so there is nothing in it to escape.
+        Some(message) => out.push_str(message),
+        None => shown(
+            &mut Escaping {
+                out,
+                is_special: is_order,
+            },
+            record.args(),
+        ),
+    }
+    pairs(out, record, Format::Text);
+}
+
+fn json(out: &mut String, record: &Record<'_>, time: Timestamp) {
+    out.push_str(r#"{"time":""#);
+    shown(out, time);
+    push(
+        out,
+        [r#"","level":""#, lower(record.level()), r#"","target":"#],
+    );
+    quoted(out, record.target());
+    out.push_str(r#","message":"#);
+    match record.args().as_str() {
+        Some(message) => quoted(out, message),
+        None => quoted_display(out, record.args()),
+    }
+    pairs(out, record, Format::Json);
+    out.push('}');
+}
+
+fn push<const N: usize>(out: &mut String, parts: [&str; N]) {
+    for part in parts {
+        out.push_str(part);
+    }
+}
+
+/// A string takes all that is written to it.
+fn shown(out: &mut impl fmt::Write, value: impl fmt::Display) {
+    let _ = write!(out, "{value}");
+}
+
+/// As wide as the widest.
+const fn wide(level: Level) -> &'static str {
+    match level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARN ",
+        Level::Info => "INFO ",
+        Level::Debug => "DEBUG",
+        Level::Trace => "TRACE",
+    }
 }
 
 const fn lower(level: Level) -> &'static str {
@@ -74,47 +118,29 @@ const fn lower(level: Level) -> &'static str {
     }
 }
 
-fn pairs(out: &mut impl Write, record: &Record<'_>, format: Format) -> io::Result<()> {
-    let mut pairs = Pairs {
-        out,
-        format,
-        written: Ok(()),
-    };
-    // What fails is writing alone, and that is kept.
-    let _ = record.key_values().visit(&mut pairs);
-    pairs.written
+fn pairs(out: &mut String, record: &Record<'_>, format: Format) {
+    // It never fails, as no pair does.
+    let _ = record.key_values().visit(&mut Pairs { out, format });
 }
 
-struct Pairs<'o, W> {
-    out: &'o mut W,
+struct Pairs<'o> {
+    out: &'o mut String,
     format: Format,
-    written: io::Result<()>,
 }
 
-impl<'kvs, W: Write> VisitSource<'kvs> for Pairs<'_, W> {
+impl<'kvs> VisitSource<'kvs> for Pairs<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
-        if self.written.is_ok() {
-            self.written = self.pair(key.as_str(), &value);
+        match self.format {
+            Format::Text => push(self.out, [" ", key.as_str(), "="]),
+            Format::Json => push(self.out, [r#",""#, key.as_str(), r#"":"#]),
+        }
+        match value.to_borrowed_str() {
+            Some(text) if self.format == Format::Text && is_plain(text) => self.out.push_str(text),
+            Some(text) => quoted(self.out, text),
+            None if value.to_f64().is_some_and(f64::is_finite) => shown(self.out, value),
+            None => quoted_display(self.out, value),
         }
         Ok(())
-    }
-}
-
-impl<W: Write> Pairs<'_, W> {
-    fn pair(&mut self, key: &str, value: &Value<'_>) -> io::Result<()> {
-        match self.format {
-            Format::Text => write!(self.out, " {key}=")?,
-            Format::Json => write!(self.out, r#","{key}":"#)?,
-        }
-        let number = value.to_f64().is_some_and(f64::is_finite);
-        match value.to_borrowed_str() {
-            Some(text) if self.format == Format::Text && is_plain(text) => {
-                self.out.write_all(text.as_bytes())
-            }
-            Some(text) => quoted(self.out, text),
-            None if number => write!(self.out, "{value}"),
-            None => quoted(self.out, value),
-        }
     }
 }
 
@@ -129,64 +155,72 @@ fn is_order(char: char) -> bool {
     char.is_control() || matches!(char, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+fn is_special(char: char) -> bool {
+    matches!(char, '"' | '\\') || is_order(char)
+}
+
 /// A JSON string.
-fn quoted(out: &mut impl Write, text: impl fmt::Display) -> io::Result<()> {
-    out.write_all(b"\"")?;
-    escaped(out, text, |char| {
-        matches!(char, '"' | '\\') || is_order(char)
-    })?;
-    out.write_all(b"\"")
+fn quoted(out: &mut String, text: &str) {
+    out.push('"');
+    escape(out, text, is_special);
+    out.push('"');
 }
 
-fn escaped(
-    out: &mut impl Write,
-    text: impl fmt::Display,
-    is_special: fn(char) -> bool,
-) -> io::Result<()> {
-    write!(Escaping { out, is_special }, "{text}").map_err(io::Error::other)
+fn quoted_display(out: &mut String, value: impl fmt::Display) {
+    out.push('"');
+    shown(&mut Escaping { out, is_special }, value);
+    out.push('"');
 }
 
-struct Escaping<'o, W> {
-    out: &'o mut W,
+struct Escaping<'o> {
+    out: &'o mut String,
     is_special: fn(char) -> bool,
 }
 
-impl<W: Write> fmt::Write for Escaping<'_, W> {
-    fn write_str(&mut self, mut text: &str) -> fmt::Result {
-        while let Some((at, char)) = text
-            .char_indices()
-            .find(|(_, char)| (self.is_special)(*char))
-        {
-            let (before, from) = text.split_at(at);
-            self.out
-                .write_all(before.as_bytes())
-                .and_then(|()| escape(self.out, char))
-                .map_err(|_| fmt::Error)?;
-            text = &from[char.len_utf8()..];
-        }
-        self.out.write_all(text.as_bytes()).map_err(|_| fmt::Error)
+impl fmt::Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape(self.out, text, self.is_special);
+        Ok(())
     }
 }
 
+fn escape(out: &mut String, text: &str, is_special: fn(char) -> bool) {
+    // Nearly every text is like this, and seen to be by a look at its bytes.
+    if text.bytes().all(is_harmless) {
+        return out.push_str(text);
+    }
+    for char in text.chars() {
+        if is_special(char) {
+            escape_char(out, char);
+        } else {
+            out.push(char);
+        }
+    }
+}
+
+/// Printable ASCII that has a meaning in no format.
+const fn is_harmless(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')
+}
+
 /// As JSON escapes; all that is special lies below U+10000.
-fn escape(out: &mut impl Write, char: char) -> io::Result<()> {
+fn escape_char(out: &mut String, char: char) {
     match char {
-        '"' | '\\' => write!(out, "\\{char}"),
-        '\n' => out.write_all(b"\\n"),
-        '\r' => out.write_all(b"\\r"),
-        '\t' => out.write_all(b"\\t"),
-        _ => write!(out, "\\u{:04x}", u32::from(char)),
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        _ => shown(out, format_args!("\\u{:04x}", u32::from(char))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::Timestamp;
 
     fn line(format: Format, message: &str, user: &str) -> String {
         let pairs = [("user", Value::from(user)), ("ms", Value::from(1.25))];
-        let mut out = Vec::new();
         let arguments = format_args!("{message}");
         let record = Record::builder()
             .level(Level::Warn)
@@ -194,13 +228,7 @@ mod tests {
             .args(arguments)
             .key_values(&pairs)
             .build();
-        let clock = || Timestamp(0);
-        match format {
-            Format::Text => text(&mut out, &record, clock),
-            Format::Json => json(&mut out, &record, clock),
-        }
-        .expect("a line");
-        String::from_utf8(out).expect("text")
+        super::line(format, &record, Timestamp(0))
     }
 
     #[test]

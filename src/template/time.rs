@@ -22,7 +22,7 @@ pub fn format_utc(ms: i64) -> String {
     ] {
         put(&mut text[..end], number);
     }
-    text.iter().copied().map(char::from).collect()
+    String::from_utf8(text.to_vec()).unwrap_or_default()
 }
 
 /// Writes `number` so that its last digit is the last of `digits`.

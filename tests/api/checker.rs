@@ -36,6 +36,7 @@ pub fn check(request: &Request, response: &Response, requires: &[String]) -> Res
     ensure(typed, "an answer with a body says that it is JSON")?;
     no_nulls(&body)?;
     match response.status {
+        202 => accepted(asked, request, &body),
         200..=299 => success(asked, response.status, &body, requires),
         _ => refusal(asked, response, &body),
     }
@@ -92,6 +93,31 @@ fn no_nulls(body: &Value) -> Result<(), String> {
     })
 }
 
+/// A 202: only for a platform that takes one, with what to poll for and nothing that is not sure yet.
+fn accepted(asked: Asked, request: &Request, body: &Value) -> Result<(), String> {
+    let takes = request.path.split(['?', '&']);
+    ensure(
+        takes.clone().any(|pair| pair == "accepts_incomplete=true"),
+        "202 is for a platform that sends `accepts_incomplete=true`",
+    )?;
+    let operation = body["operation"].as_str().unwrap_or_default();
+    ensure(
+        (1..=10_000).contains(&operation.len()),
+        "`operation` of a 202 is a string",
+    )?;
+    let more: &[&str] = match asked {
+        Asked::Provision | Asked::Update => &["dashboard_url", "metadata"],
+        Asked::Deprovision | Asked::Bind | Asked::Unbind => &[],
+        _ => return Err("the status is one of the specification's for this request".to_owned()),
+    };
+    let mut keys = body.as_object().into_iter().flatten();
+    keys.try_for_each(|(key, _)| {
+        let known = key == "operation" || more.contains(&key.as_str());
+        ensure(known, &format!("a 202 has no `{key}`"))
+    })?;
+    provisioned(body)
+}
+
 fn success(asked: Asked, status: u16, body: &Value, requires: &[String]) -> Result<(), String> {
     let statuses: &[u16] = match asked {
         Asked::Provision | Asked::Bind => &[200, 201],
@@ -101,8 +127,12 @@ fn success(asked: Asked, status: u16, body: &Value, requires: &[String]) -> Resu
         statuses.contains(&status),
         "the status is one of the specification's for this request",
     )?;
+    let failed = asked == Asked::Poll && body["state"] == "failed";
+    let flagged = ["instance_usable", "update_repeatable"]
+        .iter()
+        .any(|flag| body.get(*flag).is_some());
     ensure(
-        body.get("error").is_none() && body.get("instance_usable").is_none(),
+        body.get("error").is_none() && (failed || !flagged),
         "a success has no fields of errors",
     )?;
     match asked {
@@ -119,6 +149,10 @@ fn success(asked: Asked, status: u16, body: &Value, requires: &[String]) -> Resu
                 .iter()
                 .any(|state| body["state"] == *state);
             ensure(known, "`state` is one of the three words")?;
+            for flag in ["instance_usable", "update_repeatable"] {
+                let flag = body.get(flag);
+                ensure(flag.is_none_or(Value::is_boolean), "a flag is a boolean")?;
+            }
             text_or_absent(body, "description")
         }
         Asked::Deprovision | Asked::Unbind => ensure(
@@ -379,6 +413,10 @@ fn catalog(body: &Value) -> Result<(), String> {
         "instance",
         "binding",
         "backend",
+        "respond",
+        "answer_within",
+        "poll_every",
+        "max_attempts",
         "offered",
         "accept",
         "plan_defaults",

@@ -231,8 +231,32 @@ fn general() -> Vec<Case> {
         (
             "PUT",
             INSTANCE,
-            answer(202, &json!({})),
+            answer(202, &json!({ "operation": "x" })),
+            "202 is for a platform that sends `accepts_incomplete=true`",
+        ),
+        (
+            "GET",
+            "/v2/service_instances/i?accepts_incomplete=true",
+            answer(202, &json!({ "operation": "x" })),
             "the status is one of the specification's for this request",
+        ),
+        (
+            "DELETE",
+            "/v2/service_instances/i?accepts_incomplete=true",
+            answer(202, &json!({})),
+            "`operation` of a 202 is a string",
+        ),
+        (
+            "PUT",
+            "/v2/service_instances/i/service_bindings/b?accepts_incomplete=true",
+            answer(202, &json!({ "operation": "x", "credentials": {} })),
+            "a 202 has no `credentials`",
+        ),
+        (
+            "GET",
+            "/v2/service_instances/i/last_operation",
+            answer(200, &json!({ "state": "failed", "instance_usable": "yes" })),
+            "a flag is a boolean",
         ),
         (
             "GET",

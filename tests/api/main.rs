@@ -7,6 +7,7 @@ mod documents;
 mod harness;
 mod http;
 
+mod acting;
 mod bad_http;
 mod bad_ids;
 mod bad_input;
@@ -17,6 +18,7 @@ mod deploy;
 mod examples;
 mod fields;
 mod identity;
+mod later;
 mod life;
 mod logs;
 mod machine;

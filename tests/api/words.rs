@@ -14,7 +14,17 @@ use crate::harness::{Broker, Setup, at_binding, at_instance, with};
 use crate::http::{Connection, Response};
 
 /// Words that no single request can bring about, and what does: they are not answered here.
-const NEED_A_FAULT: [(&str, &str); 3] = [
+const NEED_A_FAULT: [(&str, &str); 10] = [
+    ("AsyncRequired", "a plan must answer later: `later`"),
+    ("OperationRefused", "a backend must refuse: `later`"),
+    ("UpdateRefused", "a backend must refuse: `later`"),
+    ("OperationFailed", "a backend must fail: `later`"),
+    ("InstanceNotUsable", "a backend must fail: `later`"),
+    ("StillRunning", "a backend must be slow: `later`"),
+    (
+        "BackendGone",
+        "a plan must go while its instances live: `later`",
+    ),
     (
         "ConcurrencyError",
         "others must change one instance eight times between a look and a commit",
@@ -227,7 +237,7 @@ fn the_readme_has_every_word() {
     let alone = format!("\n{section}");
     let expected = rows(&alone);
     match rows(&readme) {
-        None => println!("README.md has no `## Errors` yet. To be pasted there:\n\n{section}"),
+        None => panic!("README.md has no `## Errors`. To be pasted there:\n\n{section}"),
         found => assert_eq!(found, expected, "README.md should have:\n\n{section}"),
     }
 }

@@ -54,6 +54,8 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("unknown-word", service(json!({ "requires": ["syslog"] }), json!({ "requires": ["syslog_drain"] }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),
+        row("backend-named", plan(json!({ "backend": { "use": "pg" } }), json!({ "backend": { "use": "pg" } })).with_top(json!({ "backends": { "pg": { "fixed": {} } } }))),
+        row("backend-settings", plan(json!({ "backend": { "webhook": { "url": "http://example.com/" } } }), json!({ "backend": { "webhook": { "url": "https://example.com/" } } })).both(json!({ "bindings_retrievable": true }))),
         row("required-key", service(json!({ "bindable": null }), json!({ "bindable": false }))),
         row("not-blank", service(json!({ "description": " " }), json!({ "description": "x" }))),
         row("id-characters", service(json!({ "id": "a\u{7}b" }), none())),
@@ -93,7 +95,11 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("endpoints", plan(binding("endpoints", json!([{ "host": "h", "ports": [] }])), binding("endpoints", json!([{ "host": "h", "ports": ["1", "2-3"] }])))),
         row("binding-times", plan(binding("metadata", json!({ "expires_at": "2030-01-01" })), binding("metadata", json!({ "expires_at": "2030-01-01T00:00:00.0Z", "renew_before": "2029-01-01T00:00:00.0Z" })))),
         row("made-again", plan(json!({ "instance": { "dashboard_url": "https://h/{{ random_password(9) }}" } }), json!({ "instance": { "values": { "t": "{{ random_password(9) }}" }, "dashboard_url": "https://h/{{ instance.values.t }}" } }))),
+        row("later-outputs", plan(json!({ "respond": { "provision": "async" }, "instance": { "dashboard_url": "https://h/{{ instance.outputs.x | default('y') }}" } }), json!({ "instance": { "dashboard_url": "https://h/{{ instance.outputs.x | default('y') }}" } }))),
+        row("later-bind-retrievable", plan(json!({ "respond": "async" }), json!({ "respond": "async" })).with_service(json!({ "bindings_retrievable": true }))),
+        row("attempts-positive", plan(json!({ "max_attempts": 0 }), json!({ "max_attempts": 1 }))),
         row("plain-secret", plan(json!({ "binding": { "credentials": { "password": "hunter2" } } }), json!({ "binding": { "credentials": { "password": "${PW:-hunter2}" } } }))),
+        ("store-none-backend", [none(), none(), json!({ "respond": { "provision": "async" } })], [none(), none(), json!({ "respond": "auto" })]),
         ("store-none-retrievable", [none(), json!({ "instances_retrievable": true }), none()], ok()),
         ("store-none-rotatable", [none(), none(), json!({ "binding_rotatable": true })], ok()),
         ("store-none-made-once", [none(), none(), json!({ "binding": { "values": { "p": "{{ random_password(9) }}" }, "credentials": {} } })], ok()),
@@ -102,10 +108,15 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
 }
 
 trait Pair {
+    fn with_top(self, good: Value) -> Self;
     fn with_service(self, good: Value) -> Self;
     fn both(self, service: Value) -> Self;
 }
 impl Pair for ([Value; 3], [Value; 3]) {
+    fn with_top(self, good: Value) -> Self {
+        let (bad, [_, service, plan]) = self;
+        (bad, [good, service, plan])
+    }
     fn with_service(self, good: Value) -> Self {
         let bad = self.0;
         let plan = bad[2].clone();

@@ -25,6 +25,12 @@ pub(crate) enum Shape {
     Integer,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// One of these words, or a map of known keys.
+    WordOr(&'static [&'static str], &'static Record),
+    /// A time: `500ms`, `2s`, `10m`, `1h`, or whole seconds.
+    Duration,
+    /// A map of any names, each with a map of known keys.
+    Named(&'static Record),
     /// A list of one shape.
     List(&'static Shape),
     /// A map of known keys.
@@ -146,15 +152,20 @@ impl Shape {
             Self::Bool => "a boolean",
             Self::Integer => "a whole number",
             Self::Word(_) => "a word",
+            Self::WordOr(..) => "a word or a map",
+            Self::Duration => "a time",
             Self::List(_) => "a list",
-            Self::Record(_) | Self::Free | Self::Schema => "a map",
+            Self::Record(_) | Self::Named(_) | Self::Free | Self::Schema => "a map",
             Self::Any => "a value",
         }
     }
 
     /// Whether it is some text.
     pub const fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::ApiVersion | Self::Word(_))
+        matches!(
+            self,
+            Self::Text | Self::ApiVersion | Self::Word(_) | Self::Duration
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! The table below the private keys: what is answered, and what carries operations out.
 
 use super::Reading::{References, Templates};
-use super::Shape::{Free, List, Text, Word};
+use super::Shape::{Bool, Duration, Free, Integer, List, Text, Word};
 use super::{Key, Others, Record, Shape};
 
 /// `instance` of a plan.
@@ -185,30 +185,188 @@ static BINDING_METADATA: Record = Record {
     later: &[],
 };
 
+/// What may be said of how an operation is answered.
+pub(crate) const RESPONDS: &[&str] = &["sync", "async", "auto"];
+
+/// What operations are called in the document.
+pub(crate) const KINDS: &[&str] = &["provision", "update", "deprovision", "bind", "unbind"];
+
+const RESPOND_DOC: &str =
+    "sync: in place. async: with 202. auto: in place if it is done soon, else with 202.";
+
+/// `respond` of a plan, operation by operation.
+pub(crate) static RESPOND: Record = Record {
+    name: "respond",
+    keys: &[
+        Key::new("provision", Word(RESPONDS), References, RESPOND_DOC),
+        Key::new("update", Word(RESPONDS), References, RESPOND_DOC),
+        Key::new("deprovision", Word(RESPONDS), References, RESPOND_DOC),
+        Key::new("bind", Word(RESPONDS), References, RESPOND_DOC),
+        Key::new("unbind", Word(RESPONDS), References, RESPOND_DOC),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+/// `backend` of a plan: one kind, or the name of one of `backends`.
 pub(crate) static BACKEND: Record = Record {
     name: "backend",
-    keys: &[Key::new(
-        "fixed",
-        Shape::Record(&FIXED),
-        Templates,
-        "Nothing runs: `instance` and `binding` are the answer.",
-    )],
-    others: Others::Refused,
-    later: &[
-        "pool",
-        "sql",
-        "webhook",
-        "command",
-        "use",
-        "statements",
-        "with",
-        "respond",
+    keys: &[
+        FIXED_KEY,
+        COMMAND_KEY,
+        WEBHOOK_KEY,
+        Key::new(
+            "use",
+            Text,
+            References,
+            "The name of one of `backends`: its connections and its `concurrency` are shared.",
+        ),
     ],
+    others: Others::Refused,
+    later: &["pool", "sql", "statements", "with", "respond"],
 };
+
+/// One of `backends`.
+pub(crate) static NAMED_BACKEND: Record = Record {
+    name: "a backend",
+    keys: &[FIXED_KEY, COMMAND_KEY, WEBHOOK_KEY],
+    others: Others::Refused,
+    later: &["pool", "sql"],
+};
+
+const FIXED_KEY: Key = Key::new(
+    "fixed",
+    Shape::Record(&FIXED),
+    References,
+    "Nothing runs: `instance` and `binding` are the answer.",
+);
+const COMMAND_KEY: Key = Key::new(
+    "command",
+    Shape::Record(&COMMAND),
+    References,
+    "A program is run: JSON on its input, JSON on its output.",
+);
+const WEBHOOK_KEY: Key = Key::new(
+    "webhook",
+    Shape::Record(&WEBHOOK),
+    References,
+    "An HTTP endpoint is asked: JSON is posted, JSON comes back.",
+);
 
 static FIXED: Record = Record {
     name: "backend.fixed",
     keys: &[],
+    others: Others::Refused,
+    later: &[],
+};
+
+const CONCURRENCY: Key = Key::new(
+    "concurrency",
+    Integer,
+    References,
+    "How many attempts run at once, over all brokers of one store. Default: no limit.",
+);
+const OPERATIONS: Key = Key::new(
+    "operations",
+    List(&Word(KINDS)),
+    References,
+    "The operations that it carries out; all others are over at once. Default: all five.",
+);
+
+static COMMAND: Record = Record {
+    name: "backend.command",
+    keys: &[
+        Key::new(
+            "run",
+            List(&Text),
+            References,
+            "The program and its arguments. No shell reads them.",
+        )
+        .required(),
+        Key::new(
+            "env",
+            Free,
+            References,
+            "The environment of the program: nothing else is in it.",
+        ),
+        Key::new(
+            "timeout",
+            Duration,
+            References,
+            "How long one run may take; then it is killed and tried again. Default: 10m.",
+        ),
+        Key::new(
+            "output_limit",
+            Integer,
+            References,
+            "The most bytes that it may print. Default: 1048576.",
+        ),
+        OPERATIONS,
+        CONCURRENCY,
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+static WEBHOOK: Record = Record {
+    name: "backend.webhook",
+    keys: &[
+        Key::new(
+            "url",
+            Text,
+            References,
+            "Where to: https, or http on this machine.",
+        )
+        .required(),
+        Key::new(
+            "allow_http",
+            Bool,
+            References,
+            "Whether http is allowed to other machines too. Default: false.",
+        ),
+        Key::new(
+            "secret",
+            Text,
+            References,
+            "The key that requests are signed with, in X-Broker-Signature.",
+        ),
+        Key::new("username", Text, References, "For basic authentication."),
+        Key::new("password", Text, References, "For basic authentication."),
+        Key::new("token", Text, References, "A bearer token."),
+        Key::new(
+            "client_certificate",
+            Text,
+            References,
+            "A client certificate with its chain, PEM: \"${file:/path}\".",
+        ),
+        Key::new("client_key", Text, References, "Its key, PEM."),
+        Key::new(
+            "ca",
+            Text,
+            References,
+            "The authority that the endpoint's certificate is of, PEM, in place of the public ones.",
+        ),
+        Key::new(
+            "proxy",
+            Text,
+            References,
+            "An HTTP proxy; \"${HTTPS_PROXY:-}\" takes the usual one.",
+        ),
+        Key::new(
+            "timeout",
+            Duration,
+            References,
+            "How long one request may take. Default: 30s.",
+        ),
+        Key::new(
+            "limit",
+            Duration,
+            References,
+            "How long one attempt may take, polls and all. Default: 10m.",
+        ),
+        OPERATIONS,
+        CONCURRENCY,
+    ],
     others: Others::Refused,
     later: &[],
 };

@@ -10,6 +10,9 @@ use super::{Key, Others, Reading, Record, Shape};
 const TYPED_REFERENCE: &str =
     r"^\$\{((json|dir|vcap):[^}]+|[A-Za-z0-9_-]*[a-z.][A-Za-z0-9_.-]*([#|:][^}]*)?)\}$";
 
+/// A time with its unit, or a reference that brings one.
+const TIME: &str = r"^([0-9]+ ?(ms|s|m|h|d)?|.*\$\{.*)$";
+
 /// One template that is the whole value.
 const ONE_TEMPLATE: &str = r"^\{\{.*\}\}$";
 
@@ -74,6 +77,17 @@ fn value(
         Shape::Bool => json!({ "type": "boolean" }),
         Shape::Integer => json!({ "type": "integer", "minimum": 0 }),
         Shape::Word(words) => json!({ "enum": words }),
+        Shape::Duration => {
+            json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": TIME }] })
+        }
+        Shape::WordOr(words, inner) => {
+            let inner = value(Shape::Record(inner), reading, false, definitions);
+            json!({ "anyOf": [{ "enum": words }, inner] })
+        }
+        Shape::Named(inner) => json!({
+            "type": "object",
+            "additionalProperties": value(Shape::Record(inner), reading, false, definitions),
+        }),
         Shape::Free => json!({ "type": "object" }),
         Shape::List(item) => {
             json!({ "type": "array", "items": value(*item, reading, true, definitions) })

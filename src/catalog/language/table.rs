@@ -2,24 +2,14 @@
 
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
-use super::private::{BACKEND, BINDING, INSTANCE};
+use super::private::{BACKEND, BINDING, INSTANCE, NAMED_BACKEND, RESPOND, RESPONDS};
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
 use super::{Key, Others, Record, Shape};
 
 /// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &[
-    "respond",
-    "answer_within",
-    "poll_every",
-    "max_attempts",
-    "limits",
-    "updates_to",
-    "lifecycle",
-    "adopt",
-    "derive",
-];
+const LATER: &[&str] = &["limits", "updates_to", "lifecycle", "adopt", "derive"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -48,8 +38,32 @@ const BINDING_KEY: Key = Key::new(
 const BACKEND_KEY: Key = Key::new(
     "backend",
     Shape::Record(&BACKEND),
-    Templates,
+    References,
     "Private: what carries operations out; one kind. The default is `fixed`: `instance` and `binding` are the answer.",
+);
+const RESPOND_KEY: Key = Key::new(
+    "respond",
+    Shape::WordOr(RESPONDS, &RESPOND),
+    References,
+    "Private: sync, async or auto (the default); or a map of these by operation.",
+);
+const ANSWER_WITHIN: Key = Key::new(
+    "answer_within",
+    Shape::Duration,
+    References,
+    "Private: how long `auto` waits before it answers 202. Default: 2s.",
+);
+const POLL_EVERY: Key = Key::new(
+    "poll_every",
+    Shape::Duration,
+    References,
+    "Private: how long a platform is asked to wait between two polls (Retry-After).",
+);
+const MAX_ATTEMPTS: Key = Key::new(
+    "max_attempts",
+    Integer,
+    References,
+    "Private: after so many attempts an operation fails. Default: 10.",
 );
 const OFFERED: Key = Key::new(
     "offered",
@@ -95,6 +109,12 @@ pub(crate) static DOCUMENT: Record = Record {
             "Private: what every offering begins with.",
         ),
         VALUES,
+        Key::new(
+            "backends",
+            Shape::Named(&NAMED_BACKEND),
+            References,
+            "Private: backends by name, for plans that share one: `backend: { use: NAME }`.",
+        ),
         ACCEPT,
         Key::new(
             "services",
@@ -105,7 +125,7 @@ pub(crate) static DOCUMENT: Record = Record {
         .required(),
     ],
     others: Others::Anchors,
-    later: &["backends"],
+    later: &[],
 };
 
 const TAGS: Key = Key::new(
@@ -186,6 +206,10 @@ pub(crate) static OFFERING: Record = Record {
         INSTANCE_KEY,
         BINDING_KEY,
         BACKEND_KEY,
+        RESPOND_KEY,
+        ANSWER_WITHIN,
+        POLL_EVERY,
+        MAX_ATTEMPTS,
         OFFERED,
         ACCEPT,
         Key::new(
@@ -219,6 +243,10 @@ static SERVICE_DEFAULTS: Record = Record {
         INSTANCE_KEY,
         BINDING_KEY,
         BACKEND_KEY,
+        RESPOND_KEY,
+        ANSWER_WITHIN,
+        POLL_EVERY,
+        MAX_ATTEMPTS,
         OFFERED,
         ACCEPT,
     ],
@@ -290,6 +318,10 @@ pub(crate) static PLAN: Record = Record {
         INSTANCE_KEY,
         BINDING_KEY,
         BACKEND_KEY,
+        RESPOND_KEY,
+        ANSWER_WITHIN,
+        POLL_EVERY,
+        MAX_ATTEMPTS,
         OFFERED,
         ACCEPT,
     ],
@@ -315,6 +347,10 @@ static PLAN_DEFAULTS: Record = Record {
         INSTANCE_KEY,
         BINDING_KEY,
         BACKEND_KEY,
+        RESPOND_KEY,
+        ANSWER_WITHIN,
+        POLL_EVERY,
+        MAX_ATTEMPTS,
         OFFERED,
         ACCEPT,
     ],

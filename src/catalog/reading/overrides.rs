@@ -109,7 +109,8 @@ fn locate(document: &Node, name: &str) -> Result<Target, Box<Finding>> {
                     .collect();
                 spot.private = around;
             }
-            Shape::Record(record) => spot.known(record)?,
+            Shape::Record(record) | Shape::WordOr(_, record) => spot.known(record)?,
+            Shape::Named(record) => spot.named(record)?,
             Shape::Free | Shape::Schema | Shape::Any => spot.free()?,
             _ => return Err(spot.no_steps()),
         }
@@ -206,6 +207,24 @@ impl<'a> Spot<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Into a map of names: one that is there.
+    fn named(&mut self, record: &'static Record) -> Result<(), Box<Finding>> {
+        let entries = self.node.and_then(Node::as_map).into_iter();
+        let found = entries
+            .clone()
+            .flat_map(Map::iter)
+            .find_map(|entry| Some((&entry.key, after(self.rest, &entry.key)?)));
+        if let Some((key, rest)) = found {
+            self.go(Arc::clone(key), rest, Shape::Record(record));
+            return Ok(());
+        }
+        let names: Vec<&str> = entries
+            .flat_map(Map::iter)
+            .map(|entry| &*entry.key)
+            .collect();
+        Err(self.names_nothing(record.name, names))
     }
 
     fn go(&mut self, key: Arc<str>, rest: &'a str, shape: Shape) {

@@ -76,7 +76,10 @@ impl Resolver<'_> {
         let Some(map) = node.as_map_mut() else { return };
         for entry in map.iter_mut() {
             let below = match shape {
-                Shape::Record(record) => record.entry(&entry.key, reading),
+                Shape::Record(record) | Shape::WordOr(_, record) => {
+                    record.entry(&entry.key, reading)
+                }
+                Shape::Named(record) => Some((Shape::Record(record), reading)),
                 _ => Some((Shape::Any, reading)),
             };
             if let Some((shape, reading)) = below {

@@ -4,6 +4,7 @@ use super::moves::{self, Texts};
 use super::resolve::is_unresolved;
 use crate::catalog::language::{BINDING, DOCUMENT, INSTANCE, Key, Others, Record, Shape, nearest};
 use crate::catalog::trail::Trail;
+use crate::document::measure::duration;
 use crate::document::{Edit, Entry, Finding, Findings, Map, Node, Origin, Piece, Text, Value};
 
 /// Every key that is not known and every value of another type than the table asks for.
@@ -32,13 +33,25 @@ impl Checker<'_> {
             | (Shape::Bool, Value::Bool(_))
             | (Shape::Text | Shape::ApiVersion, Value::Text(_)) => {}
             (Shape::Integer, Value::Number(number)) if number.is_u64() => {}
-            (Shape::Word(words), Value::Text(text)) => self.word(node, text, words, trail),
+            (Shape::Word(words) | Shape::WordOr(words, _), Value::Text(text)) => {
+                self.word(node, text, words, trail);
+            }
             (Shape::List(item), Value::List(items)) => {
                 for (index, node) in items.iter().enumerate() {
                     self.value(node, *item, &trail.index(index));
                 }
             }
-            (Shape::Record(record), Value::Map(map)) => self.record(node, map, record, trail),
+            (Shape::Record(record) | Shape::WordOr(_, record), Value::Map(map)) => {
+                self.record(node, map, record, trail);
+            }
+            (Shape::Duration, Value::Text(text))
+                if text.as_plain().is_none_or(|text| duration(text).is_some()) => {}
+            (Shape::Duration, Value::Number(number)) if number.is_u64() => {}
+            (Shape::Named(record), Value::Map(map)) => {
+                for entry in map {
+                    self.value(&entry.node, Shape::Record(record), &trail.key(&entry.key));
+                }
+            }
             _ => self.mistyped(node, shape, trail),
         }
     }
@@ -189,6 +202,10 @@ fn home(key: &str) -> Option<String> {
 
 fn mend(node: &Node, shape: Shape, texts: &Texts) -> (String, Vec<Edit>) {
     match (&node.origin, &node.value) {
+        _ if matches!(shape, Shape::Duration) => {
+            let mend = "write a whole number with ms, s, m, h or d, as 500ms, 2s or 10m";
+            (mend.to_owned(), vec![])
+        }
         (Origin::References(references), Value::Text(_))
             if references.len() == 1 && !shape.is_text() =>
         {

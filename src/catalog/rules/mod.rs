@@ -7,6 +7,7 @@ mod ids;
 mod plans;
 mod published;
 pub(crate) mod renderings;
+mod responding;
 mod schemas;
 mod secrets;
 mod store;

@@ -3,7 +3,9 @@
 use semver::Version;
 
 use super::Report;
+use crate::catalog::backends::Backends;
 use crate::catalog::draft::Draft;
+use crate::catalog::language::nearest;
 use crate::catalog::reading::resolve::is_unresolved;
 use crate::document::{Map, Node};
 
@@ -55,18 +57,75 @@ pub(super) fn maintenance_size(draft: &Draft<'_>, report: &mut Report<'_>) {
 /// `backend-kind`.
 pub(super) fn backend_kind(draft: &Draft<'_>, report: &mut Report<'_>) {
     for (_, plan) in draft.plans() {
-        let kinds = plan
-            .node
-            .get("backend")
-            .and_then(Node::as_map)
-            .map(Map::len);
-        if kinds == Some(0) {
-            let mend = "write `backend: { fixed: {} }`, or leave it out";
+        let Some(backend) = plan.node.get("backend").and_then(Node::as_map) else {
+            continue;
+        };
+        let kinds = backend.iter().filter(|entry| &*entry.key != "use").count();
+        let mend = "write `backend: { fixed: {} }`, or leave it out";
+        let (message, mend) = match kinds {
+            1 => continue,
+            // What `use` names is not there: `backend-named` tells.
+            0 if backend.get("use").is_some() => continue,
+            0 => ("the backend has no kind", mend),
+            _ => ("the backend has several kinds", "leave one"),
+        };
+        report.at_key(&plan.path, &plan.node, "backend", message, mend);
+    }
+}
+
+/// `backend-settings`.
+pub(super) fn backend_settings(draft: &Draft<'_>, report: &mut Report<'_>) {
+    let mut backends = Backends::new(draft.environment);
+    for (_, plan) in draft.plans() {
+        let Some(backend) = plan.node.get("backend") else {
+            continue;
+        };
+        if is_half(backend) {
+            continue;
+        }
+        if let Err(problem) = backends.of(&plan.node) {
+            let path = plan.path.key("backend");
+            report.at_key(&path, backend, problem.key, problem.message, problem.mend);
+        }
+    }
+}
+
+/// Whether a text of it could not be read, or a required one is missing: that was told.
+fn is_half(backend: &Node) -> bool {
+    let kinds = backend.as_map().into_iter().flat_map(Map::iter);
+    kinds
+        .filter_map(|kind| kind.node.as_map())
+        .flat_map(Map::iter)
+        .any(|entry| is_unresolved(&entry.node))
+}
+
+/// `backend-named`.
+pub(super) fn backend_named(draft: &Draft<'_>, report: &mut Report<'_>) {
+    let names: Vec<&str> = draft
+        .document
+        .get("backends")
+        .and_then(Node::as_map)
+        .into_iter()
+        .flat_map(Map::iter)
+        .map(|entry| &*entry.key)
+        .collect();
+    for (_, plan) in draft.plans() {
+        let Some(backend) = plan.node.get("backend") else {
+            continue;
+        };
+        let name = backend.get("use").and_then(Node::as_text);
+        if name.is_some_and(|name| !names.contains(&name)) {
+            let path = plan.path.key("backend");
+            let mend = match nearest(name.unwrap_or_default(), names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if names.is_empty() => "write it under `backends` of the document".to_owned(),
+                None => format!("known here: {}", names.join(", ")),
+            };
             report.at_key(
-                &plan.path,
-                &plan.node,
-                "backend",
-                "the backend has no kind",
+                &path,
+                backend,
+                "use",
+                "`backends` has no backend of that name",
                 mend,
             );
         }

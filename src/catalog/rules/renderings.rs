@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::store::{dotted, trees};
 use crate::catalog::answers::Answers;
 use crate::catalog::draft::{Draft, OfferingDraft, PlanDraft, follow};
+use crate::catalog::responding::acts;
 use crate::document::{Node, Path, Place};
 use crate::domain::answer::BindTarget;
 use crate::template::{BindingScope, Draw, InstanceScope, Named, RenderError, Scope, Tree};
@@ -350,7 +351,8 @@ impl Renderer<'_> {
         });
     }
 
-    /// Whether the schema of parameters refuses a request before this template is rendered.
+    /// Whether the schema of parameters refuses a request before this template is rendered, or a backend has answered by
+    /// then.
     fn never_happens(&self, error: &RenderError) -> bool {
         let uses = |name: &str| {
             error
@@ -358,7 +360,10 @@ impl Renderer<'_> {
                 .is_some_and(|source| source.contains(name))
         };
         let [instance, binding] = self.refuses_empty;
-        (instance && uses("instance.parameters")) || (binding && uses("binding.parameters"))
+        let awaited = acts(&self.plan.node) && uses(".outputs");
+        awaited
+            || (instance && uses("instance.parameters"))
+            || (binding && uses("binding.parameters"))
     }
 }
 

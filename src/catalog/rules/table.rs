@@ -1,7 +1,10 @@
 //! All rules, in the order in which they are held.
 
 use super::Source::{Language, Platform, Specification, Store};
-use super::{Check, Rule, Source, accept, answers, ids, plans, published, schemas, secrets, store};
+use super::{
+    Check, Rule, Source, accept, answers, ids, plans, published, responding, schemas, secrets,
+    store,
+};
 use crate::document::Severity::{self, Error, Note, Warning};
 
 const OFFERING: Source = Specification("Service Offering Object");
@@ -60,6 +63,8 @@ pub static RULES: &[Rule] = &[
     reading("unknown-word", Specification("Catalog Management"), Error, "Where words are listed, one of them stands."),
     draft!("accept-known", Language("accept"), Error, "`accept` names rules whose findings are no errors.", accept::known),
     draft!("backend-kind", Language("backend"), Error, "A backend is of one kind.", plans::backend_kind),
+    draft!("backend-named", Language("backend"), Error, "`use` names one of `backends`.", plans::backend_named),
+    draft!("backend-settings", Language("backend"), Error, "A backend has all it needs, and what it has goes together.", plans::backend_settings),
     draft!("required-key", Specification("Catalog Management"), Error, "Every required key is there.", published::required),
     draft!("not-blank", Specification("Catalog Management"), Error, "Ids, names, descriptions and the like are not empty, on Cloud Foundry not blank.", published::not_blank),
     draft!("id-characters", Language("ids"), Error, "An id has no control characters.", ids::characters),
@@ -99,9 +104,13 @@ pub static RULES: &[Rule] = &[
     draft!("endpoints", Specification("Endpoint Object"), Error, "An endpoint has a host and ports, as strings.", answers::endpoints),
     draft!("binding-times", Specification("Binding Metadata Object"), Error, "Times are yyyy-mm-ddThh:mm:ss.sZ, and renewal is not after the end.", answers::times),
     draft!("made-again", Language("templates"), Warning, "Nothing random and no time stands where an update renders again.", answers::made_again),
+    draft!("later-outputs", Language("respond"), Error, "Where a plan may answer 202, its dashboard and metadata use nothing that the backend returns.", responding::outputs),
+    draft!("later-bind-retrievable", BINDING, Error, "Where a bind may be answered with 202, bindings can be fetched.", responding::retrievable),
+    draft!("attempts-positive", Language("respond"), Error, "`max_attempts` is at least 1.", responding::attempts),
     draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
     draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
     draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),
     draft!("store-none-made-once", NONE, Error, "With store `none` nothing is random or of a time.", store::made_once),
+    draft!("store-none-backend", NONE, Error, "With store `none` no backend acts and nothing is answered later.", responding::needs_memory),
     draft!("store-none-instance", NONE, Error, "With store `none` a binding knows nothing of its instance but the id.", store::instance),
 ];

@@ -93,7 +93,7 @@ impl Broker {
         let details = asked(request, predecessor.as_ref());
         fits(chosen, request, &details)?;
         let manner = manner(Some(chosen.plan), request);
-        let job = self.job(caller, manner, None, None)?;
+        let job = Self::job(caller, manner, None, None)?;
         let subject = Subject::Binding(instance.id.clone(), id);
         let operation = self.operation(Kind::Bind, subject.clone(), job.as_ref())?;
         let later = job.is_some();

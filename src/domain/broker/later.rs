@@ -51,7 +51,7 @@ impl Manner<'_> {
     }
 
     /// Row 14.
-    fn agreed(&self) -> Result<(), BrokerError> {
+    pub(super) fn agreed(&self) -> Result<(), BrokerError> {
         if self.respond() == Respond::Async && !self.accepts_incomplete {
             return Err(BrokerError::AsyncRequired);
         }
@@ -62,7 +62,6 @@ impl Manner<'_> {
 impl Broker {
     /// What is left to be done of an operation, if anything is. Row 14 is checked where something is.
     pub(super) fn job(
-        &self,
         caller: &Caller,
         manner: Manner<'_>,
         update: Option<Target>,

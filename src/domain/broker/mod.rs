@@ -32,6 +32,7 @@ use super::operation::{Kind, Operation, Report, State, Subject};
 use super::schema::Schema;
 use super::store::{Begun, Job, Lookup, Store, StoreError};
 use super::time::Clock;
+use super::version::ApiVersion;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
 use turns::Turns;
@@ -193,6 +194,11 @@ impl Broker {
     /// The catalog of this moment: taken once for each request.
     pub fn catalog(&self) -> Arc<Catalog> {
         Arc::clone(&self.catalog)
+    }
+
+    /// The oldest version of the API that is served.
+    pub fn minimum_api_version(&self) -> ApiVersion {
+        self.catalog.minimum_api_version()
     }
 
     /// Whether the broker can do its work: whether its store can be used.

@@ -37,7 +37,11 @@ impl Broker {
         request: Provision,
     ) -> Result<Provisioned, BrokerError> {
         let catalog = self.catalog();
-        let chosen = match Self::acceptable(&catalog, &request) {
+        let acceptable = Self::acceptable(&catalog, &request).and_then(|chosen| {
+            manner(Some(chosen.plan), &request).agreed()?;
+            Ok(chosen)
+        });
+        let chosen = match acceptable {
             Ok(chosen) => chosen,
             Err(complaint) => return self.settle(&catalog, &id, &request, complaint).await,
         };
@@ -81,7 +85,7 @@ impl Broker {
         request: &Provision,
         failed: Option<Box<Instance>>,
     ) -> Result<Change, BrokerError> {
-        let job = self.job(caller, manner(Some(chosen.plan), request), None, None)?;
+        let job = Self::job(caller, manner(Some(chosen.plan), request), None, None)?;
         let subject = Subject::Instance(id.clone());
         let operation = self.operation(Kind::Provision, subject, job.as_ref())?;
         let mut instance = self.new_instance(caller, chosen, request, &operation, job.as_ref())?;
@@ -118,8 +122,8 @@ impl Broker {
         Ok(chosen)
     }
 
-    /// What is answered to a request that could not make a new instance: row 8 comes before 11 and 13, so an instance
-    /// that is there already speaks first.
+    /// What is answered to a request that could not make a new instance: row 8 comes before 11, 13 and 14, so an
+    /// instance that is there already speaks first.
     async fn settle(
         &self,
         catalog: &Catalog,

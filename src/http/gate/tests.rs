@@ -1,16 +1,18 @@
 //! A panic behind the gate: an answer all the same, and the process goes on.
 
+use std::fmt::Write as _;
 use std::future::ready;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use actix_web::{App, HttpServer};
+use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
-use crate::access::{Login, Proof};
+use crate::access::{Login, Logins, Proof};
 use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
@@ -129,6 +131,36 @@ fn api() -> Data<Api> {
     })
 }
 
+/// The lines of requests; the log is the process's, and other tests may write to it.
+struct Log(Mutex<Vec<String>>);
+
+static LOG: Log = Log(Mutex::new(Vec::new()));
+
+impl log::Log for Log {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target() == "request"
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let mut line = Told(record.args().to_string());
+        record.key_values().visit(&mut line).expect("pairs");
+        self.0.lock().expect("the lines").push(line.0);
+    }
+
+    fn flush(&self) {}
+}
+
+struct Told(String);
+
+impl<'kvs> VisitSource<'kvs> for Told {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        if key.as_str() != "ms" {
+            write!(self.0, " {key}={value}").expect("room");
+        }
+        Ok(())
+    }
+}
+
 /// Serves with one worker, so that one which died is missed, until the test's process ends.
 fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -170,6 +202,8 @@ fn get(address: SocketAddr, path: &str) -> String {
 
 #[test]
 fn a_panic_is_answered_and_the_process_goes_on() {
+    log::set_logger(&LOG).expect("no other log");
+    log::set_max_level(log::LevelFilter::Info);
     let address = serve();
     for path in [
         "/v2/service_instances/i",
@@ -189,4 +223,11 @@ fn a_panic_is_answered_and_the_process_goes_on() {
         }
         assert!(get(address, "/v2/catalog").starts_with("HTTP/1.1 200 "));
     }
+    let lines = LOG.0.lock().expect("the lines");
+    let panicked = "answered method=GET route=- status=500 request_identity=who";
+    assert_eq!(
+        lines.iter().filter(|line| *line == panicked).count(),
+        6,
+        "{lines:#?}"
+    );
 }

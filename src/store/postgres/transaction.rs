@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use futures_util::future::join;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
@@ -92,7 +91,7 @@ impl<'a> Transaction<'a> {
             return Ok(statement.await?);
         };
         self.begun.set(true);
-        let (opened, answer) = join(self.client.batch_execute(begin), statement).await;
+        let (opened, answer) = tokio::join!(biased; self.client.batch_execute(begin), statement);
         opened?;
         Ok(answer?)
     }

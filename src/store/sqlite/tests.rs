@@ -165,8 +165,9 @@ fn tables_are_strict_and_bindings_belong_to_an_instance() {
     assert_eq!((tables, strict), (4, 4));
     let bind = |instance: &str| {
         database.execute(
-            "INSERT INTO bindings (instance_id, id, service_id, plan_id, state, fingerprint, created_at, details)
-             VALUES (?1, 'b', 's', 'p', 'succeeded', x'00', 1, x'00')",
+            "INSERT INTO bindings (instance_id, id, service_id, plan_id, operation, kind, state, fingerprint, created_at,
+                                   details)
+             VALUES (?1, 'b', 's', 'p', 'o', 'bind', 'succeeded', x'00', 1, x'00')",
             [instance],
         )
     };
