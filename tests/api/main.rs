@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
 mod checker;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod documents;
 mod harness;
 mod http;

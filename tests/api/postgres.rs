@@ -1,33 +1,30 @@
 //! Several brokers on one PostgreSQL: what one of them was told the others know, whoever of them is asked, and a
 //! database that goes away and comes back, or is reached through a pooler.
 
-#[path = "../postgres/cluster.rs"]
-mod cluster;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Child;
-use std::sync::{Arc, Barrier, LazyLock};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::checker;
+use crate::cluster::{self, Cluster};
+use crate::documents::provision_of;
 use crate::harness::{
-    Broker, CATALOG, Folder, PLAN, SERVICE, Setup, at_binding, at_instance, bind_body,
+    Broker, CATALOG, Folder, PLAN, SERVER, SERVICE, Setup, at_binding, at_instance, bind_body,
     provision_body, with,
 };
 use crate::http::{Connection, Request, Response};
+use crate::later::{accepted, accepting, awaited};
 use crate::running::{assert_one_line, refused, wait_until};
-use cluster::Cluster;
 
 const LARGE: &str = "4c4f5a52-6a9c-4b0f-8c0e-0f8e1fd0a5b7";
-
-/// One server for all tests that do not stop theirs.
-static SERVER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(&[]));
 
 fn on(url: &str) -> Setup {
     Setup::new(CATALOG).env("BROKER_STORE__URL", url)
@@ -273,6 +270,121 @@ fn a_database_that_cannot_be_used_is_refused_in_one_line_without_its_password() 
         let (_, said) = refused(&setup, &folder);
         assert!(!said.contains("MARKED"), "{said}");
     }
+}
+
+/// A program that takes a moment and writes down when it begins and ends.
+const PROGRAM: &str = r#"#!/bin/sh
+request=$(cat)
+id=$(printf '%s' "$request" | sed -n 's/.*"operation":{[^}]*"id":"\([a-z0-9]*\).*/\1/p')
+echo "begin $id" >> "$ROOT/journal"
+while [ -e "$ROOT/halt" ]; do sleep 0.02; done
+sleep 0.05
+echo "end $id" >> "$ROOT/journal"
+echo '{}'
+"#;
+
+const ACTING: &str = r#"
+backends:
+  program: { command: { run: ["FOLDER/program.sh"], env: { ROOT: FOLDER, PATH: /usr/bin:/bin }, concurrency: 2 } }
+services:
+  - id: acting
+    name: acting
+    description: Has a program
+    bindable: false
+    backend: { use: program }
+    plans: [{ id: later, name: later, description: Answers later, respond: async }]
+"#;
+
+/// Brokers on one database that share a program, and the folder that steers it.
+fn acting(count: usize) -> (Vec<Broker>, Folder) {
+    let root = Folder::new();
+    let program = root.write("program.sh", PROGRAM);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("an executable");
+    let catalog = ACTING.replace("FOLDER", &root.path().display().to_string());
+    let url = SERVER.url(&SERVER.database());
+    let start = || {
+        Setup::new(&catalog)
+            .env("BROKER_STORE__URL", &url)
+            .env("BROKER_OPERATIONS__LEASE", "1s")
+            .env("BROKER_OPERATIONS__LOOK_EVERY", "50ms")
+            .start()
+    };
+    ((0..count).map(|_| start()).collect(), root)
+}
+
+fn journal(root: &Folder) -> Vec<String> {
+    let text = fs::read_to_string(root.path().join("journal")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Whoever was told of an operation, all take their part, never more than two at once, and each is carried out once.
+#[test]
+fn three_brokers_share_work_and_a_limit() {
+    let (three, root) = acting(3);
+    let operations: Vec<_> = (0..24)
+        .map(|number| {
+            let path = accepting(&at_instance(&format!("i-{number}")));
+            let answer = three[0].put(&path, &provision_of("acting", "later"));
+            (number, accepted(&answer))
+        })
+        .collect();
+    for (number, operation) in &operations {
+        let path = at_instance(&format!("i-{number}"));
+        let over = awaited(&three[number % 3], &path, operation);
+        assert_eq!(over.json()["state"], "succeeded", "{}", over.text());
+    }
+    let mut running = 0;
+    for line in journal(&root) {
+        running += if line.starts_with("begin") { 1 } else { -1 };
+        assert!((0..=2).contains(&running), "{:?}", journal(&root));
+    }
+    assert_eq!(journal(&root).len(), 48, "each of them once");
+    let took_part = |broker: &&Broker| broker.log().contains("provision");
+    assert_eq!(three.iter().filter(took_part).count(), 3);
+}
+
+/// Killed in the middle of it, another takes its operation up; stopped politely, it gives it back at once.
+#[test]
+fn what_a_dead_broker_left_another_one_finishes() {
+    for signal in ["KILL", "TERM"] {
+        let (mut pair, root) = acting(1);
+        root.write("halt", "");
+        let path = accepting(&at_instance("i"));
+        let answer = pair[0].put(&path, &provision_of("acting", "later"));
+        let operation = accepted(&answer);
+        wait_until(&pair[0], "it begins", || !journal(&root).is_empty());
+        pair.push(pair[0].another());
+        pair[0].signal(signal);
+        pair[0].wait();
+        fs::remove_file(root.path().join("halt")).expect("it goes on");
+        let over = awaited(&pair[1], &at_instance("i"), &operation);
+        assert_eq!(over.json()["state"], "succeeded", "{signal}");
+    }
+}
+
+/// One that slept for longer than its lease finds that its result does not count.
+#[test]
+fn who_sleeps_through_its_lease_comes_too_late() {
+    let (mut pair, root) = acting(1);
+    root.write("halt", "");
+    let path = accepting(&at_instance("i"));
+    let operation = accepted(&pair[0].put(&path, &provision_of("acting", "later")));
+    wait_until(&pair[0], "it begins", || !journal(&root).is_empty());
+    pair.push(pair[0].another());
+    pair[0].signal("STOP");
+    wait_until(&pair[1], "the other begins", || journal(&root).len() > 1);
+    fs::remove_file(root.path().join("halt")).expect("both go on");
+    let over = awaited(&pair[1], &at_instance("i"), &operation);
+    assert_eq!(over.json()["state"], "succeeded");
+    let gone = format!(
+        "{}&service_id=acting&plan_id=later",
+        accepting(&at_instance("i"))
+    );
+    let delete = accepted(&pair[1].delete(&gone));
+    assert_eq!(awaited(&pair[1], &at_instance("i"), &delete).status, 410);
+    pair[0].signal("CONT");
+    pair[0].wait_for_log(&operation);
+    assert_eq!(pair[0].fetch("i").status, 404, "it is gone and stays gone");
 }
 
 /// PgBouncer in transaction mode, with fewer connections to the server than the brokers have to it.
