@@ -4,6 +4,8 @@
 pub(super) mod cluster;
 pub(super) mod engines;
 pub(super) mod jobs;
+#[path = "../../tests/postgres/proxy.rs"]
+pub(super) mod proxy;
 
 use std::fs;
 use std::future::Future;

@@ -16,6 +16,7 @@ use crate::secret::Secret;
 use crate::store::tests::cluster::Cluster;
 use crate::store::tests::engines::{BOUNDS, Postgres, SERVER};
 use crate::store::tests::jobs::{self, asking, deprovision, end_of, over};
+use crate::store::tests::proxy::{Cut, Proxy};
 use crate::store::tests::{id, provision, run};
 
 fn open(url: &str, bounds: Bounds) -> Result<PostgresStore, OpenError> {
@@ -268,6 +269,92 @@ fn pids(server: &Cluster) -> Vec<String> {
 fn signal(name: &str, pids: &[String]) {
     let done = Command::new("kill").arg(name).args(pids).status();
     assert!(done.expect("kill runs").success());
+}
+
+/// Who asks again after a commit of which nobody knows whether it was done finds out.
+#[test]
+fn a_commit_whose_answer_is_lost_is_told_and_its_repeat_is_right() {
+    let engine = Postgres::fresh();
+    let proxy = Proxy::to(SERVER.port);
+    let direct = SERVER.url(&engine.0);
+    let url = direct.replace(&SERVER.port.to_string(), &proxy.port.to_string());
+    let store = open(&url, BOUNDS).expect("a store");
+    for (cut, there) in [(Cut::After, true), (Cut::Before, false)] {
+        let name = format!("{cut:?}");
+        proxy.cut(cut);
+        let unknown = run(store.begin(provision(&name)));
+        let Err(StoreError::Unavailable(why)) = unknown else {
+            panic!("{unknown:?}");
+        };
+        assert!(why.contains("may have been done or not"), "{why}");
+        let again = run(store.begin(provision(&name))).expect("an answer");
+        match again {
+            Begun::InstanceThere(_) => assert!(there, "{cut:?}"),
+            Begun::Done => assert!(!there, "{cut:?}"),
+            other => panic!("{cut:?}: {other:?}"),
+        }
+    }
+    let recorded = "SELECT count(*) FROM broker_operations";
+    assert_eq!(SERVER.sql(&engine.0, recorded), "2");
+
+    // The end of an attempt, done once whatever its first answer.
+    for (number, cut) in [Cut::After, Cut::Before].into_iter().enumerate() {
+        let name = format!("i{number}");
+        run(jobs::begin(&store, jobs::provision(&name, 1)));
+        let taken = run(store.take(asking("a", 1, 1))).expect("an answer");
+        let end = || end_of(&taken[0], 2, over(&taken[0], State::Succeeded));
+        proxy.cut(cut);
+        assert!(run(store.end(end())).is_err());
+        let expected = if cut == Cut::After {
+            Lease::Lost
+        } else {
+            Lease::Held
+        };
+        assert_eq!(run(store.end(end())).ok(), Some(expected), "{cut:?}");
+        let Ok(Lookup::Found(there)) = run(store.instance(id(&name))) else {
+            panic!("it is gone");
+        };
+        assert_eq!(there.last_operation.state, State::Succeeded);
+    }
+}
+
+/// A distributed engine says so at any statement, the commit among them.
+#[test]
+fn a_transaction_that_lost_is_carried_out_anew() {
+    for (when, failures, code, good) in [
+        ("", 3, "40001", true),
+        ("", 3, "40P01", true),
+        ("CONSTRAINT", 3, "40001", true),
+        ("", 99, "40001", false),
+        ("", 1, "53100", false),
+    ] {
+        let engine = Postgres::fresh();
+        let store = engine.store();
+        let deferred = if when.is_empty() {
+            ""
+        } else {
+            "DEFERRABLE INITIALLY DEFERRED"
+        };
+        let trap = format!(
+            "CREATE SEQUENCE tried;
+             CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF nextval('tried') <= {failures} THEN RAISE 'trapped' USING ERRCODE = '{code}'; END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE {when} TRIGGER trap AFTER INSERT ON broker_operations {deferred} FOR EACH ROW EXECUTE FUNCTION trap()"
+        );
+        SERVER.sql(&engine.0, &trap);
+        let begun = run(store.begin(provision("i")));
+        if good {
+            assert!(matches!(begun, Ok(Begun::Done)), "{when} {code}: {begun:?}");
+        } else {
+            let refused = matches!(begun, Err(StoreError::Unavailable(_)));
+            assert!(refused, "{when} {code}: {begun:?}");
+        }
+        let count = "SELECT (SELECT count(*) FROM broker_instances), (SELECT count(*) FROM broker_operations)";
+        let expected = if good { "1|1" } else { "0|0" };
+        assert_eq!(SERVER.sql(&engine.0, count), expected, "{when} {code}");
+    }
 }
 
 #[test]
