@@ -52,7 +52,7 @@ fn copy(stream: &TcpStream) -> TcpStream {
 
 /// A statement comes in one piece here: it is small.
 fn pass_on(mut client: TcpStream, mut server: TcpStream, switch: &AtomicU8) {
-    let mut buffer = [0; 65536];
+    let mut buffer = vec![0; 65536];
     while let Ok(length) = client.read(&mut buffer) {
         let piece = &buffer[..length];
         let commits = piece.windows(7).any(|bytes| bytes == b"COMMIT\0");
