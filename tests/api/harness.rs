@@ -167,6 +167,10 @@ impl Setup {
 
     /// With `TEST_STORE=postgres` brokers that would take sqlite in its default place have a database for their folder
     /// instead: `TEST_STORE=postgres cargo test --test api -- acting later machine` runs these tests on it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the environment of the tests, not of the broker"
+    )]
     fn elsewhere(&self, folder: &Folder) -> Option<String> {
         let names_one = ["BROKER_STORE__URL", "DATABASE_URL"]
             .iter()
