@@ -67,7 +67,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor"]),
-    ("rustls", &["backend"]),
+    ("rustls", &["backend", "store"]),
 ];
 
 #[test]
