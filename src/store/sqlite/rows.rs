@@ -26,15 +26,6 @@ pub(super) enum RowError {
     Unreadable(&'static str),
 }
 
-impl RowError {
-    pub(super) fn into_database(self) -> rusqlite::Error {
-        match self {
-            Self::Database(error) => error,
-            Self::Unreadable(_) => rusqlite::Error::InvalidQuery,
-        }
-    }
-}
-
 impl fmt::Display for RowError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,6 @@
 //! The thread that writes. It gathers what waits into one transaction: while one commit goes to disk the next ones
-//! queue, and all of them share the next commit. Each change has a savepoint of its own, so that one that fails takes
-//! no other with it.
+//! queue, and all of them share the next commit. Where one of them fails, all are carried out anew, each with a savepoint
+//! of its own, so that it takes no other with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -128,30 +128,54 @@ fn commit(connection: &Connection, waiting: &mut Vec<(Box<Change>, Reply<Begun>)
     }
 }
 
+/// Carries all out and commits it. The first try is without savepoints: SQLite copies each page that a change touches
+/// for one, and hardly a change ever fails.
 fn transaction(
     connection: &Connection,
     changes: &[(Box<Change>, Reply<Begun>)],
 ) -> Result<Vec<Result<Begun, StoreError>>, rusqlite::Error> {
     run(connection, "BEGIN IMMEDIATE")?;
-    let mut results = Vec::with_capacity(changes.len());
-    for (change, _) in changes {
-        run(connection, "SAVEPOINT change")?;
-        let result = rows::apply(connection, change);
-        match &result {
-            Ok(_) => {}
-            // SQLite itself gave the whole transaction up (disk full, for one): so do we.
-            Err(rows::RowError::Database(_)) if connection.is_autocommit() => {
-                return result
-                    .map(|_| Vec::new())
-                    .map_err(rows::RowError::into_database);
-            }
-            Err(_) => run(connection, "ROLLBACK TO change")?,
+    let tried: Result<Vec<_>, _> = changes
+        .iter()
+        .map(|(change, _)| rows::apply(connection, change))
+        .collect();
+    let results = match tried {
+        Ok(begun) => begun.into_iter().map(Ok).collect(),
+        Err(_) => {
+            begin_again(connection)?;
+            changes
+                .iter()
+                .map(|(change, _)| guarded(connection, change))
+                .collect::<Result<_, _>>()?
         }
-        run(connection, "RELEASE change")?;
-        results.push(result.map_err(StoreError::from));
-    }
+    };
     run(connection, "COMMIT")?;
     Ok(results)
+}
+
+fn begin_again(connection: &Connection) -> Result<(), rusqlite::Error> {
+    // Where SQLite gave the transaction up by itself there is none to roll back.
+    if !connection.is_autocommit() {
+        run(connection, "ROLLBACK")?;
+    }
+    run(connection, "BEGIN IMMEDIATE")
+}
+
+/// One change with a savepoint of its own. The outer error is that of the whole transaction.
+fn guarded(
+    connection: &Connection,
+    change: &Change,
+) -> Result<Result<Begun, StoreError>, rusqlite::Error> {
+    run(connection, "SAVEPOINT change")?;
+    let result = rows::apply(connection, change);
+    match result {
+        Ok(_) => {}
+        // SQLite itself gave the whole transaction up (disk full, for one): so do we.
+        Err(rows::RowError::Database(error)) if connection.is_autocommit() => return Err(error),
+        Err(_) => run(connection, "ROLLBACK TO change")?,
+    }
+    run(connection, "RELEASE change")?;
+    Ok(result.map_err(StoreError::from))
 }
 
 fn run(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
