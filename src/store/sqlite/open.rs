@@ -47,9 +47,9 @@ fn own(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// The writer's page cache, in KiB with SQLite's minus: the inner pages of the indexes of a million instances (2 MB) and what
+/// The writer's page cache, in KiB with SQLite's minus: those of the indexes of a million instances (2 MB) and what
 /// a commit writes stay in it. With SQLite's 2 MB every change read them anew.
-const CACHE: i64 = -6 * 1024;
+const CACHE: i64 = -4 * 1024;
 
 /// Pages in the log before it is copied into the file: 16 MB. A page that several commits wrote is copied once, so fewer
 /// copies write less; and each waits for the disk twice.
