@@ -550,7 +550,8 @@ pub(super) fn state(row: &Row<'_>) -> Result<State, RowError> {
 }
 
 pub(super) fn packed<T: Serialize>(details: &Secret<T>) -> Result<Vec<u8>, RowError> {
-    let mut bytes = vec![PLAIN];
+    let mut bytes = Vec::with_capacity(1024);
+    bytes.push(PLAIN);
     serde_json::to_writer(&mut bytes, details.expose())
         .map_err(|_| RowError::Unreadable("details"))?;
     Ok(bytes)
