@@ -133,6 +133,8 @@ fn fresh(path: &Path, like: &Connection) -> Connection {
         ("journal_mode", "wal"),
         ("synchronous", "full"),
         ("foreign_keys", "on"),
+        ("cache_size", "-4096"),
+        ("wal_autocheckpoint", "4096"),
     ] {
         connection
             .pragma_update(None, pragma, value)

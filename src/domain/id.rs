@@ -104,13 +104,7 @@ impl OperationId {
 
     /// An id out of 128 random bits.
     pub fn from_random(bits: [u8; 16]) -> Self {
-        Self(
-            bits.iter()
-                .fold(String::with_capacity(32), |text, byte| {
-                    text + &format!("{byte:02x}")
-                })
-                .into(),
-        )
+        Self(format!("{:032x}", u128::from_be_bytes(bits)).into())
     }
 }
 

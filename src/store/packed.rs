@@ -14,7 +14,9 @@ const PLAIN: u8 = 0;
 pub(super) struct Unreadable(pub(super) &'static str);
 
 pub(super) fn pack<T: Serialize>(value: &Secret<T>) -> Result<Vec<u8>, Unreadable> {
-    let mut bytes = vec![PLAIN];
+    // Most fit in, so that it need not grow piece by piece.
+    let mut bytes = Vec::with_capacity(1024);
+    bytes.push(PLAIN);
     serde_json::to_writer(&mut bytes, value.expose()).map_err(|_| Unreadable("details"))?;
     Ok(bytes)
 }

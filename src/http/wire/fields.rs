@@ -69,16 +69,18 @@ impl<'p> Fields<'p> {
 
     /// Says that `name` is missing where `value` is, unless something was said of it already.
     pub(super) fn require<T>(&mut self, name: &str, value: Option<T>) -> Option<T> {
-        let told = format!("the field `{}{name}` ", self.prefix);
-        if value.is_none()
-            && !self
-                .problems
-                .iter()
-                .any(|problem| problem.starts_with(&told))
-        {
-            return self.complain(name, "is missing");
+        if value.is_some() {
+            return value;
         }
-        value
+        let told = format!("the field `{}{name}` ", self.prefix);
+        if self
+            .problems
+            .iter()
+            .any(|problem| problem.starts_with(&told))
+        {
+            return None;
+        }
+        self.complain(name, "is missing")
     }
 
     /// The list for fields of an inner object.

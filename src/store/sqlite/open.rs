@@ -47,6 +47,14 @@ fn own(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
+/// The writer's page cache, in KiB with SQLite's minus: those of the indexes of a million instances (2 MB) and what
+/// a commit writes stay in it. With SQLite's 2 MB every change read them anew.
+const CACHE: i64 = -4 * 1024;
+
+/// Pages in the log before it is copied into the file: 16 MB. A page that several commits wrote is copied once, so fewer
+/// copies write less; and each waits for the disk twice.
+const LOG: i64 = 4_096;
+
 /// A connection that writes. What SQLite makes beside the file gets the file's own mode.
 pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     own(path).map_err(|error| OpenError::File(path.to_owned(), error))?;
@@ -60,6 +68,8 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", CACHE)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }

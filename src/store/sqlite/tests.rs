@@ -1,4 +1,4 @@
-//! What only this engine promises: shared commits, one savepoint a change, and an index for each look-up.
+//! What only this engine promises: shared commits, one bad change that harms no other, and an index for each look-up.
 
 use std::fs;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The thread that writes. It gathers what waits into one transaction: while one commit goes to disk the next ones
-//! queue, and all of them share the next commit. Each change has a savepoint of its own, so that one that fails takes
-//! no other with it.
+//! queue, and all of them share the next commit. Where one of them fails, all are carried out anew, each with a savepoint
+//! of its own, so that it takes no other with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -22,7 +22,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// A step that changes the state, and whom it answers.
 trait Step: Send {
-    /// Carries it out inside the transaction that is open.
+    /// Carries it out inside the transaction that is open; again, from its start, where that was rolled back.
     fn take(&mut self, connection: &Connection) -> Result<(), RowError>;
 
     /// Answers, when all is on disk or nothing is.
@@ -176,28 +176,51 @@ fn commit(connection: &Connection, waiting: &mut Vec<Box<dyn Step>>) -> bool {
     }
 }
 
-/// What each step failed of, if it did.
+/// Carries all out and commits it: what each step failed of, if it did. The first try is without savepoints: SQLite
+/// copies each page that a step touches for one, and hardly a step ever fails.
 fn transaction(
     connection: &Connection,
     steps: &mut [Box<dyn Step>],
 ) -> Result<Vec<Option<StoreError>>, rusqlite::Error> {
     run(connection, "BEGIN IMMEDIATE")?;
-    let mut failed = Vec::with_capacity(steps.len());
-    for step in steps {
-        run(connection, "SAVEPOINT change")?;
-        let result = step.take(connection);
-        match result {
-            Ok(()) => failed.push(None),
-            // SQLite itself gave the whole transaction up (disk full, for one): so do we.
-            Err(RowError::Database(error)) if connection.is_autocommit() => return Err(error),
-            Err(error) => {
-                run(connection, "ROLLBACK TO change")?;
-                failed.push(Some(error.into()));
-            }
-        }
-        run(connection, "RELEASE change")?;
-    }
+    let all = steps.iter_mut().try_for_each(|step| step.take(connection));
+    let failed = if all.is_ok() {
+        steps.iter().map(|_| None).collect()
+    } else {
+        begin_again(connection)?;
+        let each = steps
+            .iter_mut()
+            .map(|step| guarded(connection, &mut **step));
+        each.collect::<Result<_, _>>()?
+    };
     run(connection, "COMMIT")?;
+    Ok(failed)
+}
+
+fn begin_again(connection: &Connection) -> Result<(), rusqlite::Error> {
+    // Where SQLite gave the transaction up by itself there is none to roll back.
+    if !connection.is_autocommit() {
+        run(connection, "ROLLBACK")?;
+    }
+    run(connection, "BEGIN IMMEDIATE")
+}
+
+/// One step with a savepoint of its own: what it failed of, if it did. The outer error is that of the whole transaction.
+fn guarded(
+    connection: &Connection,
+    step: &mut dyn Step,
+) -> Result<Option<StoreError>, rusqlite::Error> {
+    run(connection, "SAVEPOINT step")?;
+    let failed = match step.take(connection) {
+        Ok(()) => None,
+        // SQLite itself gave the whole transaction up (disk full, for one): so do we.
+        Err(RowError::Database(error)) if connection.is_autocommit() => return Err(error),
+        Err(error) => {
+            run(connection, "ROLLBACK TO step")?;
+            Some(error.into())
+        }
+    };
+    run(connection, "RELEASE step")?;
     Ok(failed)
 }
 
