@@ -1,5 +1,7 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
+pub mod ledgers;
+
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -20,6 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "http",
             "telemetry",
             "domain",
+            "supervisor",
         ],
     ),
     (
@@ -40,10 +41,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("access", &["domain"]),
     ("telemetry", &["domain"]),
     ("store", &["domain"]),
-    ("backend", &["domain"]),
+    ("backend", &["domain", "supervisor"]),
     ("domain", &["template"]),
     ("document", &[]),
     ("template", &[]),
+    ("supervisor", &[]),
     ("secret", &[]),
 ];
 
@@ -60,7 +62,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
-    ("ureq", &["cli"]),
+    ("ureq", &["backend", "cli"]),
+    ("rustix", &["supervisor"]),
+    ("rustls", &["backend"]),
 ];
 
 #[test]

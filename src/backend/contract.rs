@@ -2,7 +2,7 @@
 //! answers. One contract for `command` and `webhook`, with a version; `config/backend.schema.json` is the same for
 //! editors and tests.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use crate::domain::backend::{Done, Failure, Outcome, Work};
@@ -13,6 +13,9 @@ use crate::secret::Secret;
 
 /// The version of the contract: it goes up when a backend that was written for the last one would be wrong.
 pub(super) const VERSION: u32 = 1;
+
+/// How many characters of a description are kept.
+const LONGEST: usize = 1_000;
 
 /// What a backend is told.
 pub(super) fn request(work: &Work<'_>) -> Value {
@@ -85,13 +88,22 @@ fn binding(binding: &Binding) -> Value {
 #[serde(default)]
 pub(super) struct Reply {
     /// For the platform's user.
+    #[serde(deserialize_with = "sentence")]
     pub(super) description: Option<String>,
     outputs: Map<String, Value>,
     state: Option<Value>,
     instance_usable: Option<bool>,
     update_repeatable: Option<bool>,
+    /// Of a webhook's 500: that it failed for good, and another attempt would too. A command says it by its exit code.
+    pub(super) failed: bool,
     /// Seconds.
     pub(super) retry_after: Option<f64>,
+}
+
+/// The beginning of what is said: the store keeps it, and a platform shows it.
+fn sentence<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = Option::deserialize(input)?;
+    Ok(text.map(|text| text.chars().take(LONGEST).collect()))
 }
 
 impl Reply {

@@ -1,7 +1,10 @@
-//! What carries operations out: one file for each kind.
+//! What carries operations out: one file or folder for each kind.
 
-#[expect(dead_code, reason = "spoken by the backends that come next")]
+mod command;
 mod contract;
 mod fixed;
+mod webhook;
 
+pub use command::{Command, CommandSettings};
 pub use fixed::Fixed;
+pub use webhook::{Auth, ClientCertificate, Webhook, WebhookError, WebhookSettings};

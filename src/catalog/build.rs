@@ -6,9 +6,9 @@ use std::sync::Arc;
 use semver::Version;
 
 use super::answers;
+use super::backends::Backends;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
 use super::responding::{POLLING, may_answer_later, number, responding};
-use crate::backend::Fixed;
 use crate::document::Node;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
@@ -25,15 +25,20 @@ pub(crate) fn catalog(draft: Draft<'_>) -> Option<Catalog> {
         Some(node) => ApiVersion::from_str(node.as_text()?).ok()?,
         None => OLDEST,
     };
+    let mut backends = Backends::new(draft.environment);
     let offered = draft.offerings.into_iter().filter(|entry| entry.offered);
-    let offerings: Option<Vec<_>> = offered.map(|entry| offering(entry).map(Arc::new)).collect();
+    let offerings: Option<Vec<_>> = offered
+        .map(|entry| offering(entry, &mut backends).map(Arc::new))
+        .collect();
     Some(Catalog::new(minimum, offerings?))
 }
 
-fn offering(draft: OfferingDraft) -> Option<Offering> {
+fn offering(draft: OfferingDraft, backends: &mut Backends<'_>) -> Option<Offering> {
     let node = &draft.node;
     let plans = draft.plans.into_iter().filter(|plan| plan.offered);
-    let plans: Option<Vec<_>> = plans.map(|entry| plan(entry).map(Arc::new)).collect();
+    let plans: Option<Vec<_>> = plans
+        .map(|entry| plan(entry, backends).map(Arc::new))
+        .collect();
     Some(Offering {
         id: ServiceId::parse(&text(node, "id")?).ok()?,
         name: text(node, "name")?.into(),
@@ -52,7 +57,7 @@ fn offering(draft: OfferingDraft) -> Option<Offering> {
     })
 }
 
-fn plan(draft: PlanDraft) -> Option<Plan> {
+fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
     let node = &draft.node;
     let answers = draft.answers?;
     Some(Plan {
@@ -72,7 +77,7 @@ fn plan(draft: PlanDraft) -> Option<Plan> {
         values: answers.values,
         instance: answers.instance,
         binding: answers.binding,
-        backend: Arc::new(Fixed),
+        backend: backends.of(node).ok()?,
         responding: responding(node),
     })
 }

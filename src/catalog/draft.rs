@@ -7,7 +7,7 @@ use super::load::Memory;
 use super::merge;
 use super::rules::renderings::{self, Renderings};
 use super::trail::Trail;
-use crate::document::{Findings, Node, Path, Place};
+use crate::document::{Environment, Findings, Node, Path, Place};
 
 /// The whole.
 pub struct Draft<'a> {
@@ -18,6 +18,7 @@ pub struct Draft<'a> {
     pub(crate) offerings: Vec<OfferingDraft>,
     /// Makes ids for mends.
     pub(crate) guid: &'a dyn Fn() -> String,
+    pub(crate) environment: &'a Environment,
     /// Made when the first rule asks for them.
     renderings: OnceCell<Renderings>,
 }
@@ -47,6 +48,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn new(
         document: &'a Node,
         memory: Memory,
+        environment: &'a Environment,
         guid: &'a dyn Fn() -> String,
         findings: &mut Findings,
     ) -> Self {
@@ -67,6 +69,7 @@ impl<'a> Draft<'a> {
             memory,
             offerings,
             guid,
+            environment,
             renderings: OnceCell::new(),
         }
     }

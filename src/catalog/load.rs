@@ -97,7 +97,7 @@ fn read(
         resolve::resolve(document, &sources, &mut findings);
         let texts = Texts::new(files.iter().map(text));
         shape::check(document, &texts, &mut findings);
-        let draft = Draft::new(document, memory, &fresh_guid, &mut findings);
+        let draft = Draft::new(document, memory, environment, &fresh_guid, &mut findings);
         rules::run(&draft, &mut findings);
         if !findings.has_errors() {
             catalog = build::catalog(draft).map(Arc::new);

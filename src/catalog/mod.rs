@@ -7,6 +7,7 @@
 //! Deliberately absent: the process environment (it comes in as [`Environment`](crate::document::Environment)), the clock, figment and actix.
 
 mod answers;
+mod backends;
 mod build;
 mod draft;
 pub mod language;

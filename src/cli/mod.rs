@@ -2,14 +2,22 @@
 
 mod check;
 mod completions;
+mod desk;
 mod diff;
 mod findings;
 mod health;
+mod instances;
 mod loading;
+mod names;
+mod operations;
 mod output;
 mod render;
+mod run_command;
 mod schema;
 mod serve;
+mod store;
+mod table;
+mod veil;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,6 +26,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Flags;
+use crate::supervisor::SUBCOMMAND;
 
 /// What a command comes to, as the process says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +108,12 @@ enum Command {
     Render(render::Arguments),
     /// Show what a platform would see change between two published catalogs
     Diff(diff::Arguments),
+    /// List, show and forget instances
+    Instances(instances::Arguments),
+    /// List, show, retry and give up operations
+    Operations(operations::Arguments),
+    /// Count, back up, copy the store, or take over what another broker made
+    Store(store::Arguments),
     /// Print the JSON Schema of the catalog document, for editors
     Schema(schema::Arguments),
     /// Ask a broker that runs here whether it is alive (for health checks of containers)
@@ -123,6 +138,11 @@ impl Common {
 
 /// Reads the command line and does what it says.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // The broker's own word, so neither help nor completions know it.
+    if arguments.get(1).is_some_and(|word| word == SUBCOMMAND) {
+        return run_command::run();
+    }
     let line = match CommandLine::try_parse_from(arguments) {
         Ok(line) => line,
         Err(error) => {
@@ -138,6 +158,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::run(flags, &arguments),
         Command::Render(arguments) => render::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Instances(arguments) => instances::run(&flags, &arguments),
+        Command::Operations(arguments) => operations::run(&flags, &arguments),
+        Command::Store(arguments) => store::run(&flags, &arguments),
         Command::Schema(_) => schema::run(),
         Command::Health => health::run(&flags),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -18,7 +18,7 @@ use super::instance::Instance;
 use super::json::Object;
 use super::offering::Chosen;
 use super::operation::Kind;
-use super::time::Timestamp;
+use super::time::{Clock, Timestamp};
 use crate::secret::Secret;
 
 /// What a backend's work gives back. Whoever drops it stops the work: a program is killed, a connection closed.
@@ -71,6 +71,8 @@ pub struct Work<'a> {
     pub previous: Option<&'a Instance>,
     /// Of a bind or an unbind.
     pub binding: Option<&'a Binding>,
+    /// Tells the time, for what is signed with it.
+    pub clock: Clock,
     /// The platform's user who asked, where one was named.
     pub identity: Option<&'a OriginatingIdentity>,
 }

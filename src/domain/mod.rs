@@ -2,7 +2,8 @@
 //!
 //! In reading order: the words ([`id`], [`time`], [`version`], [`json`]), what is offered ([`offering`], [`catalog`],
 //! [`schema`], [`answer`]), what platforms make of it ([`instance`], [`binding`], [`operation`]), who asks ([`caller`]),
-//! the doors to the world ([`store`], [`backend`], [`witness`]), and [`broker`]: what may happen, in what order.
+//! the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`]), and who stands at them: [`broker`] for
+//! platforms (what may happen, in what order), [`worker`] for what takes time, [`desk`] for the operator.
 //!
 //! Deliberately absent: I/O, actix, SQL, figment, the clock and the environment. Time comes as an argument.
 
@@ -13,10 +14,12 @@ pub mod binding;
 pub mod broker;
 pub mod caller;
 pub mod catalog;
+pub mod desk;
 pub mod error;
 pub mod id;
 pub mod instance;
 pub mod json;
+pub mod ledger;
 pub mod offering;
 pub mod operation;
 pub(crate) mod render;

@@ -12,8 +12,7 @@ use serde_json::Value;
 use super::wire;
 use crate::domain::answer::BindTarget;
 use crate::domain::error::BrokerError;
-use crate::domain::json::Object;
-use crate::domain::operation::Kind;
+use crate::domain::operation::{Kind, Report};
 
 /// What a refusal is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +90,8 @@ const RETRY_STORE: &str = "5";
 pub struct Refusal {
     word: Word,
     description: String,
-    /// What the specification lets a failure say besides.
-    besides: Object,
+    /// Of an operation that failed: what the specification lets it say besides. Boxed, for few have one.
+    report: Option<Box<Report>>,
 }
 
 impl Refusal {
@@ -100,7 +99,7 @@ impl Refusal {
         Self {
             word,
             description: description.into(),
-            besides: Object::new(),
+            report: None,
         }
     }
 
@@ -111,7 +110,11 @@ impl Refusal {
         if self.word == STORE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_STORE));
         }
-        let mut body = self.besides.clone();
+        let mut body = self
+            .report
+            .as_ref()
+            .map(|report| wire::answer::told(report))
+            .unwrap_or_default();
         body.insert("error".to_owned(), self.word.name.into());
         body.insert("description".to_owned(), self.description.clone().into());
         response
@@ -146,8 +149,8 @@ impl From<BrokerError> for Refusal {
             _ => {}
         }
         let mut refusal = Self::new(word, error.to_string());
-        if let BrokerError::OperationFailed(report) = &error {
-            refusal.besides = wire::answer::told(report);
+        if let BrokerError::OperationFailed(report) = error {
+            refusal.report = Some(Box::new(report));
         }
         refusal
     }

@@ -26,7 +26,12 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
     let started = Builder::new()
         .parse_filters(filter)
         .target(Target::Stdout)
-        .format(move |out, record| out.write_all(line(format, record, clock()).as_bytes()))
+        .format(move |out, record| {
+            if is_wire(record.target()) {
+                return Ok(());
+            }
+            out.write_all(line(format, record, clock()).as_bytes())
+        })
         .try_init();
     if started.is_ok() {
         std::panic::set_hook(Box::new(|panic| {
@@ -37,6 +42,12 @@ pub fn start(format: Format, filter: &str, clock: Clock) {
             log::error!("the broker panicked at {place}");
         }));
     }
+}
+
+/// The HTTP client writes what goes over the wire, at `trace` byte by byte: logins and credentials. Whoever calls with it
+/// says what came of it.
+fn is_wire(target: &str) -> bool {
+    target.starts_with("ureq")
 }
 
 /// What most lines have room in.
@@ -245,6 +256,14 @@ mod tests {
                 format!("1970-01-01T00:00:00.000Z WARN  t: it\\r \"so\" user={written} ms=1.25\n");
             assert_eq!(line(Format::Text, "it\r \"so\"", user), expected);
         }
+    }
+
+    #[test]
+    fn what_goes_over_the_wire_is_no_line() {
+        for target in ["ureq", "ureq_proto"] {
+            assert!(is_wire(target), "{target}");
+        }
+        assert!(!is_wire("backend"));
     }
 
     #[test]

@@ -281,7 +281,7 @@ fn path(below: &str) -> String {
     root().join(below).display().to_string()
 }
 
-/// Every document on disk; vars files are none.
+/// Every document on disk; vars files are none, and programs of backends.
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![root().join("catalog.yaml")];
     let mut folders = vec![root().join("config/examples")];
@@ -295,6 +295,7 @@ fn documents() -> Vec<PathBuf> {
             }
         }
     }
+    found.retain(|path| path.extension().is_some_and(|end| end == "yaml"));
     found.retain(|path| !path.ends_with("east.yaml") && !path.ends_with("west.yaml"));
     found
 }

@@ -7,6 +7,7 @@ mod documents;
 mod harness;
 mod http;
 
+mod acting;
 mod bad_http;
 mod bad_ids;
 mod bad_input;

@@ -55,6 +55,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),
         row("backend-named", plan(json!({ "backend": { "use": "pg" } }), json!({ "backend": { "use": "pg" } })).with_top(json!({ "backends": { "pg": { "fixed": {} } } }))),
+        row("backend-settings", plan(json!({ "backend": { "webhook": { "url": "http://example.com/" } } }), json!({ "backend": { "webhook": { "url": "https://example.com/" } } })).both(json!({ "bindings_retrievable": true }))),
         row("required-key", service(json!({ "bindable": null }), json!({ "bindable": false }))),
         row("not-blank", service(json!({ "description": " " }), json!({ "description": "x" }))),
         row("id-characters", service(json!({ "id": "a\u{7}b" }), none())),

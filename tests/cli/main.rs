@@ -19,9 +19,12 @@ mod http;
 mod runner;
 
 mod check;
+mod desk;
 mod diff;
 mod fix;
+mod import;
 mod render;
 mod rest;
 mod secrets;
 mod tls;
+mod whole;

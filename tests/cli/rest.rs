@@ -35,7 +35,16 @@ fn help_shows_by_example() {
     let version = format!("catalog-broker {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(run(&folder, &["--version"]).exits(0).out, version);
     let whole = run(&folder, &["--help"]).exits(0);
-    for command in ["check", "render", "diff", "schema", "completions"] {
+    for command in [
+        "check",
+        "render",
+        "diff",
+        "instances",
+        "operations",
+        "store",
+        "schema",
+        "completions",
+    ] {
         assert!(
             whole.out.contains(&format!("\n  {command} ")),
             "{}",
@@ -56,7 +65,14 @@ fn help_shows_by_example() {
             1
         );
     }
-    for command in ["check", "render", "diff"] {
+    for command in [
+        "check",
+        "render",
+        "diff",
+        "instances",
+        "operations",
+        "store",
+    ] {
         let help = run(&folder, &[command, "--help"]).exits(0);
         assert!(help.out.contains("Exit status:\n  0"), "{}", help.out);
     }

@@ -216,19 +216,15 @@ impl<'a> Spot<'a> {
             .clone()
             .flat_map(Map::iter)
             .find_map(|entry| Some((&entry.key, after(self.rest, &entry.key)?)));
-        match found {
-            Some((key, rest)) => {
-                self.go(Arc::clone(key), rest, Shape::Record(record));
-                Ok(())
-            }
-            None => {
-                let names: Vec<&str> = entries
-                    .flat_map(Map::iter)
-                    .map(|entry| &*entry.key)
-                    .collect();
-                Err(self.names_nothing(record.name, names))
-            }
+        if let Some((key, rest)) = found {
+            self.go(Arc::clone(key), rest, Shape::Record(record));
+            return Ok(());
         }
+        let names: Vec<&str> = entries
+            .flat_map(Map::iter)
+            .map(|entry| &*entry.key)
+            .collect();
+        Err(self.names_nothing(record.name, names))
     }
 
     fn go(&mut self, key: Arc<str>, rest: &'a str, shape: Shape) {

@@ -33,7 +33,9 @@ impl Checker<'_> {
             | (Shape::Bool, Value::Bool(_))
             | (Shape::Text | Shape::ApiVersion, Value::Text(_)) => {}
             (Shape::Integer, Value::Number(number)) if number.is_u64() => {}
-            (Shape::Word(words), Value::Text(text)) => self.word(node, text, words, trail),
+            (Shape::Word(words) | Shape::WordOr(words, _), Value::Text(text)) => {
+                self.word(node, text, words, trail);
+            }
             (Shape::List(item), Value::List(items)) => {
                 for (index, node) in items.iter().enumerate() {
                     self.value(node, *item, &trail.index(index));
@@ -42,7 +44,6 @@ impl Checker<'_> {
             (Shape::Record(record) | Shape::WordOr(_, record), Value::Map(map)) => {
                 self.record(node, map, record, trail);
             }
-            (Shape::WordOr(words, _), Value::Text(text)) => self.word(node, text, words, trail),
             (Shape::Duration, Value::Text(text))
                 if text.as_plain().is_none_or(|text| duration(text).is_some()) => {}
             (Shape::Duration, Value::Number(number)) if number.is_u64() => {}

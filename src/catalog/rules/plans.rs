@@ -3,6 +3,7 @@
 use semver::Version;
 
 use super::Report;
+use crate::catalog::backends::Backends;
 use crate::catalog::draft::Draft;
 use crate::catalog::language::nearest;
 use crate::catalog::reading::resolve::is_unresolved;
@@ -72,10 +73,37 @@ pub(super) fn backend_kind(draft: &Draft<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// `backend-settings`.
+pub(super) fn backend_settings(draft: &Draft<'_>, report: &mut Report<'_>) {
+    let mut backends = Backends::new(draft.environment);
+    for (_, plan) in draft.plans() {
+        let Some(backend) = plan.node.get("backend") else {
+            continue;
+        };
+        if is_half(backend) {
+            continue;
+        }
+        if let Err(problem) = backends.of(&plan.node) {
+            let path = plan.path.key("backend");
+            report.at_key(&path, backend, problem.key, problem.message, problem.mend);
+        }
+    }
+}
+
+/// Whether a text of it could not be read, or a required one is missing: that was told.
+fn is_half(backend: &Node) -> bool {
+    let kinds = backend.as_map().into_iter().flat_map(Map::iter);
+    kinds
+        .filter_map(|kind| kind.node.as_map())
+        .flat_map(Map::iter)
+        .any(|entry| is_unresolved(&entry.node))
+}
+
 /// `backend-named`.
 pub(super) fn backend_named(draft: &Draft<'_>, report: &mut Report<'_>) {
-    let named = draft.document.get("backends");
-    let names: Vec<&str> = named
+    let names: Vec<&str> = draft
+        .document
+        .get("backends")
         .and_then(Node::as_map)
         .into_iter()
         .flat_map(Map::iter)

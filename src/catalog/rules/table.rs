@@ -64,6 +64,7 @@ pub static RULES: &[Rule] = &[
     draft!("accept-known", Language("accept"), Error, "`accept` names rules whose findings are no errors.", accept::known),
     draft!("backend-kind", Language("backend"), Error, "A backend is of one kind.", plans::backend_kind),
     draft!("backend-named", Language("backend"), Error, "`use` names one of `backends`.", plans::backend_named),
+    draft!("backend-settings", Language("backend"), Error, "A backend has all it needs, and what it has goes together.", plans::backend_settings),
     draft!("required-key", Specification("Catalog Management"), Error, "Every required key is there.", published::required),
     draft!("not-blank", Specification("Catalog Management"), Error, "Ids, names, descriptions and the like are not empty, on Cloud Foundry not blank.", published::not_blank),
     draft!("id-characters", Language("ids"), Error, "An id has no control characters.", ids::characters),

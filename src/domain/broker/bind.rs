@@ -13,7 +13,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::{Instance, InstanceDetails};
-use crate::domain::json::{Fingerprint, Object};
+use crate::domain::json::{Fingerprint, FingerprintKey, Object};
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject};
 use crate::domain::render;
@@ -93,7 +93,7 @@ impl Broker {
         let details = asked(request, predecessor.as_ref());
         fits(chosen, request, &details)?;
         let manner = manner(Some(chosen.plan), request);
-        let job = self.job(caller, manner, None, None)?;
+        let job = Self::job(caller, manner, None, None)?;
         let subject = Subject::Binding(instance.id.clone(), id);
         let operation = self.operation(Kind::Bind, subject.clone(), job.as_ref())?;
         let later = job.is_some();
@@ -283,30 +283,39 @@ impl Broker {
         Ok(Bound::Created(Secret::new(details.answer)))
     }
 
-    /// Offering, plan, parameters, application, `bind_resource` and predecessor; context may change between repeats.
     fn bind_fingerprint(&self, request: &Bind, service: &ServiceId, plan: &PlanId) -> Fingerprint {
-        let (service, plan) = request
-            .named
-            .as_ref()
-            .map_or((service, plan), |(service, plan)| (service, plan));
-        self.store.fingerprint_key().of(&json!([
-            service.as_str(),
-            plan.as_str(),
-            request
-                .parameters
-                .as_ref()
-                .map(Secret::expose)
-                .cloned()
-                .unwrap_or_default(),
-            request
-                .bind_resource
-                .as_ref()
-                .map(Secret::expose)
-                .cloned()
-                .unwrap_or_default(),
-            request.predecessor.as_ref().map(BindingId::as_str),
-        ]))
+        fingerprint(self.store.fingerprint_key(), request, service, plan)
     }
+}
+
+/// Offering, plan, parameters, application, `bind_resource` and predecessor; context may change between repeats.
+pub(super) fn fingerprint(
+    key: &FingerprintKey,
+    request: &Bind,
+    service: &ServiceId,
+    plan: &PlanId,
+) -> Fingerprint {
+    let (service, plan) = request
+        .named
+        .as_ref()
+        .map_or((service, plan), |(service, plan)| (service, plan));
+    key.of(&json!([
+        service.as_str(),
+        plan.as_str(),
+        request
+            .parameters
+            .as_ref()
+            .map(Secret::expose)
+            .cloned()
+            .unwrap_or_default(),
+        request
+            .bind_resource
+            .as_ref()
+            .map(Secret::expose)
+            .cloned()
+            .unwrap_or_default(),
+        request.predecessor.as_ref().map(BindingId::as_str),
+    ]))
 }
 
 fn manner<'a>(plan: Option<&'a Plan>, request: &Bind) -> Manner<'a> {
@@ -435,7 +444,7 @@ pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDet
     }
 }
 
-fn app_guid(details: &BindingDetails) -> Option<&str> {
+pub(super) fn app_guid(details: &BindingDetails) -> Option<&str> {
     details.bind_resource.get("app_guid")?.as_str()
 }
 

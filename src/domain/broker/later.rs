@@ -62,7 +62,6 @@ impl Manner<'_> {
 impl Broker {
     /// What is left to be done of an operation, if anything is. Row 14 is checked where something is.
     pub(super) fn job(
-        &self,
         caller: &Caller,
         manner: Manner<'_>,
         update: Option<Target>,

@@ -11,6 +11,7 @@ mod poll;
 mod preview;
 mod provision;
 mod removal;
+pub(in crate::domain) mod takeover;
 mod turns;
 mod unbind;
 mod update;
@@ -266,7 +267,7 @@ impl fmt::Debug for Broker {
     }
 }
 
-fn random<const N: usize>() -> Result<[u8; N], BrokerError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], BrokerError> {
     let mut bits = [0; N];
     getrandom::fill(&mut bits).map_err(|_| BrokerError::Chance)?;
     Ok(bits)

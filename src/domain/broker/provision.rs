@@ -12,7 +12,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::{Instance, InstanceDetails};
-use crate::domain::json::Fingerprint;
+use crate::domain::json::{Fingerprint, FingerprintKey};
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject};
 use crate::domain::render;
@@ -85,7 +85,7 @@ impl Broker {
         request: &Provision,
         failed: Option<Box<Instance>>,
     ) -> Result<Change, BrokerError> {
-        let job = self.job(caller, manner(Some(chosen.plan), request), None, None)?;
+        let job = Self::job(caller, manner(Some(chosen.plan), request), None, None)?;
         let subject = Subject::Instance(id.clone());
         let operation = self.operation(Kind::Provision, subject, job.as_ref())?;
         let mut instance = self.new_instance(caller, chosen, request, &operation, job.as_ref())?;
@@ -220,7 +220,7 @@ impl Broker {
             last_operation: operation.standing(),
             version: first_version()?,
             backend: Self::acting(chosen.plan),
-            fingerprint: self.provision_fingerprint(request),
+            fingerprint: fingerprint(self.store.fingerprint_key(), request),
             created_at: now,
             updated_at: now,
             details: Secret::new(details),
@@ -229,18 +229,19 @@ impl Broker {
 
     /// The same offering, plan, organization, space and parameters; context may change between repeats.
     fn is_same(&self, existing: &Instance, request: &Provision) -> bool {
-        existing.fingerprint == self.provision_fingerprint(request)
+        existing.fingerprint == fingerprint(self.store.fingerprint_key(), request)
     }
+}
 
-    fn provision_fingerprint(&self, request: &Provision) -> Fingerprint {
-        self.store.fingerprint_key().of(&json!([
-            request.service_id.as_str(),
-            request.plan_id.as_str(),
-            request.organization,
-            request.space,
-            request.parameters.expose(),
-        ]))
-    }
+/// Offering, plan, organization, space and parameters: what a repeat is compared by.
+pub(super) fn fingerprint(key: &FingerprintKey, request: &Provision) -> Fingerprint {
+    key.of(&json!([
+        request.service_id.as_str(),
+        request.plan_id.as_str(),
+        request.organization,
+        request.space,
+        request.parameters.expose(),
+    ]))
 }
 
 fn manner<'a>(plan: Option<&'a Plan>, request: &Provision) -> Manner<'a> {
@@ -260,7 +261,7 @@ fn answer_of(act: &Act) -> InstanceAnswer {
 
 /// A start of its own for each instance: one that is made again of an id must not pass for the one that a change has
 /// seen. Two bits stay free for the way up.
-fn first_version() -> Result<i64, BrokerError> {
+pub(super) fn first_version() -> Result<i64, BrokerError> {
     Ok(i64::from_ne_bytes(random()?) & (i64::MAX >> 1))
 }
 
@@ -274,16 +275,7 @@ pub(super) fn details(
     now: Timestamp,
     acts: bool,
 ) -> Result<InstanceDetails, BrokerError> {
-    let mut details = InstanceDetails {
-        parameters: request.parameters.expose().clone(),
-        context: request.context.expose().clone(),
-        maintenance_version: chosen
-            .plan
-            .maintenance_info
-            .as_ref()
-            .map(|info| info.version.to_string()),
-        ..InstanceDetails::default()
-    };
+    let mut details = asked(chosen, request);
     let scope = render::InstanceScope {
         identity,
         chosen,
@@ -296,4 +288,18 @@ pub(super) fn details(
         details.answer = scope.answer(&details, now)?;
     }
     Ok(details)
+}
+
+/// What was asked for, before anything is rendered.
+pub(super) fn asked(chosen: Chosen<'_>, request: &Provision) -> InstanceDetails {
+    InstanceDetails {
+        parameters: request.parameters.expose().clone(),
+        context: request.context.expose().clone(),
+        maintenance_version: chosen
+            .plan
+            .maintenance_info
+            .as_ref()
+            .map(|info| info.version.to_string()),
+        ..InstanceDetails::default()
+    }
 }

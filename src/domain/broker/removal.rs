@@ -136,7 +136,7 @@ impl Broker {
         if plan.is_none() && target.backend.is_some() {
             return Err(BrokerError::BackendGone(target.plan));
         }
-        let job = self.job(caller, manner, None, cancels)?;
+        let job = Self::job(caller, manner, None, cancels)?;
         let later = job.is_some();
         let operation = self.operation(target.kind, subject.clone(), job.as_ref())?;
         let id = operation.id.clone();

@@ -141,7 +141,7 @@ impl Broker {
         let expected_version = instance.version;
         let subject = Subject::Instance(instance.id.clone());
         let plan = target.map(|chosen| chosen.plan);
-        let mut job = self.job(caller, manner(plan, request), None, None)?;
+        let mut job = Self::job(caller, manner(plan, request), None, None)?;
         let mut operation = self.operation(Kind::Update, subject, job.as_ref())?;
         let now = operation.started_at;
         let mut after = changed(caller, target, instance.clone(), request, now)?;

@@ -110,6 +110,7 @@ impl Worker {
             instance: after.as_ref().unwrap_or(&taken.instance),
             previous: after.as_ref().map(|_| &taken.instance),
             binding: taken.binding.as_ref(),
+            clock: self.clock,
             identity: taken.task.expose().asker.originating_identity.as_ref(),
         };
         Over::Outcome(if chosen.plan.backend.carries_out(work.kind) {
@@ -140,6 +141,7 @@ impl Worker {
                 instance: &taken.instance,
                 previous: None,
                 binding: Some(binding),
+                clock: self.clock,
                 identity: taken.task.expose().asker.originating_identity.as_ref(),
             };
             match chosen.plan.backend.carry_out(work, note).await {

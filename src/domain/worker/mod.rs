@@ -23,7 +23,7 @@ use super::witness::Witness;
 /// How many finished operations are forgotten at once: a short transaction.
 const SWEEP: u32 = 500;
 
-/// How long between two looks for operations to forget.
+/// How long between two looks for operations to forget, at most.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Takes operations up.
@@ -164,7 +164,7 @@ impl Worker {
 
     async fn sweep(&self, swept_at: Timestamp) -> Timestamp {
         let now = (self.clock)();
-        if now < later(swept_at, SWEEP_EVERY) {
+        if now < later(swept_at, SWEEP_EVERY.min(self.terms.keep)) {
             return swept_at;
         }
         match self.store.sweep(earlier(now, self.terms.keep), SWEEP).await {

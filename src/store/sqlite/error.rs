@@ -16,6 +16,15 @@ pub enum OpenError {
     Held(PathBuf),
     /// It is no SQLite database, or not the broker's.
     Foreign(&'static str),
+    /// It is not there, and is not to be made.
+    Missing(PathBuf),
+    /// An older broker made it, and it is not to be changed.
+    Older {
+        /// The version of the file's schema.
+        found: i64,
+        /// The newest that this broker knows.
+        known: i64,
+    },
     /// A newer broker made it.
     Newer {
         /// The version of the file's schema.
@@ -51,6 +60,15 @@ impl fmt::Display for OpenError {
                 )
             }
             Self::Foreign(why) => write!(out, "{why}: name another file, or move this one away"),
+            Self::Missing(path) => write!(
+                out,
+                "there is no file {}: name the one that the broker serves (--store, or its settings)",
+                path.display()
+            ),
+            Self::Older { found, known } => write!(
+                out,
+                "an older catalog-broker made it (schema {found}, this one has {known}): start this version of the broker once, it brings the file up to date"
+            ),
             Self::Newer { found, known } => write!(
                 out,
                 "a newer catalog-broker made it (schema {found}, this one knows {known}): run that version, or a newer one"

@@ -17,9 +17,12 @@ pub(super) fn record(
     job: &Job,
 ) -> Result<(), RowError> {
     let now = operation.started_at;
-    let due_at = match &job.cancels {
-        Some(cancelled) => cancel(connection, cancelled, now)?,
-        None => now,
+    let (due_at, waits_for) = match &job.cancels {
+        Some(cancelled) => {
+            let due_at = cancel(connection, cancelled, now)?;
+            (due_at, Some(cancelled.as_str().to_owned()))
+        }
+        None => after_given_up(connection, &operation.subject, now)?,
     };
     connection
         .prepare_cached(
@@ -38,7 +41,7 @@ pub(super) fn record(
             &*job.backend,
             packed(&job.task)?,
             due_at.0,
-            job.cancels.as_ref().map(OperationId::as_str),
+            waits_for,
         ])?;
     Ok(())
 }
@@ -64,6 +67,38 @@ fn cancel(
     Ok(leased_until
         .flatten()
         .map_or(now, |until| Timestamp(until.max(now.0))))
+}
+
+/// When an operation on this subject may act: what was given up there, or what stood on a forgotten one of its id, may
+/// still act until its lease ends. With the operation that it waits for, if it is one.
+fn after_given_up(
+    connection: &Connection,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<(Timestamp, Option<String>), RowError> {
+    let acting: Vec<(i64, String)> = connection
+        .prepare_cached(
+            "SELECT due_at, id FROM operations
+             WHERE instance_id = ?1 AND (binding_id IN (?2, '') OR ?2 = '')
+                   AND owner IS NOT NULL AND state <> 'in progress' AND due_at > ?3",
+        )?
+        .query_map(
+            params![
+                subject.instance().as_str(),
+                subject.binding().map_or("", BindingId::as_str),
+                now.0
+            ],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .collect::<Result<_, _>>()?;
+    let last = acting.iter().map(|(until, _)| *until).max();
+    let due_at = last.map_or(now, Timestamp);
+    // Of several, the first that lets go must not let it go beside the others.
+    let waits_for = match acting.as_slice() {
+        [(_, only)] => Some(only.clone()),
+        _ => None,
+    };
+    Ok((due_at, waits_for))
 }
 
 /// Whether anything is due.
@@ -247,7 +282,7 @@ fn over(
     Ok(Lease::Held)
 }
 
-fn subject(row: &Row<'_>) -> Result<Subject, RowError> {
+pub(super) fn subject(row: &Row<'_>) -> Result<Subject, RowError> {
     let instance = InstanceId::parse(text(row, "instance_id")?)?;
     Ok(match text(row, "binding_id")? {
         "" => Subject::Instance(instance),

@@ -43,6 +43,18 @@ pub(super) fn recognise(connection: &Connection) -> Result<i64, OpenError> {
     Ok(found)
 }
 
+/// Whether the schema is the one that this broker writes; nothing is changed.
+pub(super) fn current(connection: &Connection) -> Result<(), OpenError> {
+    let found = recognise(connection)?;
+    if found < known() {
+        return Err(OpenError::Older {
+            found,
+            known: known(),
+        });
+    }
+    Ok(())
+}
+
 fn known() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
 }

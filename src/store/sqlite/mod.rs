@@ -4,12 +4,15 @@
 //! of its own. WAL with full synchronous commits: what was answered is on disk. A lock beside the file keeps a second
 //! serving broker out.
 
+mod backup;
 mod error;
 mod jobs;
+mod ledger;
 mod migrations;
 mod open;
 mod reader;
 mod rows;
+mod transfer;
 mod writer;
 
 #[cfg(test)]
@@ -19,7 +22,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId};
@@ -31,6 +34,7 @@ use crate::domain::store::{
 };
 use crate::domain::time::Timestamp;
 
+pub use backup::{BackupError, backup};
 pub use error::OpenError;
 use reader::Readers;
 use writer::Writer;
@@ -40,8 +44,9 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
     key: FingerprintKey,
-    // Held as long as the store lives; the system lets go of it when the process ends, however it ends.
-    _lock: File,
+    // Held as long as the store lives; the system lets go of it when the process ends, however it ends. Nothing where
+    // it is open beside whoever holds it.
+    _lock: Option<File>,
 }
 
 impl SqliteStore {
@@ -51,6 +56,16 @@ impl SqliteStore {
         let lock = open::lock(path)?;
         let mut connection = open::connect(path)?;
         migrations::migrate(&mut connection)?;
+        Self::start(path, connection, Some(lock))
+    }
+
+    /// Opens a file that is there, beside a broker that may serve it: without its lock, and with its schema as it is.
+    pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
+        let connection = open::connect_beside(path)?;
+        Self::start(path, connection, None)
+    }
+
+    fn start(path: &Path, connection: Connection, lock: Option<File>) -> Result<Self, OpenError> {
         let key = open::fingerprint_key(&connection)?;
         let readers = Readers::start(path)?;
         Ok(Self {

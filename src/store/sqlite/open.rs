@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::error::OpenError;
-use super::migrations::recognise;
+use super::migrations::{current, recognise};
 use crate::domain::json::FingerprintKey;
 
 /// Makes the folder that the file is in.
@@ -62,6 +62,35 @@ pub(super) fn connect(path: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
+}
+
+/// How long a statement waits where a broker serves the same file: a command has time, and the broker's writer leaves
+/// short gaps under load.
+const PATIENCE_BESIDE: Duration = Duration::from_secs(15);
+
+/// A connection that writes beside a broker, to a file that is there.
+pub(super) fn connect_beside(path: &Path) -> Result<Connection, OpenError> {
+    there(path)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(PATIENCE_BESIDE)?;
+    current(&connection)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// A file that is there: SQLite would say no more than that it cannot open it.
+fn there(path: &Path) -> Result<(), OpenError> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(OpenError::Missing(path.to_owned()))
+        }
+        Err(error) => Err(OpenError::File(path.to_owned(), error)),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// A connection that reads. It maps the file: what many read is the system's page cache, not our memory.

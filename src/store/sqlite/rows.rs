@@ -423,7 +423,7 @@ pub(super) fn instance(
         .transpose()
 }
 
-fn read_instance(row: &Row<'_>) -> Result<Instance, RowError> {
+pub(super) fn read_instance(row: &Row<'_>) -> Result<Instance, RowError> {
     Ok(Instance {
         id: InstanceId::parse(text(row, "id")?)?,
         service_id: ServiceId::parse(text(row, "service_id")?)?,
@@ -456,7 +456,7 @@ pub(super) fn binding(
         .transpose()
 }
 
-fn read_binding(row: &Row<'_>) -> Result<Binding, RowError> {
+pub(super) fn read_binding(row: &Row<'_>) -> Result<Binding, RowError> {
     Ok(Binding {
         instance_id: InstanceId::parse(text(row, "instance_id")?)?,
         id: BindingId::parse(text(row, "id")?)?,
@@ -527,7 +527,7 @@ pub(super) fn read_operation(row: &Row<'_>, subject: &Subject) -> Result<Operati
     })
 }
 
-fn last_operation(row: &Row<'_>) -> Result<LastOperation, RowError> {
+pub(super) fn last_operation(row: &Row<'_>) -> Result<LastOperation, RowError> {
     Ok(LastOperation {
         id: OperationId::parse(text(row, "operation")?)?,
         kind: kind(row)?,
@@ -545,7 +545,7 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: &str) -> Result<&'a str, RowErr
         .map_err(|_| RowError::Unreadable("text"))
 }
 
-fn state(row: &Row<'_>) -> Result<State, RowError> {
+pub(super) fn state(row: &Row<'_>) -> Result<State, RowError> {
     State::from_name(text(row, "state")?).ok_or(RowError::Unreadable("state"))
 }
 

@@ -1,0 +1,126 @@
+//! What the operator's commands share: the desk that they work at, how they answer, and what an error comes to.
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::loading::Surroundings;
+use super::names::Names;
+use super::output::{complain, print};
+use super::{Exit, failed, table};
+use crate::app::{self, ledgers};
+use crate::domain::desk::{Desk, DeskError};
+use crate::domain::operation::State;
+use crate::settings::Flags;
+
+/// How an operator's command answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table
+    People,
+    /// JSON
+    Json,
+}
+
+/// How far an operation is, as it is typed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum StateName {
+    /// It runs, or waits to
+    InProgress,
+    /// It is done
+    Succeeded,
+    /// It is over and was not done
+    Failed,
+}
+
+impl From<StateName> for State {
+    fn from(name: StateName) -> Self {
+        match name {
+            StateName::InProgress => Self::InProgress,
+            StateName::Succeeded => Self::Succeeded,
+            StateName::Failed => Self::Failed,
+        }
+    }
+}
+
+/// Works at the desk of the store that the settings name, beside a broker that may serve it.
+pub(super) fn at_desk(
+    flags: &Flags,
+    work: impl AsyncFnOnce(&Desk, &Names) -> Result<Exit, DeskError>,
+) -> Exit {
+    let surroundings = match Surroundings::read(flags) {
+        Ok(surroundings) => surroundings,
+        Err(exit) => return exit,
+    };
+    let ledger = match ledgers::beside(&surroundings.loaded.settings.store) {
+        Ok(ledger) => ledger,
+        Err(why) => return failed(why),
+    };
+    let names = Names::of(&surroundings);
+    run(async {
+        let desk = Desk::new(ledger, app::clock);
+        let done = work(&desk, &names).await;
+        // What was written is on disk already.
+        let _ = desk.close().await;
+        done
+    })
+}
+
+/// Runs to the end what waits for a store.
+pub(super) fn run(work: impl Future<Output = Result<Exit, DeskError>>) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(work).unwrap_or_else(|why| refused(&why)),
+        Err(error) => failed(format_args!("the system gave no runtime: {error}")),
+    }
+}
+
+/// What is not there is an answer, to scripts too; all else could not be done.
+fn refused(why: &DeskError) -> Exit {
+    if why.is_absence() {
+        complain(format_args!("catalog-broker: {why}"));
+        Exit::Findings
+    } else {
+        failed(why)
+    }
+}
+
+/// Prints a list: as JSON, or as a table with what there is to say below it. An empty one is nothing found.
+pub(super) fn print_list(
+    format: Format,
+    json: &Value,
+    (header, rows): (&[&str], &[Vec<String>]),
+    more: Option<&str>,
+) -> Exit {
+    let exit = if rows.is_empty() {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    };
+    if format == Format::Json {
+        return print_json(json, exit);
+    }
+    if rows.is_empty() {
+        complain("nothing found");
+        return exit;
+    }
+    let exit = print(&table::table(header, rows), exit);
+    if let Some(more) = more {
+        complain(more);
+    }
+    exit
+}
+
+/// Prints JSON for a script.
+pub(super) fn print_json(json: &Value, exit: Exit) -> Exit {
+    print(&format!("{json:#}\n"), exit)
+}
+
+/// Prints what there is to say of one thing.
+pub(super) fn print_one(format: Format, json: &Value) -> Exit {
+    match format {
+        Format::Json => print_json(json, Exit::Clean),
+        Format::People => print(&table::fields(json), Exit::Clean),
+    }
+}

@@ -1,0 +1,185 @@
+//! Files as pieces: JSON lines of the operator's, and what `cf curl` prints of Cloud Foundry's own lists.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::platform::Lists;
+use crate::document::{Finding, Findings, Path, Place};
+use crate::domain::json::Object;
+
+/// What a piece is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum What {
+    Instance,
+    Binding,
+}
+
+/// What one file says of one instance or binding.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) what: What,
+    pub(super) place: Place,
+    pub(super) object: Object,
+    /// Whether it is the platform's list that says so, rather than the operator.
+    pub(super) listed: bool,
+}
+
+/// All that the files say.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) lists: Lists,
+    pub(super) findings: Findings,
+}
+
+impl What {
+    /// The key of its line.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::Binding => "binding",
+        }
+    }
+}
+
+impl Reading {
+    /// Reads a file: one document with `resources`, or one JSON object a line.
+    pub(super) fn file(&mut self, path: &FilePath) -> Result<(), std::io::Error> {
+        let text = std::fs::read_to_string(path)?;
+        let file: Arc<str> = path.display().to_string().into();
+        match serde_json::from_str::<Value>(&text) {
+            Ok(whole) if whole.get("resources").is_some() => {
+                self.list(
+                    &Source {
+                        file: &file,
+                        text: &text,
+                        line: 1,
+                    },
+                    &whole,
+                );
+            }
+            _ => {
+                for (at, line) in text.lines().enumerate() {
+                    let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+                    self.line(&Source {
+                        file: &file,
+                        text: line,
+                        line: number,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, source: &Source<'_>) {
+        if source.text.trim().is_empty() {
+            return;
+        }
+        let place = source.place();
+        let object = match serde_json::from_str(source.text) {
+            Ok(Value::Object(object)) => object,
+            Ok(_) => {
+                return self.complain(
+                    &place,
+                    "import-line",
+                    "the line is JSON, but no object",
+                    SHAPE,
+                );
+            }
+            Err(error) => {
+                let message = format!("the line is no JSON: {error}");
+                return self.complain(&place, "import-line", message, SHAPE);
+            }
+        };
+        if object.contains_key("resources") {
+            return self.list(source, &Value::Object(object));
+        }
+        let mut entries = object.into_iter();
+        match (entries.next(), entries.next()) {
+            (Some((key, Value::Object(object))), None) => {
+                let what = [What::Instance, What::Binding]
+                    .into_iter()
+                    .find(|what| what.name() == key);
+                match what {
+                    Some(what) => self.pieces.push(Piece {
+                        what,
+                        place,
+                        object,
+                        listed: false,
+                    }),
+                    None => self.complain(
+                        &place,
+                        "import-line",
+                        "the line is of no kind that is known",
+                        SHAPE,
+                    ),
+                }
+            }
+            _ => self.complain(
+                &place,
+                "import-line",
+                "the line is no object with one key",
+                SHAPE,
+            ),
+        }
+    }
+
+    fn list(&mut self, source: &Source<'_>, list: &Value) {
+        let pieces = self.lists.read(source, list, &mut self.findings);
+        self.pieces.extend(pieces);
+    }
+
+    fn complain(
+        &mut self,
+        place: &Place,
+        rule: &'static str,
+        message: impl Into<String>,
+        mend: &str,
+    ) {
+        self.findings
+            .push(Finding::error(rule, &Path::root(), place, message, mend));
+    }
+}
+
+/// What a line must be.
+const SHAPE: &str =
+    "write {\"instance\": {...}} or {\"binding\": {...}}, each on a line of its own";
+
+/// A text and where it begins.
+pub(super) struct Source<'a> {
+    pub(super) file: &'a Arc<str>,
+    pub(super) text: &'a str,
+    pub(super) line: u32,
+}
+
+impl Source<'_> {
+    /// Where it begins.
+    pub(super) fn place(&self) -> Place {
+        self.at(0)
+    }
+
+    /// The line on which a quoted text first stands: JSON parsers tell no places, and an id stands first where it is
+    /// defined.
+    pub(super) fn place_of(&self, id: &str) -> Place {
+        let quoted = format!("\"{id}\"");
+        let before = self
+            .text
+            .split_once(&quoted)
+            .map_or("", |(before, _)| before);
+        self.at(before.matches('\n').count())
+    }
+
+    fn at(&self, lines: usize) -> Place {
+        let lines = u32::try_from(lines).unwrap_or(u32::MAX);
+        Place {
+            file: Arc::clone(self.file),
+            line: self.line.saturating_add(lines),
+            column: 1,
+            start: 0,
+            end: 0,
+        }
+    }
+}

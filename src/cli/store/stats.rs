@@ -1,0 +1,92 @@
+//! `store stats`: how much there is.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::Exit;
+use crate::cli::desk::{Format, at_desk, print_json};
+use crate::cli::names::Names;
+use crate::cli::operations;
+use crate::cli::output::print;
+use crate::cli::table::table;
+use crate::domain::ledger::{Counts, PlanCount};
+use crate::settings::Flags;
+
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  catalog-broker store stats
+  catalog-broker store stats --format json")]
+pub(super) struct Arguments {
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = Format::People)]
+    format: Format,
+}
+
+pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
+    at_desk(flags, async |desk, names| {
+        let counts = desk.counts().await?;
+        Ok(match arguments.format {
+            Format::Json => print_json(&in_json(names, &counts), Exit::Clean),
+            Format::People => print(&for_people(names, &counts), Exit::Clean),
+        })
+    })
+}
+
+fn in_json(names: &Names, counts: &Counts) -> Value {
+    let by_plan = |counts: &[PlanCount]| -> Value {
+        let one = |count: &PlanCount| {
+            json!({
+                "service_id": count.service_id,
+                "plan_id": count.plan_id,
+                "plan": names.plan(&count.service_id, &count.plan_id),
+                "state": count.state.name(),
+                "count": count.count,
+            })
+        };
+        counts.iter().map(one).collect()
+    };
+    let states = counts.operations.iter();
+    json!({
+        "instances": by_plan(&counts.instances),
+        "bindings": by_plan(&counts.bindings),
+        "operations": states
+            .map(|(state, count)| json!({ "state": state.name(), "count": count }))
+            .collect::<Value>(),
+        "oldest_in_progress": counts.oldest.as_ref().map(operations::in_json),
+        "bytes": counts.bytes,
+    })
+}
+
+fn for_people(names: &Names, counts: &Counts) -> String {
+    let mut rows = by_plan(names, "instances", &counts.instances);
+    rows.extend(by_plan(names, "bindings", &counts.bindings));
+    for (state, count) in &counts.operations {
+        let row = ["operations", "-", state.name(), &count.to_string()];
+        rows.push(row.map(str::to_owned).into());
+    }
+    let mut text = table(&["what", "plan", "state", "count"], &rows);
+    let _ = writeln!(text, "\n{} KiB on disk", counts.bytes.div_ceil(1024));
+    if let Some(oldest) = &counts.oldest {
+        let operation = &oldest.operation;
+        let _ = writeln!(
+            text,
+            "oldest in progress: {} {}, since {}",
+            operation.kind, operation.id, operation.started_at
+        );
+    }
+    text
+}
+
+fn by_plan(names: &Names, what: &str, counts: &[PlanCount]) -> Vec<Vec<String>> {
+    let row = |count: &PlanCount| {
+        vec![
+            what.to_owned(),
+            names.plan(&count.service_id, &count.plan_id),
+            count.state.to_string(),
+            count.count.to_string(),
+        ]
+    };
+    counts.iter().map(row).collect()
+}

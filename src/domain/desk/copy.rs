@@ -1,0 +1,52 @@
+//! A state as a whole, from one store to another.
+
+use super::{Desk, DeskError};
+use crate::domain::ledger::{Counts, Place, Row};
+
+/// How many rows go at once: a transaction of the target.
+const ROWS: u32 = 500;
+
+/// What was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// How many instances.
+    pub instances: u64,
+    /// How many bindings.
+    pub bindings: u64,
+    /// How many operations.
+    pub operations: u64,
+}
+
+impl Desk {
+    /// Writes all that is here to `target`, which must be empty. Nobody else may have either of them open. What fails
+    /// half way leaves a target that is not to be used.
+    pub async fn copy_to(&self, target: &Self) -> Result<Copied, DeskError> {
+        let there = target.counts().await?;
+        if !there.is_empty() {
+            return Err(DeskError::NotEmpty {
+                instances: Counts::total(&there.instances),
+                operations: there.operations.iter().map(|(_, count)| count).sum(),
+            });
+        }
+        let mut copied = Copied::default();
+        let mut next = Some(Place::Start);
+        while let Some(from) = next {
+            let page = self.ledger.export(from, ROWS).await?;
+            page.rows.iter().for_each(|row| copied.count(row));
+            target.ledger.import(page.rows).await?;
+            next = page.next;
+        }
+        Ok(copied)
+    }
+}
+
+impl Copied {
+    const fn count(&mut self, row: &Row) {
+        match row {
+            Row::Key(_) => {}
+            Row::Instance(_) => self.instances += 1,
+            Row::Binding(_) => self.bindings += 1,
+            Row::Operation(..) => self.operations += 1,
+        }
+    }
+}

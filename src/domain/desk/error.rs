@@ -1,0 +1,109 @@
+//! What the desk refuses, as types that say what to do.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::domain::error::BrokerError;
+use crate::domain::id::{InstanceId, OperationId};
+use crate::domain::operation::State;
+use crate::domain::store::StoreError;
+use crate::domain::time::Timestamp;
+
+/// Why a step of the operator was not taken.
+#[derive(Debug)]
+pub enum DeskError {
+    /// There is no such instance.
+    NoInstance(InstanceId),
+    /// There is no such operation.
+    NoOperation(OperationId),
+    /// The operation is over.
+    Over(OperationId, State),
+    /// An attempt at the operation runs.
+    Runs {
+        /// The operation.
+        operation: OperationId,
+        /// The process that makes it.
+        owner: Arc<str>,
+        /// The end of its lease.
+        until: Timestamp,
+    },
+    /// What the operation takes over from may still act.
+    Waits(OperationId, Timestamp),
+    /// What is to be written to is not empty.
+    NotEmpty {
+        /// How many instances it has.
+        instances: u64,
+        /// How many operations.
+        operations: u64,
+    },
+    /// The state changed between the look and the step.
+    Changed,
+    /// The broker's rules do not take it.
+    Broker(BrokerError),
+    /// The store could not answer.
+    Store(StoreError),
+}
+
+impl DeskError {
+    /// Whether what was asked for is not there, rather than cannot be done.
+    pub const fn is_absence(&self) -> bool {
+        matches!(self, Self::NoInstance(_) | Self::NoOperation(_))
+    }
+}
+
+impl From<StoreError> for DeskError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<BrokerError> for DeskError {
+    fn from(error: BrokerError) -> Self {
+        Self::Broker(error)
+    }
+}
+
+impl fmt::Display for DeskError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoInstance(id) => write!(
+                out,
+                "there is no instance {id}: `instances list` shows those that there are"
+            ),
+            Self::NoOperation(id) => write!(
+                out,
+                "there is no operation {id}: `operations list` shows those that are remembered"
+            ),
+            Self::Over(id, state) => write!(
+                out,
+                "operation {id} is over ({state}): only the platform can ask for another one"
+            ),
+            Self::Runs {
+                operation,
+                owner,
+                until,
+            } => write!(
+                out,
+                "an attempt at operation {operation} runs, leased to {owner} until {until}: wait for its end, or give the operation up"
+            ),
+            Self::Waits(id, until) => write!(
+                out,
+                "operation {id} takes over from one that may still act, until {until} at the latest: it goes by itself then"
+            ),
+            Self::NotEmpty {
+                instances,
+                operations,
+            } => write!(
+                out,
+                "the target has {instances} instances and {operations} operations: name a store that is empty"
+            ),
+            Self::Changed => out.write_str(
+                "others changed the same instances meanwhile: run it again, what is done already is left as it is",
+            ),
+            Self::Broker(error) => error.fmt(out),
+            Self::Store(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for DeskError {}

@@ -1,0 +1,163 @@
+//! The operator's door: find, list, retry, give up, forget, counts; and states as a whole ([`copy`], [`takeover`]).
+//!
+//! Nothing here asks a backend to act, and nothing is told to platforms but through what the store says afterwards. The
+//! command line uses it beside a broker that serves the same store.
+
+pub mod copy;
+mod error;
+pub mod takeover;
+
+use std::sync::Arc;
+
+use super::binding::Binding;
+use super::broker::random;
+use super::error::BrokerError;
+use super::id::{InstanceId, OperationId};
+use super::instance::Instance;
+use super::ledger::{Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Stepped};
+use super::operation::{Kind, Operation, Report, State, Subject};
+use super::store::{Lookup, StoreError};
+use super::time::Clock;
+
+pub use error::DeskError;
+
+/// The operator's door.
+pub struct Desk {
+    ledger: Arc<dyn Ledger>,
+    clock: Clock,
+}
+
+/// Some of a longer list.
+#[derive(Clone, Debug)]
+pub struct Part<T> {
+    /// These.
+    pub items: Vec<T>,
+    /// Whether there are more behind them.
+    pub more: bool,
+}
+
+/// What went with an instance that was forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// How many bindings.
+    pub bindings: u64,
+}
+
+impl Desk {
+    /// A desk for what `ledger` remembers.
+    pub fn new(ledger: Arc<dyn Ledger>, clock: Clock) -> Self {
+        Self { ledger, clock }
+    }
+
+    /// Instances in the order of their ids.
+    pub async fn instances(&self, query: InstanceQuery) -> Result<Part<Listed>, DeskError> {
+        let most = query.most;
+        let query = InstanceQuery {
+            most: most.saturating_add(1),
+            ..query
+        };
+        Ok(part(self.ledger.list_instances(query).await?, most))
+    }
+
+    /// An instance and its bindings.
+    pub async fn instance(&self, id: &InstanceId) -> Result<(Instance, Vec<Binding>), DeskError> {
+        match self.ledger.instance(id.clone()).await? {
+            Lookup::Found(instance) => Ok((instance, self.ledger.bindings(id.clone()).await?)),
+            Lookup::Absent | Lookup::Unknowable => Err(DeskError::NoInstance(id.clone())),
+        }
+    }
+
+    /// Operations, the newest first.
+    pub async fn operations(&self, query: OperationQuery) -> Result<Part<Entry>, DeskError> {
+        let most = query.most;
+        let query = OperationQuery {
+            most: most.saturating_add(1),
+            ..query
+        };
+        Ok(part(self.ledger.list_operations(query).await?, most))
+    }
+
+    /// An operation.
+    pub async fn operation(&self, id: &OperationId) -> Result<Entry, DeskError> {
+        let found = self.ledger.entry(id.clone()).await?;
+        found.ok_or_else(|| DeskError::NoOperation(id.clone()))
+    }
+
+    /// How much there is.
+    pub async fn counts(&self) -> Result<Counts, DeskError> {
+        Ok(self.ledger.counts().await?)
+    }
+
+    /// An operation that waits for its next attempt goes at once, and its tries begin anew.
+    pub async fn retry(&self, id: &OperationId) -> Result<(), DeskError> {
+        let stepped = self.ledger.retry(id.clone(), (self.clock)()).await?;
+        outcome(id, stepped)
+    }
+
+    /// An operation in progress fails at once; its platform reads `why`.
+    pub async fn give_up(&self, id: &OperationId, why: &str) -> Result<(), DeskError> {
+        let report = Report::of(why);
+        let stepped = self
+            .ledger
+            .give_up(id.clone(), report, (self.clock)())
+            .await?;
+        outcome(id, stepped)
+    }
+
+    /// An instance goes from the store with its bindings, and no backend acts: what it made stays in the world.
+    pub async fn forget(&self, id: &InstanceId) -> Result<Forgotten, DeskError> {
+        let by = self.removal(id)?;
+        let gone = self.ledger.forget(id.clone(), by).await?;
+        gone.map(|bindings| Forgotten { bindings })
+            .ok_or_else(|| DeskError::NoInstance(id.clone()))
+    }
+
+    /// What a platform that polls finds of what was forgotten: that it is gone.
+    fn removal(&self, id: &InstanceId) -> Result<Operation, BrokerError> {
+        let now = (self.clock)();
+        Ok(Operation {
+            id: OperationId::from_random(random()?),
+            kind: Kind::Deprovision,
+            subject: Subject::Instance(id.clone()),
+            state: State::Succeeded,
+            report: Report::default(),
+            fingerprint: None,
+            started_at: now,
+            finished_at: Some(now),
+        })
+    }
+
+    /// Lets go of the store.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.ledger.close().await
+    }
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Desk")
+    }
+}
+
+/// One more than was asked for says that there are more.
+fn part<T>(mut items: Vec<T>, most: u32) -> Part<T> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let more = items.len() > most;
+    items.truncate(most);
+    Part { items, more }
+}
+
+fn outcome(id: &OperationId, stepped: Stepped) -> Result<(), DeskError> {
+    let operation = id.clone();
+    match stepped {
+        Stepped::Done => Ok(()),
+        Stepped::Absent => Err(DeskError::NoOperation(operation)),
+        Stepped::Over(state) => Err(DeskError::Over(operation, state)),
+        Stepped::Leased { owner, until } => Err(DeskError::Runs {
+            operation,
+            owner,
+            until,
+        }),
+        Stepped::Waits(until) => Err(DeskError::Waits(operation, until)),
+    }
+}

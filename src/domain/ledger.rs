@@ -1,0 +1,231 @@
+//! The door to a store for who looks after it: all there is by filter and page, what is done to operations that will not
+//! end by themselves, and every row for another store.
+//!
+//! A [`Store`] is what the broker needs; this is what the operator's door ([`super::desk`]) needs besides. It may be open
+//! beside a broker that serves the same state, so each step is one transaction that decides its race here too.
+
+use std::sync::Arc;
+
+use super::binding::Binding;
+use super::id::{InstanceId, OperationId, PlanId, ServiceId};
+use super::instance::Instance;
+use super::operation::{LastOperation, Operation, Report, State, Task};
+use super::store::{Answer, Store};
+use super::time::Timestamp;
+use crate::secret::Secret;
+
+/// What remembers, as an operator reads and mends it.
+pub trait Ledger: Store {
+    /// Instances in the order of their ids.
+    fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>>;
+
+    /// Operations, the newest first.
+    fn list_operations(&self, query: OperationQuery) -> Answer<'_, Vec<Entry>>;
+
+    /// The operation with that id. Bindings that went with their instance have its operation's: the instance's is meant.
+    fn entry(&self, id: OperationId) -> Answer<'_, Option<Entry>>;
+
+    /// How much there is of everything.
+    fn counts(&self) -> Answer<'_, Counts>;
+
+    /// An operation that waits for its next attempt goes at once, and its tries begin anew.
+    fn retry(&self, id: OperationId, now: Timestamp) -> Answer<'_, Stepped>;
+
+    /// An operation in progress fails at once. Its lease, if it has one, is lost, and counts until it is given back or has
+    /// run out: what begins next on the subject waits for that.
+    fn give_up(&self, id: OperationId, report: Report, now: Timestamp) -> Answer<'_, Stepped>;
+
+    /// An instance goes with its bindings, and what is in progress on them is over; `by` is recorded as what took it away.
+    /// How many bindings went; nothing where there is no such instance.
+    fn forget(&self, id: InstanceId, by: Operation) -> Answer<'_, Option<u64>>;
+
+    /// All rows, a page at a time. Nobody else may write meanwhile.
+    fn export(&self, from: Place, most: u32) -> Answer<'_, Page>;
+
+    /// Writes rows of another store, all or none. The key of fingerprints counts from the next opening on.
+    fn import(&self, rows: Vec<Row>) -> Answer<'_, ()>;
+}
+
+/// Which instances. What is absent is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct InstanceQuery {
+    /// Of this offering.
+    pub service: Option<ServiceId>,
+    /// Of this plan.
+    pub plan: Option<PlanId>,
+    /// Of this organization.
+    pub organization: Option<String>,
+    /// Whose latest operation is this far.
+    pub state: Option<State>,
+    /// Those behind this one.
+    pub after: Option<InstanceId>,
+    /// No more than these.
+    pub most: u32,
+}
+
+/// Which operations. What is absent is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct OperationQuery {
+    /// This far.
+    pub state: Option<State>,
+    /// On this instance and its bindings.
+    pub instance: Option<InstanceId>,
+    /// No more than these.
+    pub most: u32,
+}
+
+/// An instance, but for what a store keeps under lock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// Chosen by the platform.
+    pub id: InstanceId,
+    /// The offering.
+    pub service_id: ServiceId,
+    /// The plan it has now.
+    pub plan_id: PlanId,
+    /// The platform's organization.
+    pub organization: String,
+    /// The platform's space.
+    pub space: String,
+    /// Its latest operation.
+    pub last_operation: LastOperation,
+    /// The backend that made it; nothing where none had to act.
+    pub backend: Option<Arc<str>>,
+    /// When it was provisioned.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// How many bindings it has.
+    pub bindings: u64,
+}
+
+/// An operation, and where it stands in its queue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The operation.
+    pub operation: Operation,
+    /// Its queue; nothing where it was over with its recording.
+    pub backend: Option<Arc<str>>,
+    /// How many attempts have begun.
+    pub attempt: u32,
+    /// How many of them count.
+    pub tries: u32,
+    /// The process that has it leased.
+    pub owner: Option<Arc<str>>,
+    /// When it may be taken up; of a leased one, when its lease ends.
+    pub due_at: Option<Timestamp>,
+    /// The cancelled operation that it takes over from.
+    pub waits_for: Option<OperationId>,
+}
+
+/// How much there is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Instances.
+    pub instances: Vec<PlanCount>,
+    /// Bindings.
+    pub bindings: Vec<PlanCount>,
+    /// Operations.
+    pub operations: Vec<(State, u64)>,
+    /// Of those in progress the one that was recorded first.
+    pub oldest: Option<Entry>,
+    /// The size of it all on disk.
+    pub bytes: u64,
+}
+
+/// How many there are of one plan in one state.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlanCount {
+    /// The offering.
+    pub service_id: ServiceId,
+    /// The plan.
+    pub plan_id: PlanId,
+    /// How far the latest operation is.
+    pub state: State,
+    /// How many.
+    pub count: u64,
+}
+
+/// How a step on an operation went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    /// It is done.
+    Done,
+    /// There is no such operation.
+    Absent,
+    /// The operation is over.
+    Over(State),
+    /// An attempt runs.
+    Leased {
+        /// The process that makes it.
+        owner: Arc<str>,
+        /// When its lease ends, if it is not renewed.
+        until: Timestamp,
+    },
+    /// What it takes over from may still act, until then.
+    Waits(Timestamp),
+}
+
+/// A page of an export.
+#[derive(Debug)]
+pub struct Page {
+    /// The rows, instances before their bindings, of one subject the oldest operation first.
+    pub rows: Vec<Row>,
+    /// Where it goes on; nothing where it is over.
+    pub next: Option<Place>,
+}
+
+/// Where an export goes on: behind this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At its beginning.
+    Start,
+    /// An instance, or all that comes before the first.
+    Instance(String),
+    /// A binding of an instance, or all that comes before the first.
+    Binding(String, String),
+    /// An operation by instance, binding and its turn among theirs, or all that comes before the first.
+    Operation(String, String, i64),
+}
+
+/// A row, as it goes from one store to another.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Row {
+    /// The key of fingerprints.
+    Key(Secret<[u8; 32]>),
+    /// An instance.
+    Instance(Box<Instance>),
+    /// A binding.
+    Binding(Box<Binding>),
+    /// An operation, and what is left to do of it.
+    Operation(Box<Entry>, Option<Secret<Task>>),
+}
+
+impl Counts {
+    /// How many of all plans and states.
+    pub fn total(of: &[PlanCount]) -> u64 {
+        of.iter().map(|plan| plan.count).sum()
+    }
+
+    /// Whether nothing was ever recorded.
+    pub fn is_empty(&self) -> bool {
+        self.instances.is_empty() && self.bindings.is_empty() && self.operations.is_empty()
+    }
+}
+
+impl Place {
+    /// Before the first instance.
+    pub const fn instances() -> Self {
+        Self::Instance(String::new())
+    }
+
+    /// Before the first binding.
+    pub const fn bindings() -> Self {
+        Self::Binding(String::new(), String::new())
+    }
+
+    /// Before the first operation.
+    pub const fn operations() -> Self {
+        Self::Operation(String::new(), String::new(), -1)
+    }
+}

@@ -1,0 +1,336 @@
+//! The file as an operator reads and mends it. Lists go through whole tables: who asks is a person, not a platform.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, named_params, params};
+
+use super::jobs::subject;
+use super::rows::{self, RowError, packed, text};
+use super::{SqliteStore, transfer};
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
+use crate::domain::ledger::{
+    Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Page, Place, PlanCount, Row,
+    Stepped,
+};
+use crate::domain::operation::{Operation, Report, State};
+use crate::domain::store::Answer;
+use crate::domain::time::Timestamp;
+use crate::secret::Secret;
+
+impl Ledger for SqliteStore {
+    fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>> {
+        Box::pin(
+            self.readers
+                .ask(move |connection| Ok(list_instances(connection, &query)?)),
+        )
+    }
+
+    fn list_operations(&self, query: OperationQuery) -> Answer<'_, Vec<Entry>> {
+        Box::pin(
+            self.readers
+                .ask(move |connection| Ok(list_operations(connection, &query)?)),
+        )
+    }
+
+    fn entry(&self, id: OperationId) -> Answer<'_, Option<Entry>> {
+        Box::pin(
+            self.readers
+                .ask(move |connection| Ok(entry(connection, &id)?)),
+        )
+    }
+
+    fn counts(&self) -> Answer<'_, Counts> {
+        Box::pin(self.readers.ask(|connection| {
+            // One transaction, so that all is of one moment.
+            let moment = connection
+                .unchecked_transaction()
+                .map_err(rows::unavailable)?;
+            Ok(counts(&moment)?)
+        }))
+    }
+
+    fn retry(&self, id: OperationId, now: Timestamp) -> Answer<'_, Stepped> {
+        Box::pin(
+            self.writer
+                .step(move |connection| retry(connection, &id, now)),
+        )
+    }
+
+    fn give_up(&self, id: OperationId, report: Report, now: Timestamp) -> Answer<'_, Stepped> {
+        let report = Secret::new(report);
+        Box::pin(
+            self.writer
+                .step(move |connection| give_up(connection, &id, &report, now)),
+        )
+    }
+
+    fn forget(&self, id: InstanceId, by: Operation) -> Answer<'_, Option<u64>> {
+        Box::pin(
+            self.writer
+                .step(move |connection| forget(connection, &id, &by)),
+        )
+    }
+
+    fn export(&self, from: Place, most: u32) -> Answer<'_, Page> {
+        Box::pin(
+            self.readers
+                .ask(move |connection| Ok(transfer::page(connection, &from, most)?)),
+        )
+    }
+
+    fn import(&self, rows: Vec<Row>) -> Answer<'_, ()> {
+        Box::pin(self.writer.step(move |connection| {
+            rows.iter()
+                .try_for_each(|row| transfer::write(connection, row))
+        }))
+    }
+}
+
+fn list_instances(connection: &Connection, query: &InstanceQuery) -> Result<Vec<Listed>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT id, service_id, plan_id, organization, space, operation, kind, state, backend, created_at, updated_at,
+                    (SELECT count(*) FROM bindings WHERE instance_id = instances.id) AS bindings
+             FROM instances
+             WHERE id > :after AND (:service IS NULL OR service_id = :service) AND (:plan IS NULL OR plan_id = :plan)
+                   AND (:organization IS NULL OR organization = :organization) AND (:state IS NULL OR state = :state)
+             ORDER BY id LIMIT :most",
+        )?
+        .query_map(
+            named_params! {
+                ":after": query.after.as_ref().map_or("", InstanceId::as_str),
+                ":service": query.service.as_ref().map(ServiceId::as_str),
+                ":plan": query.plan.as_ref().map(PlanId::as_str),
+                ":organization": query.organization,
+                ":state": query.state.map(State::name),
+                ":most": query.most,
+            },
+            |row| Ok(read_listed(row)),
+        )?
+        .map(|row| row.map_err(RowError::from).and_then(|listed| listed))
+        .collect()
+}
+
+fn read_listed(row: &SqlRow<'_>) -> Result<Listed, RowError> {
+    Ok(Listed {
+        id: InstanceId::parse(text(row, "id")?)?,
+        service_id: ServiceId::parse(text(row, "service_id")?)?,
+        plan_id: PlanId::parse(text(row, "plan_id")?)?,
+        organization: row.get("organization")?,
+        space: row.get("space")?,
+        last_operation: rows::last_operation(row)?,
+        backend: row.get::<_, Option<String>>("backend")?.map(Into::into),
+        created_at: Timestamp(row.get("created_at")?),
+        updated_at: Timestamp(row.get("updated_at")?),
+        bindings: number(row, "bindings")?,
+    })
+}
+
+fn list_operations(
+    connection: &Connection,
+    query: &OperationQuery,
+) -> Result<Vec<Entry>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend,
+                    attempt, tries, owner, due_at, waits_for
+             FROM operations
+             WHERE (:state IS NULL OR state = :state) AND (:instance IS NULL OR instance_id = :instance)
+             ORDER BY started_at DESC, id, binding_id LIMIT :most",
+        )?
+        .query_map(
+            named_params! {
+                ":state": query.state.map(State::name),
+                ":instance": query.instance.as_ref().map(InstanceId::as_str),
+                ":most": query.most,
+            },
+            |row| Ok(read_entry(row)),
+        )?
+        .map(|row| row.map_err(RowError::from).and_then(|entry| entry))
+        .collect()
+}
+
+fn entry(connection: &Connection, id: &OperationId) -> Result<Option<Entry>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend,
+                    attempt, tries, owner, due_at, waits_for
+             FROM operations WHERE id = ?1 ORDER BY binding_id LIMIT 1",
+        )?
+        .query_row([id.as_str()], |row| Ok(read_entry(row)))
+        .optional()?
+        .transpose()
+}
+
+pub(super) fn read_entry(row: &SqlRow<'_>) -> Result<Entry, RowError> {
+    let shared = |column| -> Result<Option<Arc<str>>, RowError> {
+        Ok(row.get::<_, Option<String>>(column)?.map(Into::into))
+    };
+    let waits_for: Option<String> = row.get("waits_for")?;
+    Ok(Entry {
+        operation: rows::read_operation(row, &subject(row)?)?,
+        backend: shared("backend")?,
+        attempt: row.get("attempt")?,
+        tries: row.get("tries")?,
+        owner: shared("owner")?,
+        due_at: row.get::<_, Option<i64>>("due_at")?.map(Timestamp),
+        waits_for: waits_for.as_deref().map(OperationId::parse).transpose()?,
+    })
+}
+
+fn counts(connection: &Connection) -> Result<Counts, RowError> {
+    Ok(Counts {
+        instances: counted(
+            connection,
+            "SELECT service_id, plan_id, state, count(*) AS number FROM instances
+             GROUP BY service_id, plan_id, state ORDER BY service_id, plan_id, state",
+        )?,
+        bindings: counted(
+            connection,
+            "SELECT service_id, plan_id, state, count(*) AS number FROM bindings
+             GROUP BY service_id, plan_id, state ORDER BY service_id, plan_id, state",
+        )?,
+        operations: counted_operations(connection)?,
+        oldest: oldest(connection)?,
+        bytes: connection.query_row(
+            "SELECT page_count * page_size AS number FROM pragma_page_count, pragma_page_size",
+            [],
+            |row| Ok(number(row, "number")),
+        )??,
+    })
+}
+
+fn counted(connection: &Connection, sql: &str) -> Result<Vec<PlanCount>, RowError> {
+    connection
+        .prepare_cached(sql)?
+        .query_map([], |row| Ok(read_count(row)))?
+        .map(|row| row.map_err(RowError::from).and_then(|count| count))
+        .collect()
+}
+
+fn read_count(row: &SqlRow<'_>) -> Result<PlanCount, RowError> {
+    Ok(PlanCount {
+        service_id: ServiceId::parse(text(row, "service_id")?)?,
+        plan_id: PlanId::parse(text(row, "plan_id")?)?,
+        state: rows::state(row)?,
+        count: number(row, "number")?,
+    })
+}
+
+fn counted_operations(connection: &Connection) -> Result<Vec<(State, u64)>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT state, count(*) AS number FROM operations GROUP BY state ORDER BY state",
+        )?
+        .query_map([], |row| {
+            Ok(rows::state(row).and_then(|state| Ok((state, number(row, "number")?))))
+        })?
+        .map(|row| row.map_err(RowError::from).and_then(|count| count))
+        .collect()
+}
+
+fn oldest(connection: &Connection) -> Result<Option<Entry>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend,
+                    attempt, tries, owner, due_at, waits_for
+             FROM operations WHERE state = 'in progress' ORDER BY started_at, id LIMIT 1",
+        )?
+        .query_row([], |row| Ok(read_entry(row)))
+        .optional()?
+        .transpose()
+}
+
+fn retry(connection: &Connection, id: &OperationId, now: Timestamp) -> Result<Stepped, RowError> {
+    let Some(found) = entry(connection, id)? else {
+        return Ok(Stepped::Absent);
+    };
+    if found.operation.state != State::InProgress {
+        return Ok(Stepped::Over(found.operation.state));
+    }
+    let until = found.due_at.unwrap_or(now);
+    if let Some(owner) = found.owner.filter(|_| until > now) {
+        return Ok(Stepped::Leased { owner, until });
+    }
+    // Before its first attempt it rests for one reason only: what it takes over from may still act.
+    if found.attempt == 0 && until > now {
+        return Ok(Stepped::Waits(until));
+    }
+    connection
+        .prepare_cached(
+            "UPDATE operations SET due_at = ?1, tries = 0 WHERE id = ?2 AND state = 'in progress'",
+        )?
+        .execute(params![now.0, id.as_str()])?;
+    Ok(Stepped::Done)
+}
+
+fn give_up(
+    connection: &Connection,
+    id: &OperationId,
+    report: &Secret<Report>,
+    now: Timestamp,
+) -> Result<Stepped, RowError> {
+    let Some(found) = entry(connection, id)? else {
+        return Ok(Stepped::Absent);
+    };
+    if found.operation.state != State::InProgress {
+        return Ok(Stepped::Over(found.operation.state));
+    }
+    // The owner stays: its lease counts until it is given back, as that of a cancelled one.
+    connection
+        .prepare_cached(
+            "UPDATE operations SET state = 'failed', finished_at = ?1, report = ?2
+             WHERE id = ?3 AND state = 'in progress'",
+        )?
+        .execute(params![now.0, packed(report)?, id.as_str()])?;
+    let subject = &found.operation.subject;
+    match subject.binding() {
+        None => connection
+            .prepare_cached(
+                "UPDATE instances SET state = 'failed', version = version + 1, updated_at = ?1
+                 WHERE id = ?2 AND operation = ?3",
+            )?
+            .execute(params![now.0, subject.instance().as_str(), id.as_str()])?,
+        Some(binding) => connection
+            .prepare_cached(
+                "UPDATE bindings SET state = 'failed' WHERE instance_id = ?1 AND id = ?2 AND operation = ?3",
+            )?
+            .execute([subject.instance().as_str(), binding.as_str(), id.as_str()])?,
+    };
+    Ok(Stepped::Done)
+}
+
+fn forget(
+    connection: &Connection,
+    id: &InstanceId,
+    by: &Operation,
+) -> Result<Option<u64>, RowError> {
+    if rows::instance(connection, id)?.is_none() {
+        return Ok(None);
+    }
+    let bindings = connection
+        .prepare_cached("SELECT count(*) AS number FROM bindings WHERE instance_id = ?1")?
+        .query_row([id.as_str()], |row| Ok(number(row, "number")))??;
+    // What was to be taken away is gone, so that is how its platform's polls end; all else came to nothing.
+    let report = Secret::new(Report::of("The operator of the broker has forgotten it."));
+    connection
+        .prepare_cached(
+            "UPDATE operations
+             SET state = CASE WHEN kind IN ('deprovision', 'unbind') THEN 'succeeded' ELSE 'failed' END,
+                 finished_at = ?1, report = ?2
+             WHERE instance_id = ?3 AND state = 'in progress'",
+        )?
+        .execute(params![by.started_at.0, packed(&report)?, id.as_str()])?;
+    rows::delete_instance(connection, id, by)?;
+    rows::record(connection, by, &by.subject)?;
+    Ok(Some(bindings))
+}
+
+fn number(row: &SqlRow<'_>, column: &str) -> Result<u64, RowError> {
+    u64::try_from(row.get::<_, i64>(column)?).map_err(|_| RowError::Unreadable("number"))
+}
+
+/// The columns of a subject's binding: empty for the instance itself.
+pub(super) fn binding_column(operation: &Operation) -> &str {
+    operation.subject.binding().map_or("", BindingId::as_str)
+}

@@ -1,0 +1,229 @@
+//! All rows of the file, a page at a time, and rows of another store into it.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row as SqlRow, params};
+
+use super::ledger::{binding_column, read_entry};
+use super::rows::{self, RowError, packed, text, unpacked};
+use crate::domain::binding::Binding;
+use crate::domain::id::OperationId;
+use crate::domain::instance::Instance;
+use crate::domain::ledger::{Entry, Page, Place, Row};
+use crate::domain::operation::{Report, Task};
+use crate::secret::Secret;
+
+/// The rows behind a place, of one table; the next place is that of the last of them, or the next table.
+pub(super) fn page(connection: &Connection, from: &Place, most: u32) -> Result<Page, RowError> {
+    match from {
+        Place::Start => Ok(Page {
+            rows: vec![Row::Key(key(connection)?)],
+            next: Some(Place::instances()),
+        }),
+        Place::Instance(after) => {
+            let rows = instances(connection, after, most)?;
+            Ok(paged(rows, Some(Place::bindings())))
+        }
+        Place::Binding(instance, after) => {
+            let rows = bindings(connection, (instance, after), most)?;
+            Ok(paged(rows, Some(Place::operations())))
+        }
+        Place::Operation(instance, binding, turn) => {
+            let rows = operations(connection, (instance, binding, *turn), most)?;
+            Ok(paged(rows, None))
+        }
+    }
+}
+
+fn paged(rows: Vec<(Place, Row)>, then: Option<Place>) -> Page {
+    let next = rows.last().map(|(place, _)| place.clone()).or(then);
+    let rows = rows.into_iter().map(|(_, row)| row).collect();
+    Page { rows, next }
+}
+
+fn key(connection: &Connection) -> Result<Secret<[u8; 32]>, RowError> {
+    let key = connection.query_row(
+        "SELECT value FROM meta WHERE name = 'fingerprint key'",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(Secret::new(key))
+}
+
+fn instances(
+    connection: &Connection,
+    after: &str,
+    most: u32,
+) -> Result<Vec<(Place, Row)>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT id, service_id, plan_id, organization, space, operation, kind, state, backend, version, fingerprint,
+                    created_at, updated_at, details
+             FROM instances WHERE id > ?1 ORDER BY id LIMIT ?2",
+        )?
+        .query_map(params![after, most], |row| Ok(read_instance(row)))?
+        .map(|row| row.map_err(RowError::from).and_then(|row| row))
+        .collect()
+}
+
+fn read_instance(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
+    let place = Place::Instance(text(row, "id")?.to_owned());
+    Ok((place, Row::Instance(Box::new(rows::read_instance(row)?))))
+}
+
+fn bindings(
+    connection: &Connection,
+    (instance, after): (&str, &str),
+    most: u32,
+) -> Result<Vec<(Place, Row)>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, created_at, details
+             FROM bindings WHERE (instance_id, id) > (?1, ?2) ORDER BY instance_id, id LIMIT ?3",
+        )?
+        .query_map(params![instance, after, most], |row| Ok(read_binding(row)))?
+        .map(|row| row.map_err(RowError::from).and_then(|row| row))
+        .collect()
+}
+
+fn read_binding(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
+    let place = Place::Binding(
+        text(row, "instance_id")?.to_owned(),
+        text(row, "id")?.to_owned(),
+    );
+    Ok((place, Row::Binding(Box::new(rows::read_binding(row)?))))
+}
+
+fn operations(
+    connection: &Connection,
+    (instance, binding, turn): (&str, &str, i64),
+    most: u32,
+) -> Result<Vec<(Place, Row)>, RowError> {
+    connection
+        .prepare_cached(
+            "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend, task,
+                    attempt, tries, owner, due_at, waits_for, seq
+             FROM operations WHERE (instance_id, binding_id, seq) > (?1, ?2, ?3)
+             ORDER BY instance_id, binding_id, seq LIMIT ?4",
+        )?
+        .query_map(params![instance, binding, turn, most], |row| {
+            Ok(read_operation(row))
+        })?
+        .map(|row| row.map_err(RowError::from).and_then(|row| row))
+        .collect()
+}
+
+fn read_operation(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
+    let place = Place::Operation(
+        text(row, "instance_id")?.to_owned(),
+        text(row, "binding_id")?.to_owned(),
+        row.get("seq")?,
+    );
+    let task: Option<Secret<Task>> = match row.get_ref("task")? {
+        ValueRef::Null => None,
+        _ => Some(unpacked(row, "task")?),
+    };
+    Ok((place, Row::Operation(Box::new(read_entry(row)?), task)))
+}
+
+/// Writes a row of another store.
+pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), RowError> {
+    match row {
+        Row::Key(key) => write_key(connection, key),
+        Row::Instance(instance) => write_instance(connection, instance),
+        Row::Binding(binding) => write_binding(connection, binding),
+        Row::Operation(entry, task) => write_operation(connection, entry, task.as_ref()),
+    }
+}
+
+fn write_key(connection: &Connection, key: &Secret<[u8; 32]>) -> Result<(), RowError> {
+    connection.execute(
+        "UPDATE meta SET value = ?1 WHERE name = 'fingerprint key'",
+        [&key.expose()[..]],
+    )?;
+    Ok(())
+}
+
+fn write_instance(connection: &Connection, instance: &Instance) -> Result<(), RowError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO instances (id, service_id, plan_id, organization, space, operation, kind, state, backend, version,
+                                    fingerprint, created_at, updated_at, details)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?
+        .execute(params![
+            instance.id.as_str(),
+            instance.service_id.as_str(),
+            instance.plan_id.as_str(),
+            instance.organization,
+            instance.space,
+            instance.last_operation.id.as_str(),
+            instance.last_operation.kind.name(),
+            instance.last_operation.state.name(),
+            instance.backend,
+            instance.version,
+            instance.fingerprint.0,
+            instance.created_at.0,
+            instance.updated_at.0,
+            packed(&instance.details)?,
+        ])?;
+    Ok(())
+}
+
+fn write_binding(connection: &Connection, binding: &Binding) -> Result<(), RowError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint,
+                                   created_at, details)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            binding.instance_id.as_str(),
+            binding.id.as_str(),
+            binding.service_id.as_str(),
+            binding.plan_id.as_str(),
+            binding.app_guid,
+            binding.last_operation.id.as_str(),
+            binding.last_operation.kind.name(),
+            binding.last_operation.state.name(),
+            binding.fingerprint.0,
+            binding.created_at.0,
+            packed(&binding.details)?,
+        ])?;
+    Ok(())
+}
+
+fn write_operation(
+    connection: &Connection,
+    entry: &Entry,
+    task: Option<&Secret<Task>>,
+) -> Result<(), RowError> {
+    let operation = &entry.operation;
+    // A report that says nothing was never written.
+    let report = Some(&operation.report).filter(|report| **report != Report::default());
+    let report = report.map(|report| packed(&Secret::new(report)));
+    connection
+        .prepare_cached(
+            "INSERT INTO operations (id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at,
+                                     backend, task, attempt, tries, owner, due_at, waits_for)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        )?
+        .execute(params![
+            operation.id.as_str(),
+            operation.kind.name(),
+            operation.subject.instance().as_str(),
+            binding_column(operation),
+            operation.state.name(),
+            report.transpose()?,
+            operation.fingerprint.map(|fingerprint| fingerprint.0),
+            operation.started_at.0,
+            operation.finished_at.map(|at| at.0),
+            entry.backend.as_deref(),
+            task.map(packed).transpose()?,
+            entry.attempt,
+            entry.tries,
+            entry.owner.as_deref(),
+            entry.due_at.map(|at| at.0),
+            entry.waits_for.as_ref().map(OperationId::as_str),
+        ])?;
+    Ok(())
+}

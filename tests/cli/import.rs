@@ -1,0 +1,354 @@
+//! `store import`: what another broker made, taken over so that its platform sees no difference.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Broker, Folder, Setup};
+use crate::runner::{Ran, run};
+
+/// Two plans; an instance of the first needs a value that only the old broker knows.
+const CATALOG: &str = r#"
+services:
+  - id: s
+    name: service
+    description: Taken over
+    bindable: true
+    instances_retrievable: true
+    bindings_retrievable: true
+    plans:
+      - id: p
+        name: plan
+        description: With values
+        instance:
+          values: { database: "cf_{{ instance.id }}", host: a.example.com }
+          dashboard_url: "https://{{ instance.values.host }}/{{ instance.values.database }}"
+        binding:
+          credentials: { database: "{{ instance.values.database }}", host: "{{ instance.values.host }}" }
+      - { id: unbound, name: unbound, description: Cannot be bound, bindable: false }
+"#;
+
+fn instance(id: &str) -> Value {
+    json!({ "instance": {
+        "id": id, "service_id": "s", "plan_id": "p", "organization_guid": "org-1", "space_guid": "space-1",
+        "parameters": { "size": 1.0, "secret": "MARKED-parameter" },
+        "values": { "database": "old_one" },
+    } })
+}
+
+fn binding(instance: &str, id: &str) -> Value {
+    json!({ "binding": {
+        "instance_id": instance, "id": id, "app_guid": "app-1", "parameters": { "role": "reader" },
+        "credentials": { "password": "MARKED-credential" },
+    } })
+}
+
+fn lines(values: &[Value]) -> String {
+    let lines: Vec<String> = values.iter().map(ToString::to_string).collect();
+    lines.join("\n") + "\n"
+}
+
+/// A request as the platform sent it to the old broker.
+fn body(parameters: &Value) -> Value {
+    json!({
+        "service_id": "s", "plan_id": "p", "organization_guid": "org-1", "space_guid": "space-1",
+        "context": { "platform": "cloudfoundry" }, "parameters": parameters,
+    })
+}
+
+fn import(folder: &Folder, more: &[&str]) -> Ran {
+    run(folder, &[&["store", "import"][..], more].concat())
+}
+
+/// All findings as `line rule`, and the counts.
+fn found(ran: &Ran) -> Vec<String> {
+    let json = ran.json();
+    let findings = json["findings"].as_array().expect("findings").iter();
+    findings
+        .map(|finding| {
+            let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+            format!("{}:{} {}", text("file"), finding["line"], text("rule"))
+        })
+        .collect()
+}
+
+fn broker() -> Broker {
+    Setup::new(CATALOG).start()
+}
+
+#[test]
+fn what_is_taken_over_is_as_if_this_broker_had_made_it() {
+    let broker = broker();
+    let folder = &broker.folder;
+    folder.write(
+        "old.jsonl",
+        &lines(&[binding("i", "b"), instance("i"), binding("i", "rendered")]),
+    );
+    let ran = import(folder, &["old.jsonl"]).exits(0);
+    assert!(
+        ran.out.contains("1 instances and 2 bindings taken over"),
+        "{}",
+        ran.out
+    );
+
+    // The platform sends the same requests again, in its own way to write them.
+    let same = json!({ "secret": "MARKED-parameter", "size": 1 });
+    let again = broker.provision("i", &body(&same));
+    assert_eq!(again.status, 200, "{}", again.text());
+    assert_eq!(
+        again.json()["dashboard_url"],
+        "https://a.example.com/old_one"
+    );
+    assert_eq!(
+        broker.provision("i", &body(&json!({ "size": 2 }))).status,
+        409
+    );
+    let mut bind = body(&json!({ "role": "reader" }));
+    bind["bind_resource"] = json!({ "app_guid": "app-1" });
+    let again = broker.bind("i", "b", &bind);
+    assert_eq!(again.status, 200, "{}", again.text());
+    assert_eq!(
+        again.json()["credentials"],
+        json!({ "password": "MARKED-credential" })
+    );
+
+    // What comes afterwards goes on from there.
+    let new = broker.bind("i", "new", &bind).json();
+    assert_eq!(
+        new["credentials"],
+        json!({ "database": "old_one", "host": "a.example.com" })
+    );
+    assert_eq!(broker.poll("i").json()["state"], "succeeded");
+    assert_eq!(broker.unbind("i", "b", "s", "p").status, 200);
+    assert_eq!(broker.deprovision("i", "s", "p").status, 200);
+}
+
+#[test]
+fn a_binding_without_an_answer_is_rendered_and_that_is_said() {
+    let broker = broker();
+    let bare = json!({ "binding": { "instance_id": "i", "id": "b" } });
+    broker
+        .folder
+        .write("old.jsonl", &lines(&[instance("i"), bare]));
+    let ran = import(&broker.folder, &["old.jsonl", "--format", "json"]).exits(0);
+    assert_eq!(found(&ran), ["old.jsonl:2 import-rendered"]);
+    let fetched = broker.fetch_binding("i", "b").json();
+    assert_eq!(fetched["credentials"]["database"], "old_one");
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let folder = Folder::new();
+    folder.write("catalog.yaml", CATALOG);
+    folder.write("old.jsonl", &lines(&[instance("i"), binding("i", "b")]));
+    let ran = import(&folder, &["old.jsonl", "--dry-run"]).exits(0);
+    assert!(
+        ran.out
+            .contains("1 instances and 1 bindings would be taken over"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        !folder.path().join("data").exists(),
+        "not even an empty store"
+    );
+
+    let broker = broker();
+    broker
+        .folder
+        .write("old.jsonl", &lines(&[instance("i"), binding("i", "b")]));
+    let bytes = || {
+        ["broker.db", "broker.db-wal"]
+            .map(|name| fs::read(broker.folder.path().join("data").join(name)).ok())
+    };
+    let before = bytes();
+    let ran = import(
+        &broker.folder,
+        &["old.jsonl", "--dry-run", "--format", "json"],
+    )
+    .exits(0);
+    assert_eq!(ran.json()["instances"], json!({ "new": 1, "there": 0 }));
+    assert_eq!(
+        (&ran.json()["dry_run"], &ran.json()["written"]),
+        (&json!(true), &json!(false))
+    );
+    assert!(before == bytes());
+    assert_eq!(broker.fetch("i").status, 404);
+
+    // The counter-proof; and where there is no store yet, one is made.
+    import(&broker.folder, &["old.jsonl"]).exits(0);
+    assert!(before != bytes());
+    import(&folder, &["old.jsonl"]).exits(0);
+    assert!(folder.path().join("data/broker.db").exists());
+}
+
+#[test]
+fn what_is_there_already_stays_and_is_said() {
+    let broker = broker();
+    assert_eq!(broker.provision("i", &body(&json!({}))).status, 201);
+    broker.folder.write(
+        "old.jsonl",
+        &lines(&[instance("i"), instance("j"), binding("i", "b")]),
+    );
+    let ran = import(&broker.folder, &["old.jsonl", "--format", "json"]).exits(0);
+    assert_eq!(found(&ran), ["old.jsonl:1 import-there"]);
+    assert_eq!(ran.json()["instances"], json!({ "new": 1, "there": 1 }));
+    assert_eq!(
+        broker.provision("i", &body(&json!({}))).status,
+        200,
+        "as it was"
+    );
+    assert_eq!(broker.fetch_binding("i", "b").status, 200);
+    let again = import(&broker.folder, &["old.jsonl", "--format", "json"]).exits(0);
+    assert_eq!(again.json()["bindings"], json!({ "new": 0, "there": 1 }));
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
+    let broker = broker();
+    let changed = |key: &str, value: Value| {
+        let mut line = instance(&format!("x-{key}-{value}"));
+        line["instance"][key] = value;
+        line
+    };
+    let unbound = json!({ "binding": { "instance_id": "x-plan_id-\"unbound\"", "id": "b" } });
+    let mut wrong_answer = binding("i", "c");
+    wrong_answer["binding"]["credentials"] = json!("MARKED-credential");
+    let text = [
+        lines(&[instance("i"), binding("i", "b")]),
+        "{\n[]\n{\"a\": 1}\n\n".to_owned(),
+        lines(&[
+            changed("service_id", json!("nowhere")),
+            changed("plan_id", json!("nowhere")),
+            changed("space_guid", Value::Null),
+            changed("parameters", json!("MARKED-parameter")),
+            changed("parmeters", json!({ "a": "MARKED-parameter" })),
+            changed("plan_id", json!("unbound")),
+            unbound,
+            binding("nowhere", "b"),
+            wrong_answer,
+            instance("i"),
+        ]),
+    ]
+    .concat();
+    broker.folder.write("old.jsonl", &text);
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let arguments = [&["old.jsonl", "--format", "json"][..], dry_run].concat();
+        let ran = import(&broker.folder, &arguments).exits(1);
+        let expected = [
+            (3, "line"),
+            (4, "line"),
+            (5, "line"),
+            (7, "unfit"),
+            (8, "unfit"),
+            (9, "field"),
+            (10, "field"),
+            (11, "field"),
+            (13, "unfit"),
+            (14, "unfit"),
+            (15, "field"),
+            (16, "twice"),
+        ];
+        let expected = expected.map(|(line, rule)| format!("old.jsonl:{line} import-{rule}"));
+        assert_eq!(found(&ran), expected);
+        assert!(!ran.out.contains("MARKED"), "{}", ran.out);
+    }
+    assert_eq!(broker.fetch("i").status, 404);
+    let people = import(&broker.folder, &["old.jsonl"]).exits(1);
+    assert!(people.out.contains("nothing was written"), "{}", people.out);
+    assert!(!people.out.contains("MARKED"), "{}", people.out);
+    import(&broker.folder, &["not-there.jsonl"]).exits(2);
+    import(&broker.folder, &["old.jsonl", "--store", "none"]).exits(2);
+}
+
+fn related(name: &str, id: &str) -> Value {
+    json!({ name: { "data": { "guid": id } } })
+}
+
+/// What Cloud Foundry says of two instances, one of them no broker's, and two bindings; the operator's table has what it
+/// does not say.
+#[test]
+fn lists_of_cloud_foundry_are_merged_with_a_table() {
+    let broker = broker();
+    let done = json!({ "type": "create", "state": "succeeded" });
+    let mut links = related("space", "space-1");
+    links["service_plan"] = json!({ "data": { "guid": "cf-plan" } });
+    let instances = json!({ "pagination": { "total_pages": 1, "next": null }, "resources": [
+        { "guid": "i", "name": "db", "type": "managed", "last_operation": done, "relationships": links },
+        { "guid": "failed", "name": "db2", "type": "managed", "relationships": links,
+          "last_operation": { "type": "create", "state": "failed" } },
+        { "guid": "u", "name": "own", "type": "user-provided", "relationships": related("space", "space-1") },
+    ] });
+    let mut links = related("service_instance", "i");
+    links["app"] = json!({ "data": { "guid": "app-1" } });
+    let bindings = json!({ "resources": [
+        { "guid": "b", "type": "app", "last_operation": done, "relationships": links },
+        { "guid": "k", "type": "key", "name": "key", "last_operation": done,
+          "relationships": related("service_instance", "i") },
+        { "guid": "of-own", "type": "app", "relationships": related("service_instance", "u") },
+    ] });
+    let plans = json!({ "resources": [
+        { "guid": "cf-plan", "name": "plan", "broker_catalog": { "id": "p" },
+          "relationships": related("service_offering", "cf-service") },
+    ] });
+    let spaces = json!({ "resources": [
+        { "guid": "space-1", "name": "space", "relationships": related("organization", "org-1") },
+    ] });
+    for (name, list) in [
+        ("instances.json", &instances),
+        ("bindings.json", &bindings),
+        ("plans.json", &plans),
+        ("spaces.json", &spaces),
+    ] {
+        broker.folder.write(name, &format!("{list:#}"));
+    }
+    let table = [
+        json!({ "instance": { "id": "i", "parameters": { "size": 1 }, "values": { "database": "old_one" } } }),
+        json!({ "binding": { "id": "b", "credentials": { "password": "MARKED-b" } } }),
+        json!({ "binding": { "id": "k", "instance_id": "i", "credentials": { "password": "MARKED-k" } } }),
+    ];
+    broker.folder.write("table.jsonl", &lines(&table));
+
+    let without = import(&broker.folder, &["instances.json", "bindings.json"]).exits(1);
+    assert!(without.out.contains("/v3/service_plans"), "{}", without.out);
+    // In any order.
+    let files = [
+        "bindings.json",
+        "table.jsonl",
+        "plans.json",
+        "instances.json",
+        "spaces.json",
+    ];
+    let ran = import(
+        &broker.folder,
+        &[&files[..], &["--format", "json"]].concat(),
+    )
+    .exits(0);
+    assert_eq!(
+        found(&ran),
+        ["instances.json:29 import-failed"],
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.json()["instances"]["new"], 1);
+    assert_eq!(ran.json()["bindings"]["new"], 2);
+
+    assert_eq!(
+        broker.provision("i", &body(&json!({ "size": 1 }))).status,
+        200
+    );
+    let bound = broker.fetch_binding("i", "b").json();
+    assert_eq!(bound["credentials"], json!({ "password": "MARKED-b" }));
+    let mut bind = body(&json!({}));
+    bind["bind_resource"] = json!({ "app_guid": "app-1", "space_guid": "space-1" });
+    assert_eq!(
+        broker.bind("i", "b", &bind).status,
+        200,
+        "as Cloud Foundry binds"
+    );
+    assert_eq!(
+        broker.fetch_binding("i", "k").json()["credentials"]["password"],
+        "MARKED-k"
+    );
+    assert_eq!(broker.fetch("failed").status, 404);
+}
