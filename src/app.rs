@@ -22,9 +22,10 @@ use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
-use crate::settings::{LoginKind, ServerSettings, Settings, StoreUrl};
+use crate::settings::{LoginKind, ServerSettings, Settings, StoreSettings, StoreUrl};
 use crate::store::none::NoStore;
-use crate::store::sqlite::{OpenError, SqliteStore};
+use crate::store::postgres::{self, Bounds, PostgresStore};
+use crate::store::sqlite::SqliteStore;
 use crate::telemetry::LogWitness;
 
 /// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
@@ -38,7 +39,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub enum StartError {
     /// The store cannot be opened.
-    Store(String, OpenError),
+    Store(String, Box<dyn std::error::Error + Send + Sync>),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -90,7 +91,7 @@ pub fn clock() -> Timestamp {
 /// Serves until the process is asked to stop (SIGTERM, SIGINT), then answers what is under way and closes the store.
 pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), StartError> {
     let listener = listen(&settings.server)?;
-    let store = open(&settings.store.url)?;
+    let store = open(&settings.store)?;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
     let api = Data::new(api(
@@ -120,13 +121,26 @@ fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|error| StartError::Bind(address, error))
 }
 
-fn open(url: &StoreUrl) -> Result<Arc<dyn Store>, StartError> {
-    match url {
+fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
+    match &settings.url {
         StoreUrl::None => Ok(Arc::new(NoStore::default())),
         StoreUrl::Sqlite(path) => match SqliteStore::open(path) {
             Ok(store) => Ok(Arc::new(store)),
-            Err(why) => Err(StartError::Store(format!("sqlite:{}", path.display()), why)),
+            Err(why) => Err(StartError::Store(
+                format!("sqlite:{}", path.display()),
+                why.into(),
+            )),
         },
+        StoreUrl::Postgres(url) => {
+            let bounds = Bounds {
+                connections: settings.connections,
+                timeout: settings.timeout,
+            };
+            match PostgresStore::open(url.clone(), bounds) {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
+            }
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::store::sqlite::{self, BackupError, OpenError, SqliteStore};
 pub enum LedgerError {
     /// Nothing is remembered in it.
     Nothing,
+    /// It is PostgreSQL, whose rows these commands cannot read yet.
+    Postgres,
     /// It cannot be opened.
     Open(PathBuf, OpenError),
     /// It cannot be copied.
@@ -26,6 +28,9 @@ impl fmt::Display for LedgerError {
         match self {
             Self::Nothing => out.write_str(
                 "the store none remembers nothing, so there is nothing to be found in it: name another one with --store",
+            ),
+            Self::Postgres => out.write_str(
+                "these commands work on sqlite alone in this version: look into the tables broker_... with psql, and back up with pg_dump",
             ),
             Self::Open(path, why) => {
                 write!(
@@ -72,6 +77,8 @@ pub fn alone_there(settings: &StoreSettings) -> Result<Arc<dyn Ledger>, LedgerEr
 pub fn is_there(settings: &StoreSettings) -> bool {
     match &settings.url {
         StoreUrl::Sqlite(path) => path.exists(),
+        // It is to be opened, which says that it cannot be.
+        StoreUrl::Postgres(_) => true,
         StoreUrl::None => false,
     }
 }
@@ -85,6 +92,7 @@ pub fn empty() -> Arc<dyn Store> {
 pub fn backup(settings: &StoreSettings, target: &Path) -> Result<(), LedgerError> {
     match &settings.url {
         StoreUrl::None => Err(LedgerError::Nothing),
+        StoreUrl::Postgres(_) => Err(LedgerError::Postgres),
         StoreUrl::Sqlite(path) => {
             sqlite::backup(path, target).map_err(|why| LedgerError::Backup(path.clone(), why))
         }
@@ -97,6 +105,7 @@ fn opened(
 ) -> Result<Arc<dyn Ledger>, LedgerError> {
     match &settings.url {
         StoreUrl::None => Err(LedgerError::Nothing),
+        StoreUrl::Postgres(_) => Err(LedgerError::Postgres),
         StoreUrl::Sqlite(path) => match open(path) {
             Ok(store) => Ok(Arc::new(store)),
             Err(why) => Err(LedgerError::Open(path.clone(), why)),

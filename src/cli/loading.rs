@@ -55,6 +55,6 @@ pub(super) fn source(settings: &Settings) -> Source {
 pub(super) const fn memory(settings: &Settings) -> Memory {
     match settings.store.url {
         StoreUrl::None => Memory::None,
-        StoreUrl::Sqlite(_) => Memory::Remembers,
+        StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => Memory::Remembers,
     }
 }

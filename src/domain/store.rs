@@ -282,7 +282,8 @@ pub enum Lookup<T> {
 /// Why a store could not answer. What it says goes to the log: a platform reads only that the store cannot be reached.
 #[derive(Debug)]
 pub enum StoreError {
-    /// It is away, full, locked or read-only: nothing was changed, and it may come back.
+    /// It is away, full, locked or read-only, and may come back. Nothing was changed; or, where it went while a commit
+    /// was under way, nobody knows: who asks again finds out, for every step says what it has seen.
     Unavailable(String),
     /// What it holds cannot be read.
     Corrupt(String),

@@ -216,7 +216,7 @@ impl Leaf {
     fn resolved(&self, node: &Node, sources: &Sources) -> Result<Node, Vec<SettingsError>> {
         match &node.value {
             Value::Text(Text::Written(text)) => {
-                resolve(text, node, self.setting.kind == Kind::Secret, sources)
+                resolve(text, node, self.setting.is_confidential(), sources)
             }
             _ => Ok(node.clone()),
         }
@@ -236,12 +236,12 @@ impl Leaf {
             Kind::Measure => "a number, perhaps with a unit,",
             Kind::Truth => "true or false",
             Kind::List => "a list of strings",
-            Kind::Text | Kind::Secret | Kind::Path => "a string",
+            Kind::Text | Kind::Secret | Kind::Url | Kind::Path => "a string",
         };
         let mend = match (&node.value, kind) {
             (
                 Value::Number(_) | Value::Bool(_),
-                Kind::Text | Kind::Secret | Kind::Path | Kind::List,
+                Kind::Text | Kind::Secret | Kind::Url | Kind::Path | Kind::List,
             ) => "put it in quotes: without them YAML reads something else",
             _ => "config/broker.yaml shows how it is written",
         };

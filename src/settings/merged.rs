@@ -114,6 +114,7 @@ impl Merged {
     fn explained(&self, setting: &Setting, path: String) -> Option<Explained> {
         let value = match setting.kind {
             Kind::Secret => self.text(&path).map(|_| MASK.to_owned())?,
+            Kind::Url => shown(self.text(&path)?),
             Kind::List => self.texts(&path).join(", "),
             _ => self.text(&path)?,
         };
@@ -123,5 +124,13 @@ impl Merged {
             value,
             origin,
         })
+    }
+}
+
+/// A URL without its user, password, host and parameters; a file is shown.
+fn shown(url: String) -> String {
+    match url.split_once("://") {
+        Some((scheme, _)) if scheme != "sqlite" => format!("{scheme}://{MASK}"),
+        _ => url,
     }
 }

@@ -155,8 +155,7 @@ fn resolve(
 fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings> {
     let catalog = merged.one("catalog", parse::path);
     let vars = merged.many("vars", parse::path);
-    let url = merged.one("store.url", parse::store_url);
-    let ephemeral_ok = merged.one("store.ephemeral_ok", parse::truth);
+    let store = store(merged);
     let server = server(merged);
     let operations = operations(merged);
     let format = merged.one("log.format", parse::log_format);
@@ -164,10 +163,7 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
     Some(Settings {
         catalog: catalog?,
         vars: vars?,
-        store: StoreSettings {
-            url: url?,
-            ephemeral_ok: ephemeral_ok?,
-        },
+        store: store?,
         server: server?,
         operations: operations?,
         logins,
@@ -175,6 +171,21 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
             format: format?,
             level: level?,
         },
+    })
+}
+
+fn store(merged: &mut Merged) -> Option<StoreSettings> {
+    let url = merged.one("store.url", parse::store_url);
+    let connections = merged.one("store.connections", |text| parse::count(text, &(1..=1000)));
+    let timeout = merged.one("store.timeout", |text| {
+        parse::duration(text, Duration::from_millis(100))
+    });
+    let ephemeral_ok = merged.one("store.ephemeral_ok", parse::truth);
+    Some(StoreSettings {
+        url: url?,
+        connections: connections?,
+        timeout: timeout?,
+        ephemeral_ok: ephemeral_ok?,
     })
 }
 

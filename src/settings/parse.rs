@@ -9,6 +9,7 @@ use super::error::Refused;
 use super::network::Network;
 use super::types::{LogFormat, StoreUrl};
 use crate::document::measure;
+use crate::secret::Secret;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -145,16 +146,16 @@ fn digits(text: &str) -> Option<u64> {
 }
 
 pub(super) fn store_url(text: &str) -> Result<StoreUrl, Refused> {
-    const MEND: &str = "give sqlite:PATH or none (BROKER_STORE__URL wins over DATABASE_URL)";
+    const MEND: &str = "give sqlite:PATH, postgres://USER:PASSWORD@HOST:PORT/DATABASE or none (BROKER_STORE__URL \
+                        wins over DATABASE_URL)";
     if text == "none" {
         return Ok(StoreUrl::None);
     }
-    let is_postgres = ["postgres:", "postgresql:"]
+    let is_postgres = ["postgres://", "postgresql://"]
         .iter()
         .any(|scheme| text.starts_with(scheme));
     if is_postgres {
-        let message = "PostgreSQL as a store is not in this version: sqlite or none";
-        return Err(Refused::new(message, MEND));
+        return Ok(StoreUrl::Postgres(Secret::new(text.to_owned())));
     }
     let path = text
         .strip_prefix("sqlite://")
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_sqlite_or_none() {
+    fn a_store_is_sqlite_postgres_or_none() {
         let file = |path: &str| Some(StoreUrl::Sqlite(path.into()));
         let cases = [
             ("none", Some(StoreUrl::None)),
@@ -324,6 +325,7 @@ mod tests {
             ("sqlite::memory:", None),
             ("sqlite:a.db?mode=ro", None),
             ("data/broker.db", None),
+            ("postgres:u:p@h/d", None),
             ("mysql://u:p@h/d", None),
             ("", None),
         ];
@@ -331,13 +333,11 @@ mod tests {
             assert_eq!(store_url(text).ok(), expected, "{text}");
         }
         for text in ["postgres://u:MARKED@h/d", "postgresql://u:MARKED@h/d"] {
-            let refused = store_url(text).unwrap_err();
-            assert!(
-                refused
-                    .message
-                    .contains("not in this version: sqlite or none")
-            );
-            assert!(!format!("{refused:?}").contains("MARKED"));
+            let url = store_url(text).unwrap();
+            assert_eq!(url, StoreUrl::Postgres(Secret::new(text.to_owned())));
+            if !cfg!(feature = "unredacted") {
+                assert!(!format!("{url:?}").contains("MARKED"));
+            }
         }
     }
 

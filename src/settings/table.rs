@@ -24,6 +24,8 @@ pub enum Kind {
     Text,
     /// Text that is never shown.
     Secret,
+    /// A URL that may hold a password: of one that names a host, only the scheme is shown.
+    Url,
     /// The path of a file or a folder.
     Path,
     /// A number, perhaps with a unit: a port, a size, a time.
@@ -39,7 +41,12 @@ impl Setting {
     ///
     /// A path may not: `BROKER_CATALOG_FILE=catalog.yaml` would mean a file that holds the path of a catalog.
     pub const fn is_text(&self) -> bool {
-        matches!(self.kind, Kind::Text | Kind::Secret)
+        matches!(self.kind, Kind::Text | Kind::Secret | Kind::Url)
+    }
+
+    /// Whether it may hold what nobody should read.
+    pub const fn is_confidential(&self) -> bool {
+        matches!(self.kind, Kind::Secret | Kind::Url)
     }
 
     /// The last step of its path.
@@ -101,11 +108,27 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         path: "store.url",
-        kind: Kind::Text,
+        kind: Kind::Url,
         flag: Some("--store"),
         usual: &["DATABASE_URL"],
         default: Some("sqlite:data/broker.db"),
-        doc: "Where instances and bindings are remembered: sqlite:PATH, or none.",
+        doc: "Where instances and bindings are remembered: sqlite:PATH, postgres://..., or none.",
+    },
+    Setting {
+        path: "store.connections",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("10"),
+        doc: "Most connections to PostgreSQL at a time.",
+    },
+    Setting {
+        path: "store.timeout",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("5s"),
+        doc: "How long PostgreSQL may take to connect, to lend a connection, or to carry out a statement.",
     },
     Setting {
         path: "store.ephemeral_ok",

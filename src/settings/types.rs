@@ -31,6 +31,10 @@ pub struct Settings {
 pub struct StoreSettings {
     /// The store.
     pub url: StoreUrl,
+    /// Most connections to a database at a time.
+    pub connections: usize,
+    /// How long a database may take for a step.
+    pub timeout: Duration,
     /// Whether sqlite may be used where the disk is lost at every restart.
     pub ephemeral_ok: bool,
 }
@@ -40,6 +44,8 @@ pub struct StoreSettings {
 pub enum StoreUrl {
     /// A file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database, or one of an engine that speaks its language; the URL holds a password.
+    Postgres(Secret<String>),
     /// Nothing is remembered.
     None,
 }

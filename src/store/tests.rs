@@ -1,4 +1,11 @@
-//! The contract of a store, held against each engine; what `none` cannot promise it says.
+//! The contract of a store, held against each engine that remembers; what `none` cannot promise it says.
+
+#[path = "../../tests/postgres/cluster.rs"]
+pub(super) mod cluster;
+pub(super) mod engines;
+pub(super) mod jobs;
+#[path = "../../tests/postgres/proxy.rs"]
+pub(super) mod proxy;
 
 use std::fs;
 use std::future::Future;
@@ -17,7 +24,7 @@ use crate::domain::store::{Act, Begun, Change, Job, Lookup, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::none::NoStore;
-use crate::store::sqlite::SqliteStore;
+use engines::Engine;
 
 /// A folder that goes when the test does.
 pub(super) struct Folder(PathBuf);
@@ -147,7 +154,7 @@ fn update(name: &str, expected_version: i64) -> Change {
     }
 }
 
-fn deprovision(name: &str, expected_version: i64) -> Change {
+pub(super) fn deprovision(name: &str, expected_version: i64) -> Change {
     Change {
         operation: operation(Kind::Deprovision, Subject::Instance(id(name))),
         act: Act::Deprovision { expected_version },
@@ -234,12 +241,16 @@ async fn kind_of(store: &dyn Store, subject: Subject, named: Option<OperationId>
     }
 }
 
+engines::contract! {
+    changes_are_decided_in_order,
+    what_was_stored_comes_back_as_it_was,
+    operations_are_found_by_their_subject,
+}
+
 /// Each change in turn, and what a store that remembers says to it.
-#[test]
-fn changes_are_decided_in_order() {
-    let folder = Folder::new();
-    let store = SqliteStore::open(&folder.file()).expect("a store");
-    run(async {
+async fn changes_are_decided_in_order(engine: &dyn Engine) {
+    let store = engine.open();
+    {
         for (step, (change, expected)) in [
             (update("i", 1), "absent"),
             (bind("i", "b", 1), "absent"),
@@ -269,21 +280,19 @@ fn changes_are_decided_in_order() {
         .into_iter()
         .enumerate()
         {
-            assert_eq!(began(&store, change).await, expected, "step {step}");
+            assert_eq!(began(&*store, change).await, expected, "step {step}");
         }
-    });
+    }
 }
 
-#[test]
-fn what_was_stored_comes_back_as_it_was() {
-    let folder = Folder::new();
-    run(async {
-        let store = SqliteStore::open(&folder.file()).expect("a store");
+async fn what_was_stored_comes_back_as_it_was(engine: &dyn Engine) {
+    {
+        let store = engine.open();
         assert_eq!(store.instance(id("i")).await.ok(), Some(Lookup::Absent));
         let absent = store.binding(id("i"), binding_id("b")).await;
         assert_eq!(absent.ok(), Some(Lookup::Absent));
         for change in [provision("i"), provision("j"), bind("i", "b", 1)] {
-            assert_eq!(began(&store, change).await, "done");
+            assert_eq!(began(&*store, change).await, "done");
         }
         let key = store.fingerprint_key().of(&json!(1));
         store.close().await.expect("its end");
@@ -291,7 +300,7 @@ fn what_was_stored_comes_back_as_it_was() {
         assert!(matches!(begun, Err(StoreError::Unavailable(_))), "closed");
         drop(store);
 
-        let store = SqliteStore::open(&folder.file()).expect("it again");
+        let store = engine.open();
         assert_eq!(store.fingerprint_key().of(&json!(1)), key);
         let found = store.instance(id("i")).await.expect("an answer");
         assert_eq!(found, Lookup::Found(instance("i", 1)));
@@ -304,17 +313,16 @@ fn what_was_stored_comes_back_as_it_was() {
             let expected = Lookup::Found((instance(of, 1), expected));
             assert_eq!(found.expect("an answer"), expected, "{of} {name}");
         }
-    });
+    }
 }
 
-#[test]
-fn operations_are_found_by_their_subject() {
-    let folder = Folder::new();
-    let store = SqliteStore::open(&folder.file()).expect("a store");
+async fn operations_are_found_by_their_subject(engine: &dyn Engine) {
+    let store = engine.open();
+    let store = &*store;
     let of_i = || Subject::Instance(id("i"));
     let of_b = || Subject::Binding(id("i"), binding_id("b"));
-    run(async {
-        assert_eq!(kind_of(&store, of_i(), None).await, None);
+    {
+        assert_eq!(kind_of(store, of_i(), None).await, None);
         let first = provision("i");
         let (named, whole) = (first.operation.id.clone(), first.operation.clone());
         let lost = update("i", 9);
@@ -322,22 +330,22 @@ fn operations_are_found_by_their_subject() {
         for change in [first, lost, update("i", 1), bind("i", "b", 2)] {
             store.begin(change).await.expect("an answer");
         }
-        assert_eq!(kind_of(&store, of_i(), None).await, Some(Kind::Update));
-        assert_eq!(kind_of(&store, of_b(), None).await, Some(Kind::Bind));
+        assert_eq!(kind_of(store, of_i(), None).await, Some(Kind::Update));
+        assert_eq!(kind_of(store, of_b(), None).await, Some(Kind::Bind));
         let found = store.operation(of_i(), Some(named.clone())).await;
         assert_eq!(found.expect("an answer"), Lookup::Found(whole));
         for not_its_own in [of_lost, OperationId::from_random([9; 16])] {
-            let latest = kind_of(&store, of_i(), Some(not_its_own)).await;
+            let latest = kind_of(store, of_i(), Some(not_its_own)).await;
             assert_eq!(latest, Some(Kind::Update), "unknown counts as absent");
         }
-        let another = kind_of(&store, of_b(), Some(named)).await;
+        let another = kind_of(store, of_b(), Some(named)).await;
         assert_eq!(another, Some(Kind::Bind), "it is the instance's");
 
         store.begin(deprovision("i", 2)).await.expect("an answer");
-        assert_eq!(kind_of(&store, of_i(), None).await, Some(Kind::Deprovision));
-        let swept = kind_of(&store, of_b(), None).await;
+        assert_eq!(kind_of(store, of_i(), None).await, Some(Kind::Deprovision));
+        let swept = kind_of(store, of_b(), None).await;
         assert_eq!(swept, Some(Kind::Unbind), "it went with its instance");
-    });
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::checker;
+use crate::cluster::Cluster;
 use crate::http::{self, Request, Response};
 
 pub const USER: &str = "platform";
@@ -24,6 +25,9 @@ pub const PASSWORD: &str = "pa:ss w0rd";
 
 pub const SERVICE: &str = "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e6f10";
 pub const PLAN: &str = "0c1e3a0e-4a2b-4f38-9a3e-0f6a4f1c2d11";
+
+/// One PostgreSQL for all tests that do not stop theirs.
+pub static SERVER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(&[]));
 
 /// A folder that goes when the test does.
 pub struct Folder(PathBuf);
@@ -152,10 +156,36 @@ impl Setup {
             .env("BROKER_AUTH__PASSWORD", PASSWORD)
             .envs(&self.environment)
             .stdin(Stdio::null());
+        if let Some(url) = self.elsewhere(folder) {
+            command.env("BROKER_STORE__URL", url);
+        }
         for name in &self.absent {
             command.env_remove(name);
         }
         command
+    }
+
+    /// With `TEST_STORE=postgres` brokers that would take sqlite in its default place have a database for their folder
+    /// instead: `TEST_STORE=postgres cargo test --test api -- acting later machine` runs these tests on it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the environment of the tests, not of the broker"
+    )]
+    fn elsewhere(&self, folder: &Folder) -> Option<String> {
+        let names_one = ["BROKER_STORE__URL", "DATABASE_URL"]
+            .iter()
+            .any(|name| self.environment.contains_key(*name))
+            || !self.arguments.is_empty();
+        if names_one || std::env::var("TEST_STORE").as_deref() != Ok("postgres") {
+            return None;
+        }
+        let file = folder.path().join("database");
+        let name = fs::read_to_string(&file).unwrap_or_else(|_| {
+            let name = SERVER.database();
+            fs::write(&file, &name).expect("a note of its name");
+            name
+        });
+        Some(SERVER.url(&name))
     }
 }
 
@@ -230,6 +260,12 @@ impl Broker {
         format!("/{}", base.trim_matches('/'))
             .trim_end_matches('/')
             .to_owned()
+    }
+
+    /// One more of the same, with a folder of its own.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        self.setup.clone().start()
     }
 
     pub fn pid(&self) -> u32 {

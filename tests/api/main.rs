@@ -3,6 +3,8 @@
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
 mod checker;
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod documents;
 mod harness;
 mod http;
@@ -25,6 +27,7 @@ mod machine;
 mod none;
 mod order;
 mod polls;
+mod postgres;
 mod provision;
 mod races;
 mod random;

@@ -8,6 +8,12 @@ mod checker;
     dead_code,
     reason = "shared with the tests of the API, which use all of it"
 )]
+#[path = "../postgres/cluster.rs"]
+mod cluster;
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the API, which use all of it"
+)]
 #[path = "../api/harness.rs"]
 mod harness;
 #[expect(

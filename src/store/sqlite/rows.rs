@@ -16,9 +16,7 @@ use crate::domain::operation::{Kind, LastOperation, Operation, Report, State, Su
 use crate::domain::store::{Act, Begun, Change, StoreError};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
-
-/// How `details` is written: as it is.
-const PLAIN: u8 = 0;
+use crate::store::packed::{Unreadable, pack, unpack};
 
 /// Why a row could not be written or read.
 #[derive(Debug)]
@@ -46,6 +44,12 @@ impl From<rusqlite::Error> for RowError {
 impl From<IdError> for RowError {
     fn from(_: IdError) -> Self {
         Self::Unreadable("id")
+    }
+}
+
+impl From<Unreadable> for RowError {
+    fn from(Unreadable(what): Unreadable) -> Self {
+        Self::Unreadable(what)
     }
 }
 
@@ -252,7 +256,8 @@ fn insert_binding(
 ) -> Result<Begun, RowError> {
     // A failed one makes room, if it still is the one that was read.
     if let Some(failed) = replaces
-        && !take_away(connection, &binding.instance_id, &binding.id, failed)?
+        && !(has_version(connection, &binding.instance_id, expected_version)?
+            && take_away(connection, &binding.instance_id, &binding.id, failed)?)
     {
         return Ok(Begun::Stale);
     }
@@ -284,6 +289,12 @@ fn insert_binding(
         Some(there) => Ok(Begun::BindingThere(Box::new(there))),
         None => stale_or_absent(connection, &binding.instance_id),
     }
+}
+
+fn has_version(connection: &Connection, id: &InstanceId, version: i64) -> Result<bool, RowError> {
+    Ok(connection
+        .prepare_cached("SELECT 1 FROM instances WHERE id = ?1 AND version = ?2")?
+        .exists(params![id.as_str(), version])?)
 }
 
 /// Deletes a binding whose latest operation is this one; whether it was there.
@@ -550,20 +561,16 @@ pub(super) fn state(row: &Row<'_>) -> Result<State, RowError> {
 }
 
 pub(super) fn packed<T: Serialize>(details: &Secret<T>) -> Result<Vec<u8>, RowError> {
-    let mut bytes = vec![PLAIN];
-    serde_json::to_writer(&mut bytes, details.expose())
-        .map_err(|_| RowError::Unreadable("details"))?;
-    Ok(bytes)
+    Ok(pack(details)?)
 }
 
 pub(super) fn unpacked<T: DeserializeOwned>(
     row: &Row<'_>,
     column: &str,
 ) -> Result<Secret<T>, RowError> {
-    match row.get_ref(column)?.as_blob() {
-        Ok([PLAIN, json @ ..]) => serde_json::from_slice(json)
-            .map(Secret::new)
-            .map_err(|_| RowError::Unreadable("details")),
-        _ => Err(RowError::Unreadable("scheme of details")),
-    }
+    let bytes = row
+        .get_ref(column)?
+        .as_blob()
+        .map_err(|_| RowError::Unreadable("details"))?;
+    Ok(unpack(bytes)?)
 }

@@ -131,7 +131,10 @@ const SETTINGS: &[(&str, &str)] = &[
     ("BROKER_AUTH__LOGINS__X__TOKEN", "SECRET\n SECRET"),
     ("BROKER_AUTH__LOGINS__X__TOKN", "SECRET"),
     ("BROKER_AUTH__PASSWORD_FILE", "/nowhere"),
-    ("DATABASE_URL", "postgres://app:SECRET@db.example.com/app"),
+    (
+        "DATABASE_URL",
+        "postgres://app:SECRET@db.example.com/app?sslmode=SECRET",
+    ),
     ("DATABASE_URL", "SECRET"),
     ("BROKER_STORE__URL", "mysql://app:SECRET@db.example.com/app"),
     ("BROKER_STORE__KEYS", "SECRET"),
@@ -152,7 +155,7 @@ const FILES: &[&str] = &[
     "auth: { password: SECRET, password: SECRET }",
     "auth: { logins: { x: { password: SECRET } } }",
     "auth: { logins: { x: { token: [SECRET] } } }",
-    "store: { url: 'postgres://app:SECRET@db.example.com/app' }",
+    "store: { url: 'postgres://app:SECRET@db.example.com/app?sslmode=SECRET' }",
     "store: { keys: [SECRET] }",
     "server: { body_limit: SECRET }",
 ];

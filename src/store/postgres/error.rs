@@ -1,0 +1,197 @@
+//! What can go wrong with a database, in a step and at start. No text of the server's is passed on that may hold a value
+//! of a row (`DETAIL`), and no part of the URL but the host.
+
+use std::fmt;
+
+use tokio_postgres::error::SqlState;
+
+use crate::domain::id::IdError;
+use crate::domain::store::StoreError;
+use crate::store::packed;
+
+/// Why a step was not carried out.
+#[derive(Debug)]
+pub(super) enum StepError {
+    /// The database says no, or says nothing more.
+    Database(tokio_postgres::Error),
+    /// The connection went while the commit was under way: nobody knows whether it was done.
+    Unknown(tokio_postgres::Error),
+    /// The server takes no writes: the old one, after a failover.
+    ReadOnly,
+    /// It took too long.
+    Slow(&'static str),
+    /// Another was quicker, in a way that the statements could not see: the step begins anew.
+    Raced,
+    /// What a row holds is not what this broker writes.
+    Unreadable(&'static str),
+}
+
+impl StepError {
+    /// Whether nothing was done, and the same step may go well when it is carried out again at once.
+    pub(super) fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Raced => true,
+            Self::Database(error) => error.is_closed() || error.code().is_some_and(passes),
+            Self::Unknown(_) | Self::ReadOnly | Self::Slow(_) | Self::Unreadable(_) => false,
+        }
+    }
+
+    /// Whether the connection is as good as before.
+    pub(super) fn leaves_connection(&self) -> bool {
+        match self {
+            Self::Raced | Self::Unreadable(_) => true,
+            Self::Database(error) => error.code().is_some_and(lost_race),
+            // The next one may lead to the new server.
+            Self::Unknown(_) | Self::ReadOnly | Self::Slow(_) => false,
+        }
+    }
+}
+
+/// Whether another transaction was in the way. A unique violation is one, too: two have drawn one turn, or made one
+/// table, of which the server may also say that the table or its type is there.
+fn lost_race(code: &SqlState) -> bool {
+    [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::UNIQUE_VIOLATION,
+        SqlState::LOCK_NOT_AVAILABLE,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_OBJECT,
+    ]
+    .contains(code)
+}
+
+/// Whether it is over the next time: a lost race, or a connection that the server took away.
+fn passes(code: &SqlState) -> bool {
+    lost_race(code) || *code == SqlState::ADMIN_SHUTDOWN
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Database(error) => out.write_str(&told(error)),
+            Self::Unknown(error) => write!(
+                out,
+                "the connection was lost during a commit, which may have been done or not: {}",
+                told(error)
+            ),
+            Self::ReadOnly => out.write_str("the server takes no writes"),
+            Self::Slow(what) => write!(out, "{what} took too long (setting store.timeout)"),
+            Self::Raced => out.write_str("others were quicker again and again"),
+            Self::Unreadable(what) => write!(out, "unreadable {what}"),
+        }
+    }
+}
+
+/// What the log reads of an error.
+pub(super) fn told(error: &tokio_postgres::Error) -> String {
+    if let Some(error) = error.as_db_error() {
+        return format!("{} (SQLSTATE {})", error.message(), error.code().code());
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let why = error.to_string();
+        if !text.contains(&why) {
+            text = format!("{text}: {why}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<tokio_postgres::Error> for StepError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<packed::Unreadable> for StepError {
+    fn from(packed::Unreadable(what): packed::Unreadable) -> Self {
+        Self::Unreadable(what)
+    }
+}
+
+impl From<IdError> for StepError {
+    fn from(_: IdError) -> Self {
+        Self::Unreadable("id")
+    }
+}
+
+impl From<StepError> for StoreError {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Unreadable(_) => Self::Corrupt(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Why a database cannot be used; for the operator, at start.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The URL is none, or asks for what is not there.
+    Url(&'static str),
+    /// A file that the URL names cannot be used.
+    File(&'static str, String),
+    /// It did not answer in time.
+    Away(String),
+    /// It answers, and says no.
+    Database(String),
+    /// A newer broker made its tables, and older ones may not use them.
+    Newer {
+        /// What a broker must know to use them.
+        needs: i64,
+        /// The newest that this broker knows.
+        known: i64,
+    },
+    /// What it holds is not what a broker writes.
+    Foreign(&'static str),
+    /// The system's random source or its threads gave nothing.
+    System(String),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(why) => write!(
+                out,
+                "{why}: give postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %40"
+            ),
+            Self::File(parameter, why) => write!(
+                out,
+                "the file of {parameter} cannot be used ({why}): give a PEM file that the broker can read"
+            ),
+            Self::Away(why) => write!(
+                out,
+                "it does not answer ({why}): start it, or correct host and port, and start the broker again"
+            ),
+            Self::Database(why) => write!(
+                out,
+                "it says: {why}. Correct user, password, database or sslmode of the URL, or what the user is granted: \
+                 the broker makes its tables by itself and needs CREATE on the schema"
+            ),
+            Self::Newer { needs, known } => write!(
+                out,
+                "a newer catalog-broker made its tables (they need schema {needs}, this one knows {known}): run that \
+                 version, or a newer one"
+            ),
+            Self::Foreign(why) => write!(out, "{why}: name another database"),
+            Self::System(error) => out.write_str(error),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<StepError> for OpenError {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::Database(database) if database.code().is_some() => {
+                Self::Database(told(&database))
+            }
+            StepError::Unreadable(what) => Self::Foreign(what),
+            error => Self::Away(error.to_string()),
+        }
+    }
+}

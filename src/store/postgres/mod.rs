@@ -1,0 +1,172 @@
+//! Store `postgres://...`: several brokers on one state, on PostgreSQL or an engine that speaks its language.
+//!
+//! One thread talks to the database ([`driver`]) over a few connections ([`pool`]). Every step is one transaction that
+//! decides its race in the database and is carried out anew where it lost one ([`retry`]): no broker leads, and no
+//! session, named statement or lock outlives a transaction ([`transaction`]), so that a pooler may stand between. Steps
+//! lock in one order, instance, binding, operation, so that none waits for another in a circle ([`rows`], [`jobs`]).
+//!
+//! Leases are compared with the times that brokers give: their clocks must agree within a small part of a lease.
+
+mod driver;
+mod error;
+mod jobs;
+mod migrations;
+mod open;
+mod pool;
+mod retry;
+mod rows;
+mod tls;
+mod transaction;
+mod url;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use crate::domain::binding::Binding;
+use crate::domain::id::{BindingId, InstanceId, OperationId};
+use crate::domain::instance::Instance;
+use crate::domain::json::FingerprintKey;
+use crate::domain::operation::{Operation, Subject};
+use crate::domain::store::{
+    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, StoreError, Take, Taken, Unbound,
+};
+use crate::domain::time::Timestamp;
+use crate::secret::Secret;
+
+use driver::Driver;
+pub use error::OpenError;
+pub use pool::Bounds;
+
+/// A state in a PostgreSQL database.
+pub struct PostgresStore {
+    driver: Driver,
+    key: FingerprintKey,
+}
+
+impl PostgresStore {
+    /// Connects, waits a little for a database that is just starting, and brings the schema up to date.
+    pub fn open(url: Secret<String>, bounds: Bounds) -> Result<Self, OpenError> {
+        let (driver, key) = Driver::start(move || open::pool(&url, bounds), open::open)?;
+        Ok(Self { driver, key })
+    }
+}
+
+/// Where the database of a URL is, without what is confidential of it.
+pub fn place(url: &Secret<String>) -> String {
+    url::place(url)
+}
+
+impl Store for PostgresStore {
+    fn begin(&self, change: Change) -> Answer<'_, Begun> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.step(async |database| rows::apply(database, &change).await)
+                .await
+        }))
+    }
+
+    fn instance(&self, id: InstanceId) -> Answer<'_, Lookup<Instance>> {
+        Box::pin(self.driver.run(async move |pool| {
+            let found = pool.ask(async |database| rows::instance(database, &id).await);
+            Ok(found.await?.map_or(Lookup::Absent, Lookup::Found))
+        }))
+    }
+
+    fn binding(
+        &self,
+        instance: InstanceId,
+        id: BindingId,
+    ) -> Answer<'_, Lookup<(Instance, Option<Binding>)>> {
+        Box::pin(self.driver.run(async move |pool| {
+            let found = pool.ask(async |database| rows::both(database, &instance, &id).await);
+            Ok(found.await?.map_or(Lookup::Absent, Lookup::Found))
+        }))
+    }
+
+    fn operation(
+        &self,
+        subject: Subject,
+        named: Option<OperationId>,
+    ) -> Answer<'_, Lookup<Operation>> {
+        Box::pin(self.driver.run(async move |pool| {
+            let found = pool
+                .ask(async |database| rows::operation(database, &subject, named.as_ref()).await);
+            Ok(found.await?.map_or(Lookup::Absent, Lookup::Found))
+        }))
+    }
+
+    fn take(&self, take: Take) -> Answer<'_, Vec<Taken>> {
+        Box::pin(self.driver.run(async move |pool| {
+            // Nothing is locked to find out that nothing is due.
+            let due = pool.ask(async |database| jobs::due(database, take.now).await);
+            let due = due.await?;
+            if due.is_empty() {
+                return Ok(Vec::new());
+            }
+            pool.step(async |database| jobs::take(database, &take, &due).await)
+                .await
+        }))
+    }
+
+    fn renew(&self, renewal: Renewal) -> Answer<'_, Lease> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.step(async |database| jobs::renew(database, &renewal).await)
+                .await
+        }))
+    }
+
+    fn end(&self, end: End) -> Answer<'_, Lease> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.step(async |database| jobs::end(database, &end).await)
+                .await
+        }))
+    }
+
+    fn unbound(&self, unbound: Unbound) -> Answer<'_, Lease> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.step(async |database| jobs::unbound(database, &unbound).await)
+                .await
+        }))
+    }
+
+    fn bindings(&self, instance: InstanceId) -> Answer<'_, Vec<Binding>> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.ask(async |database| rows::bindings(database, &instance).await)
+                .await
+        }))
+    }
+
+    fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.step(async |database| jobs::give_back(database, &owner, now).await)
+                .await
+        }))
+    }
+
+    fn sweep(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.step(async |database| jobs::sweep(database, before, most).await)
+                .await
+        }))
+    }
+
+    fn health(&self) -> Answer<'_, ()> {
+        Box::pin(self.driver.run(async |pool| {
+            pool.ask(async |database| rows::writable(database).await)
+                .await
+        }))
+    }
+
+    fn fingerprint_key(&self) -> &FingerprintKey {
+        &self.key
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(async {
+            self.driver.close().await;
+            Ok::<(), StoreError>(())
+        })
+    }
+}

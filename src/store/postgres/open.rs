@@ -1,0 +1,96 @@
+//! The way to a database that is ready to be used.
+
+use std::time::Duration;
+
+use super::error::{OpenError, StepError};
+use super::migrations;
+use super::pool::{Bounds, Pool};
+use super::url;
+use super::values::{Columns, values};
+use crate::domain::json::FingerprintKey;
+use crate::secret::Secret;
+
+/// How long between two looks for a database that is just starting.
+const AGAIN: Duration = Duration::from_millis(200);
+
+pub(super) fn pool(url: &Secret<String>, bounds: Bounds) -> Result<Pool, OpenError> {
+    Pool::new(url::read(url)?, bounds)
+}
+
+pub(super) async fn open(pool: &Pool) -> Result<FingerprintKey, OpenError> {
+    await_database(pool).await?;
+    migrations::migrate(pool).await?;
+    fingerprint_key(pool).await
+}
+
+/// Waits as long as a step may take: on a platform broker and database are often started together. Beyond that the
+/// platform's own way to start what has ended is the better one.
+async fn await_database(pool: &Pool) -> Result<(), OpenError> {
+    let mut last = None;
+    let answers = async {
+        loop {
+            match pool.lend().await {
+                Ok(lent) => {
+                    lent.give_back();
+                    return Ok(());
+                }
+                Err(error) if is_starting(&error) => last = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    };
+    match tokio::time::timeout(pool.bounds.timeout, answers).await {
+        Ok(answer) => answer,
+        Err(_) => Err(last.unwrap_or(StepError::Slow("connecting")).into()),
+    }
+}
+
+/// Whether nobody listens yet, or who listens is not ready (57P03).
+fn is_starting(error: &StepError) -> bool {
+    match error {
+        StepError::Database(error) => error
+            .code()
+            .is_none_or(|code| code.code().starts_with("57")),
+        StepError::Slow(_) => true,
+        _ => false,
+    }
+}
+
+/// The key of fingerprints: made by the first broker, the same for all.
+async fn fingerprint_key(pool: &Pool) -> Result<FingerprintKey, OpenError> {
+    if let Some(key) = stored_key(pool).await? {
+        return Ok(key);
+    }
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| {
+        OpenError::System(format!("the system gave no random numbers: {error}"))
+    })?;
+    let stored = pool.step(async |database| {
+        database
+            .execute(
+                "INSERT INTO broker_meta (name, value) VALUES ('fingerprint key', $1) ON CONFLICT (name) DO NOTHING",
+                values![key.to_vec()],
+            )
+            .await
+    });
+    stored.await?;
+    // It may be another broker's that was quicker.
+    stored_key(pool)
+        .await?
+        .ok_or(OpenError::Foreign("its key of fingerprints is gone"))
+}
+
+async fn stored_key(pool: &Pool) -> Result<Option<FingerprintKey>, OpenError> {
+    let row = pool.ask(async |database| {
+        database
+            .find(
+                "SELECT value FROM broker_meta WHERE name = 'fingerprint key'",
+                values![],
+            )
+            .await
+    });
+    let row = row.await?;
+    row.map(|row| Ok(FingerprintKey::new(&Columns::of(&row).hash()?)))
+        .transpose()
+}

@@ -1,0 +1,655 @@
+//! Domain values as rows, rows as domain values, and each change as the statements that decide its race.
+//!
+//! A change of an instance locks its row; a change of a binding shares that lock with its like, so that what it has seen
+//! of the instance holds until it commits, and binds of one instance run beside each other.
+
+use serde::Serialize;
+use tokio_postgres::Row;
+
+use super::error::StepError;
+use super::jobs;
+use super::transaction::Transaction;
+use super::values::{Columns, values};
+use crate::domain::binding::Binding;
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
+use crate::domain::instance::Instance;
+use crate::domain::json::Fingerprint;
+use crate::domain::operation::{Kind, Operation, Subject};
+use crate::domain::store::{Act, Begun, Change};
+use crate::domain::time::Timestamp;
+use crate::secret::Secret;
+use crate::store::packed;
+
+/// What [`read_instance`] reads, of `i`.
+macro_rules! instance_columns {
+    () => {
+        "i.id, i.service_id, i.plan_id, i.organization, i.space, i.operation, i.kind, i.state, i.version, i.backend, \
+         i.fingerprint, i.created_at, i.updated_at, i.details"
+    };
+}
+pub(super) use instance_columns;
+
+/// What [`read_binding`] reads, of `b`.
+macro_rules! binding_columns {
+    () => {
+        "b.instance_id, b.id, b.service_id, b.plan_id, b.app_guid, b.operation, b.kind, b.state, b.fingerprint, \
+         b.created_at, b.details"
+    };
+}
+pub(super) use binding_columns;
+
+/// Carries a change out inside the transaction that is open.
+pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result<Begun, StepError> {
+    let begun = match &change.act {
+        Act::Provision {
+            instance,
+            replaces: None,
+        } => insert_instance(database, instance).await?,
+        Act::Provision {
+            instance,
+            replaces: Some(version),
+        } => replace_instance(database, instance, *version).await?,
+        Act::Update {
+            instance,
+            expected_version,
+        } => update_instance(database, instance, *expected_version).await?,
+        Act::Deprovision { expected_version } => {
+            begin_deprovision(database, change, *expected_version).await?
+        }
+        Act::Bind {
+            binding,
+            expected_version,
+            replaces,
+        } => insert_binding(database, binding, *expected_version, replaces.as_ref()).await?,
+        Act::Unbind { expected } => begin_unbind(database, change, expected).await?,
+    };
+    if matches!(begun, Begun::Done) {
+        match &change.job {
+            None => record(database, &change.operation).await?,
+            Some(job) => jobs::record(database, &change.operation, job).await?,
+        }
+    }
+    Ok(begun)
+}
+
+/// Locks an instance until the transaction is over; its version, if it is there.
+pub(super) async fn lock_instance(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+) -> Result<Option<i64>, StepError> {
+    let row = database
+        .find(
+            "SELECT version FROM broker_instances WHERE id = $1 FOR UPDATE",
+            values![id.as_str()],
+        )
+        .await?;
+    row.map(|row| Columns::of(&row).take()).transpose()
+}
+
+/// Holds an instance as it is until the transaction is over, beside others who do.
+async fn hold_instance(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+) -> Result<Option<Row>, StepError> {
+    database
+        .find(
+            "SELECT version, state FROM broker_instances WHERE id = $1 FOR SHARE",
+            values![id.as_str()],
+        )
+        .await
+}
+
+async fn insert_instance(
+    database: &Transaction<'_>,
+    instance: &Instance,
+) -> Result<Begun, StepError> {
+    let last = &instance.last_operation;
+    let inserted = database
+        .execute(
+            "INSERT INTO broker_instances (id, service_id, plan_id, organization, space, operation, kind, state, backend,
+                                           version, fingerprint, created_at, updated_at, details)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT (id) DO NOTHING",
+            values![
+                instance.id.as_str(),
+                instance.service_id.as_str(),
+                instance.plan_id.as_str(),
+                instance.organization.as_str(),
+                instance.space.as_str(),
+                last.id.as_str(),
+                last.kind.name(),
+                last.state.name(),
+                instance.backend.as_deref(),
+                instance.version,
+                instance.fingerprint.0.to_vec(),
+                instance.created_at.0,
+                instance.updated_at.0,
+                packed(&instance.details)?,
+            ],
+        )
+        .await?;
+    if inserted > 0 {
+        return Ok(Begun::Done);
+    }
+    // What stood in the way may have gone since.
+    let there = self::instance(database, &instance.id).await?;
+    there.map_or(Err(StepError::Raced), |there| {
+        Ok(Begun::InstanceThere(Box::new(there)))
+    })
+}
+
+/// A failed one makes room, if it still is the one that was read.
+async fn replace_instance(
+    database: &Transaction<'_>,
+    instance: &Instance,
+    version: i64,
+) -> Result<Begun, StepError> {
+    match lock_instance(database, &instance.id).await? {
+        None => Ok(Begun::Absent),
+        Some(found) if found != version => Ok(Begun::Stale),
+        Some(_) => {
+            write_instance(database, instance, version).await?;
+            Ok(Begun::Done)
+        }
+    }
+}
+
+async fn update_instance(
+    database: &Transaction<'_>,
+    instance: &Instance,
+    expected_version: i64,
+) -> Result<Begun, StepError> {
+    let locked = lock_quiet(database, &instance.id, expected_version).await?;
+    if matches!(locked, Begun::Done) {
+        write_instance(database, instance, expected_version).await?;
+    }
+    Ok(locked)
+}
+
+/// Locks an instance for a change; done where it has that version and no binding of it is in progress.
+async fn lock_quiet(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+    expected_version: i64,
+) -> Result<Begun, StepError> {
+    let Some(version) = lock_instance(database, id).await? else {
+        return Ok(Begun::Absent);
+    };
+    let busy = database
+        .exists(
+            "SELECT 1 FROM broker_bindings WHERE instance_id = $1 AND state = 'in progress' LIMIT 1",
+            values![id.as_str()],
+        )
+        .await?;
+    Ok(match busy {
+        true => Begun::Busy,
+        false if version != expected_version => Begun::Stale,
+        false => Begun::Done,
+    })
+}
+
+/// Everything that may change of an instance, if it has that version.
+pub(super) async fn write_instance(
+    database: &Transaction<'_>,
+    instance: &Instance,
+    expected_version: i64,
+) -> Result<(), StepError> {
+    let last = &instance.last_operation;
+    database
+        .execute(
+            "UPDATE broker_instances SET plan_id = $1, operation = $2, kind = $3, state = $4, backend = $5, version = $6,
+                                         updated_at = $7, details = $8
+             WHERE id = $9 AND version = $10",
+            values![
+                instance.plan_id.as_str(),
+                last.id.as_str(),
+                last.kind.name(),
+                last.state.name(),
+                instance.backend.as_deref(),
+                instance.version,
+                instance.updated_at.0,
+                packed(&instance.details)?,
+                instance.id.as_str(),
+                expected_version,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The instance goes at once, or is marked as going.
+async fn begin_deprovision(
+    database: &Transaction<'_>,
+    change: &Change,
+    expected_version: i64,
+) -> Result<Begun, StepError> {
+    let operation = &change.operation;
+    let id = operation.subject.instance();
+    let locked = lock_quiet(database, id, expected_version).await?;
+    if !matches!(locked, Begun::Done) {
+        return Ok(locked);
+    }
+    if change.job.is_none() {
+        delete_instance(database, id, operation).await?;
+        return Ok(Begun::Done);
+    }
+    database
+        .execute(
+            "UPDATE broker_instances SET operation = $1, kind = $2, state = $3, version = version + 1, updated_at = $4
+             WHERE id = $5",
+            values![
+                operation.id.as_str(),
+                operation.kind.name(),
+                operation.state.name(),
+                operation.started_at.0,
+                id.as_str(),
+            ],
+        )
+        .await?;
+    Ok(Begun::Done)
+}
+
+/// The bindings that are left go first, each by an operation of its own, so that a poll for one finds its end.
+pub(super) async fn delete_instance(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+    operation: &Operation,
+) -> Result<(), StepError> {
+    let bindings = database
+        .query(
+            "DELETE FROM broker_bindings WHERE instance_id = $1 RETURNING id",
+            values![id.as_str()],
+        )
+        .await?;
+    for row in &bindings {
+        let binding = BindingId::parse(Columns::of(row).text()?)?;
+        let unbind = Operation {
+            kind: Kind::Unbind,
+            subject: Subject::Binding(id.clone(), binding),
+            ..operation.clone()
+        };
+        record(database, &unbind).await?;
+    }
+    database
+        .execute(
+            "DELETE FROM broker_instances WHERE id = $1",
+            values![id.as_str()],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn insert_binding(
+    database: &Transaction<'_>,
+    binding: &Binding,
+    expected_version: i64,
+    replaces: Option<&OperationId>,
+) -> Result<Begun, StepError> {
+    let version: i64 = match hold_instance(database, &binding.instance_id).await? {
+        Some(row) => Columns::of(&row).take()?,
+        None if replaces.is_some() => return Ok(Begun::Stale),
+        None => return Ok(Begun::Absent),
+    };
+    let current = version == expected_version;
+    // A failed one makes room, if it still is the one that was read.
+    if let Some(failed) = replaces
+        && !(current && take_away(database, &binding.instance_id, &binding.id, failed).await?)
+    {
+        return Ok(Begun::Stale);
+    }
+    if current && add_binding(database, binding).await? {
+        return Ok(Begun::Done);
+    }
+    // What is there speaks before what has changed meanwhile.
+    match self::binding(database, &binding.instance_id, &binding.id).await? {
+        Some(there) => Ok(Begun::BindingThere(Box::new(there))),
+        None if current => Err(StepError::Raced),
+        None => Ok(Begun::Stale),
+    }
+}
+
+/// Whether there was room for it.
+async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bool, StepError> {
+    let last = &binding.last_operation;
+    let inserted = database
+        .execute(
+            "INSERT INTO broker_bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state,
+                                          fingerprint, created_at, details)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             ON CONFLICT (instance_id, id) DO NOTHING",
+            values![
+                binding.instance_id.as_str(),
+                binding.id.as_str(),
+                binding.service_id.as_str(),
+                binding.plan_id.as_str(),
+                binding.app_guid.as_deref(),
+                last.id.as_str(),
+                last.kind.name(),
+                last.state.name(),
+                binding.fingerprint.0.to_vec(),
+                binding.created_at.0,
+                packed(&binding.details)?,
+            ],
+        )
+        .await?;
+    Ok(inserted > 0)
+}
+
+/// Deletes a binding whose latest operation is this one; whether it was there.
+pub(super) async fn take_away(
+    database: &Transaction<'_>,
+    instance: &InstanceId,
+    id: &BindingId,
+    expected: &OperationId,
+) -> Result<bool, StepError> {
+    let deleted = database
+        .execute(
+            "DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2 AND operation = $3",
+            values![instance.as_str(), id.as_str(), expected.as_str()],
+        )
+        .await?;
+    Ok(deleted > 0)
+}
+
+/// All that may change of a binding, if that operation is its latest.
+pub(super) async fn write_binding(
+    database: &Transaction<'_>,
+    binding: &Binding,
+    operation: &OperationId,
+) -> Result<(), StepError> {
+    database
+        .execute(
+            "UPDATE broker_bindings SET kind = $1, state = $2, details = $3
+             WHERE instance_id = $4 AND id = $5 AND operation = $6",
+            values![
+                binding.last_operation.kind.name(),
+                binding.last_operation.state.name(),
+                packed(&binding.details)?,
+                binding.instance_id.as_str(),
+                binding.id.as_str(),
+                operation.as_str(),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Deletes a binding, whatever its latest operation.
+pub(super) async fn delete_binding(
+    database: &Transaction<'_>,
+    instance: &InstanceId,
+    id: &BindingId,
+) -> Result<(), StepError> {
+    database
+        .execute(
+            "DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2",
+            values![instance.as_str(), id.as_str()],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The binding goes at once, or is marked as going.
+async fn begin_unbind(
+    database: &Transaction<'_>,
+    change: &Change,
+    expected: &OperationId,
+) -> Result<Begun, StepError> {
+    let Subject::Binding(instance, id) = &change.operation.subject else {
+        return Ok(Begun::Absent);
+    };
+    if let Some(row) = hold_instance(database, instance).await? {
+        let mut columns = Columns::of(&row);
+        columns.take::<i64>()?;
+        if columns.text()? == "in progress" {
+            return Ok(Begun::Busy);
+        }
+    }
+    let changed = if change.job.is_none() {
+        take_away(database, instance, id, expected).await?
+    } else {
+        mark_binding(database, change, expected).await?
+    };
+    if changed {
+        return Ok(Begun::Done);
+    }
+    let there = database
+        .exists(
+            "SELECT 1 FROM broker_bindings WHERE instance_id = $1 AND id = $2",
+            values![instance.as_str(), id.as_str()],
+        )
+        .await?;
+    Ok(if there { Begun::Stale } else { Begun::Absent })
+}
+
+async fn mark_binding(
+    database: &Transaction<'_>,
+    change: &Change,
+    expected: &OperationId,
+) -> Result<bool, StepError> {
+    let operation = &change.operation;
+    let marked = database
+        .execute(
+            "UPDATE broker_bindings SET operation = $1, kind = $2, state = $3
+             WHERE instance_id = $4 AND id = $5 AND operation = $6",
+            values![
+                operation.id.as_str(),
+                operation.kind.name(),
+                operation.state.name(),
+                operation.subject.instance().as_str(),
+                operation.subject.binding().map_or("", BindingId::as_str),
+                expected.as_str(),
+            ],
+        )
+        .await?;
+    Ok(marked > 0)
+}
+
+/// Records an operation that is over, as the latest of its subject. Two that are recorded at one moment draw one turn:
+/// the index lets one of them in, and the other step begins anew.
+pub(super) async fn record(
+    database: &Transaction<'_>,
+    operation: &Operation,
+) -> Result<(), StepError> {
+    database
+        .execute(
+            "INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, started_at, finished_at, turn)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((
+                 SELECT turn FROM broker_operations WHERE instance_id = $3 AND binding_id = $4
+                 ORDER BY turn DESC LIMIT 1), 0) + 1)",
+            values![
+                operation.id.as_str(),
+                operation.kind.name(),
+                operation.subject.instance().as_str(),
+                operation.subject.binding().map_or("", BindingId::as_str),
+                operation.state.name(),
+                operation.started_at.0,
+                operation.finished_at.map(|at| at.0),
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// The instance with that id.
+pub(super) async fn instance(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+) -> Result<Option<Instance>, StepError> {
+    let row = database
+        .find(
+            concat!(
+                "SELECT ",
+                instance_columns!(),
+                " FROM broker_instances i WHERE i.id = $1"
+            ),
+            values![id.as_str()],
+        )
+        .await?;
+    row.map(|row| read_instance(&mut Columns::of(&row)))
+        .transpose()
+}
+
+/// The instance, and the binding of it with that id, as they were at one moment.
+pub(super) async fn both(
+    database: &Transaction<'_>,
+    instance: &InstanceId,
+    id: &BindingId,
+) -> Result<Option<(Instance, Option<Binding>)>, StepError> {
+    let row = database
+        .find(
+            concat!(
+                "SELECT ",
+                instance_columns!(),
+                ", ",
+                binding_columns!(),
+                " FROM broker_instances i
+                  LEFT JOIN broker_bindings b ON b.instance_id = i.id AND b.id = $2 WHERE i.id = $1"
+            ),
+            values![instance.as_str(), id.as_str()],
+        )
+        .await?;
+    row.map(|row| {
+        let mut columns = Columns::of(&row);
+        Ok((
+            read_instance(&mut columns)?,
+            read_maybe_binding(&mut columns)?,
+        ))
+    })
+    .transpose()
+}
+
+pub(super) fn read_instance(columns: &mut Columns<'_>) -> Result<Instance, StepError> {
+    Ok(Instance {
+        id: InstanceId::parse(columns.text()?)?,
+        service_id: ServiceId::parse(columns.text()?)?,
+        plan_id: PlanId::parse(columns.text()?)?,
+        organization: columns.take()?,
+        space: columns.take()?,
+        last_operation: columns.last_operation()?,
+        version: columns.take()?,
+        backend: columns.take::<Option<&str>>()?.map(Into::into),
+        fingerprint: Fingerprint(columns.hash()?),
+        created_at: Timestamp(columns.take()?),
+        updated_at: Timestamp(columns.take()?),
+        details: columns.unpacked()?,
+    })
+}
+
+/// The binding of that instance with that id.
+async fn binding(
+    database: &Transaction<'_>,
+    instance: &InstanceId,
+    id: &BindingId,
+) -> Result<Option<Binding>, StepError> {
+    let row = database
+        .find(
+            concat!(
+                "SELECT ",
+                binding_columns!(),
+                " FROM broker_bindings b WHERE b.instance_id = $1 AND b.id = $2"
+            ),
+            values![instance.as_str(), id.as_str()],
+        )
+        .await?;
+    row.map(|row| read_binding(&mut Columns::of(&row)))
+        .transpose()
+}
+
+/// All bindings of an instance, the oldest first.
+pub(super) async fn bindings(
+    database: &Transaction<'_>,
+    instance: &InstanceId,
+) -> Result<Vec<Binding>, StepError> {
+    database
+        .query(
+            concat!(
+                "SELECT ",
+                binding_columns!(),
+                " FROM broker_bindings b WHERE b.instance_id = $1 ORDER BY b.created_at, b.id"
+            ),
+            values![instance.as_str()],
+        )
+        .await?
+        .iter()
+        .map(|row| read_binding(&mut Columns::of(row)))
+        .collect()
+}
+
+/// The binding, where the row has one.
+pub(super) fn read_maybe_binding(columns: &mut Columns<'_>) -> Result<Option<Binding>, StepError> {
+    columns
+        .is_there()?
+        .then(|| read_binding(columns))
+        .transpose()
+}
+
+fn read_binding(columns: &mut Columns<'_>) -> Result<Binding, StepError> {
+    Ok(Binding {
+        instance_id: InstanceId::parse(columns.text()?)?,
+        id: BindingId::parse(columns.text()?)?,
+        service_id: ServiceId::parse(columns.text()?)?,
+        plan_id: PlanId::parse(columns.text()?)?,
+        app_guid: columns.take()?,
+        last_operation: columns.last_operation()?,
+        fingerprint: Fingerprint(columns.hash()?),
+        created_at: Timestamp(columns.take()?),
+        details: columns.unpacked()?,
+    })
+}
+
+/// The operation that is named if it is about `subject`; else the latest.
+pub(super) async fn operation(
+    database: &Transaction<'_>,
+    subject: &Subject,
+    named: Option<&OperationId>,
+) -> Result<Option<Operation>, StepError> {
+    let row = database
+        .find(
+            "SELECT id, kind, state, report, fingerprint, started_at, finished_at FROM (
+                 (SELECT 1 AS choice, * FROM broker_operations WHERE id = $3 AND binding_id = $2 AND instance_id = $1)
+                 UNION ALL
+                 (SELECT 2 AS choice, * FROM broker_operations WHERE instance_id = $1 AND binding_id = $2
+                  ORDER BY turn DESC LIMIT 1)
+             ) AS candidates ORDER BY choice LIMIT 1",
+            values![
+                subject.instance().as_str(),
+                subject.binding().map_or("", BindingId::as_str),
+                named.map(OperationId::as_str),
+            ],
+        )
+        .await?;
+    row.map(|row| read_operation(&mut Columns::of(&row), subject.clone()))
+        .transpose()
+}
+
+pub(super) fn read_operation(
+    columns: &mut Columns<'_>,
+    subject: Subject,
+) -> Result<Operation, StepError> {
+    Ok(Operation {
+        id: OperationId::parse(columns.text()?)?,
+        kind: columns.kind()?,
+        subject,
+        state: columns.state()?,
+        report: columns.report()?,
+        fingerprint: columns.maybe_hash()?.map(Fingerprint),
+        started_at: Timestamp(columns.take()?),
+        finished_at: columns.take::<Option<i64>>()?.map(Timestamp),
+    })
+}
+
+/// Whether the server takes writes: after a failover the old one may still answer.
+pub(super) async fn writable(database: &Transaction<'_>) -> Result<(), StepError> {
+    let row = database
+        .find("SHOW transaction_read_only", values![])
+        .await?;
+    match row.map(|row| Columns::of(&row).text().map(|word| word == "off")) {
+        Some(Ok(true)) => Ok(()),
+        _ => Err(StepError::ReadOnly),
+    }
+}
+
+pub(super) fn packed<T: Serialize>(value: &Secret<T>) -> Result<Vec<u8>, StepError> {
+    Ok(packed::pack(value)?)
+}

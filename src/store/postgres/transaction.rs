@@ -1,0 +1,128 @@
+//! One transaction: statements without names, and nothing that outlives it, so that a pooler between us and the server
+//! (PgBouncer in transaction mode) may hand each transaction to another connection.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+use super::error::StepError;
+use super::values::Value;
+
+pub(super) struct Transaction<'a> {
+    client: &'a Client,
+    /// Nothing where each statement is a transaction by itself.
+    begin: Option<String>,
+    begun: Cell<bool>,
+}
+
+type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+impl<'a> Transaction<'a> {
+    /// A transaction whose statements end within a time. It begins with its first statement, in one message with it.
+    /// Without a time there is none: each statement is a transaction by itself, as a look-up is.
+    ///
+    /// Read committed is enough: each step locks the row of its instance first, and says what it has seen.
+    pub(super) fn new(client: &'a Client, within: Option<Duration>) -> Self {
+        let begin = within.map(|time| {
+            let limit = time.as_millis();
+            format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = {limit}; \
+                 SET LOCAL idle_in_transaction_session_timeout = {limit}"
+            )
+        });
+        Self {
+            client,
+            begin,
+            begun: Cell::new(false),
+        }
+    }
+
+    pub(super) async fn query(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, StepError> {
+        let parameters = parameters(values);
+        self.begun(self.client.query_typed(statement, &parameters))
+            .await
+    }
+
+    /// The row, where there is one at most.
+    pub(super) async fn find(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<Option<Row>, StepError> {
+        Ok(self.query(statement, values).await?.into_iter().next())
+    }
+
+    pub(super) async fn exists(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<bool, StepError> {
+        Ok(!self.query(statement, values).await?.is_empty())
+    }
+
+    /// How many rows it changed.
+    pub(super) async fn execute(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<u64, StepError> {
+        let parameters = parameters(values);
+        self.begun(self.client.execute_typed(statement, &parameters))
+            .await
+    }
+
+    /// Several statements without values: a migration.
+    pub(super) async fn batch(&self, statements: &str) -> Result<(), StepError> {
+        self.begun(self.client.batch_execute(statements)).await
+    }
+
+    /// Sends the begin in front of the first statement: both are answered in one round trip.
+    async fn begun<T>(
+        &self,
+        statement: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StepError> {
+        let Some(begin) = self.begin.as_ref().filter(|_| !self.begun.get()) else {
+            return Ok(statement.await?);
+        };
+        self.begun.set(true);
+        let (opened, answer) = tokio::join!(biased; self.client.batch_execute(begin), statement);
+        opened?;
+        Ok(answer?)
+    }
+
+    /// A connection that goes now leaves open whether it was done; everything that the server says itself is a no.
+    pub(super) async fn commit(self) -> Result<(), StepError> {
+        if !self.begun.get() {
+            return Ok(());
+        }
+        self.client
+            .batch_execute("COMMIT")
+            .await
+            .map_err(|error| match error.code() {
+                Some(code) if code.code().starts_with("40") && code.code() != "40003" => {
+                    StepError::Database(error)
+                }
+                _ => StepError::Unknown(error),
+            })
+    }
+
+    pub(super) async fn roll_back(self) -> Result<(), StepError> {
+        if self.begun.get() {
+            self.client.batch_execute("ROLLBACK").await?;
+        }
+        Ok(())
+    }
+}
+
+fn parameters<'a>(values: &'a [Value<'_>]) -> Vec<Parameter<'a>> {
+    values
+        .iter()
+        .map(|value| (value as &(dyn ToSql + Sync), value.kind()))
+        .collect()
+}

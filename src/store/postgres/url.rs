@@ -1,0 +1,189 @@
+//! The URL: where the database is, and how the way there is secured. The client library knows neither `verify-ca`,
+//! `verify-full` nor certificates in files, so these parameters are read here and the rest is handed over.
+
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
+
+use super::error::OpenError;
+use super::tls::{Trust, Way};
+use crate::secret::Secret;
+
+/// How often an idle connection is looked after, so that firewalls on the way do not forget it.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// What the server's own lists call this program.
+const NAME: &str = "catalog-broker";
+
+/// What a URL says.
+pub(super) struct Target {
+    pub(super) config: Config,
+    pub(super) way: Way,
+}
+
+pub(super) fn read(url: &Secret<String>) -> Result<Target, OpenError> {
+    let (address, parameters) = match url.expose().split_once('?') {
+        Some((address, parameters)) => (address, parameters),
+        None => (url.expose().as_str(), ""),
+    };
+    let mut way = Way::default();
+    let mut rest = Vec::new();
+    for parameter in parameters.split('&').filter(|text| !text.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = decoded(value)?;
+        match name {
+            "sslmode" => way.trust = trust(&value)?,
+            "sslrootcert" => way.roots = Some(value),
+            "sslcert" => way.certificate = Some(value),
+            "sslkey" => way.key = Some(value),
+            _ => rest.push(parameter),
+        }
+    }
+    // As libpq: who names a certificate authority wants it to be asked.
+    if way.trust == Trust::Encrypt && way.roots.is_some() {
+        way.trust = Trust::Authority;
+    }
+    let config = config(address, &rest)?;
+    Ok(Target {
+        config: secured(config, way.trust),
+        way,
+    })
+}
+
+/// Where the database is, for the operator: hosts, ports and its name, and nothing that is confidential.
+pub(super) fn place(url: &Secret<String>) -> String {
+    let Ok(Target { config, .. }) = read(url) else {
+        return "postgres://...".to_owned();
+    };
+    let port = |at: usize| {
+        let ports = config.get_ports();
+        ports.get(at).or(ports.first()).copied().unwrap_or(5432)
+    };
+    let hosts: Vec<String> = (config.get_hosts().iter().enumerate())
+        .map(|(at, host)| match host {
+            Host::Tcp(name) => format!("{name}:{}", port(at)),
+            Host::Unix(path) => path.display().to_string(),
+        })
+        .collect();
+    let name = config.get_dbname().unwrap_or_default();
+    format!("postgres://{}/{name}", hosts.join(","))
+}
+
+fn decoded(value: &str) -> Result<String, OpenError> {
+    percent_decode_str(value)
+        .decode_utf8()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| OpenError::Url("the URL is not UTF-8"))
+}
+
+fn trust(mode: &str) -> Result<Trust, OpenError> {
+    Ok(match mode {
+        "disable" => Trust::Plain,
+        "allow" | "prefer" => Trust::Prefer,
+        "require" => Trust::Encrypt,
+        "verify-ca" => Trust::Authority,
+        "verify-full" => Trust::Full,
+        _ => {
+            return Err(OpenError::Url(
+                "sslmode is none of disable, prefer, require, verify-ca, verify-full",
+            ));
+        }
+    })
+}
+
+/// The library's own words may repeat the URL, so they are not passed on.
+fn config(address: &str, parameters: &[&str]) -> Result<Config, OpenError> {
+    let url = format!("{address}?{}", parameters.join("&"));
+    let mut config: Config = url
+        .trim_end_matches('?')
+        .parse()
+        .map_err(|_| OpenError::Url("the URL cannot be read, or has a parameter of no meaning"))?;
+    if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+        return Err(OpenError::Url("the URL names no host"));
+    }
+    let given = |name: &str| {
+        let prefix = format!("{name}=");
+        parameters
+            .iter()
+            .any(|parameter| parameter.starts_with(&prefix))
+    };
+    if !given("application_name") {
+        config.application_name(NAME);
+    }
+    if !given("keepalives_idle") {
+        config.keepalives_idle(KEEP_ALIVE);
+    }
+    Ok(config)
+}
+
+fn secured(mut config: Config, trust: Trust) -> Config {
+    config.ssl_mode(match trust {
+        Trust::Plain => SslMode::Disable,
+        Trust::Prefer => SslMode::Prefer,
+        Trust::Encrypt | Trust::Authority | Trust::Full => SslMode::Require,
+    });
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Result<Target, OpenError> {
+        read(&Secret::new(url.to_owned()))
+    }
+
+    #[test]
+    fn modes_and_files_are_read_and_the_rest_is_handed_over() {
+        for (parameters, trust, mode) in [
+            ("", Trust::Prefer, SslMode::Prefer),
+            ("?sslmode=disable", Trust::Plain, SslMode::Disable),
+            ("?sslmode=require", Trust::Encrypt, SslMode::Require),
+            (
+                "?sslmode=require&sslrootcert=/ca.pem",
+                Trust::Authority,
+                SslMode::Require,
+            ),
+            ("?sslmode=verify-ca", Trust::Authority, SslMode::Require),
+            (
+                "?connect_timeout=3&sslmode=verify-full&sslrootcert=%2Fca%20.pem",
+                Trust::Full,
+                SslMode::Require,
+            ),
+        ] {
+            let url = format!("postgres://u:p%40ss@db.example:6432/d{parameters}");
+            let target = target(&url).expect("a target");
+            assert_eq!(target.way.trust, trust, "{parameters}");
+            assert_eq!(target.config.get_ssl_mode(), mode, "{parameters}");
+            assert_eq!(target.config.get_password(), Some(&b"p@ss"[..]));
+            assert_eq!(
+                target.config.get_hosts(),
+                [Host::Tcp("db.example".to_owned())]
+            );
+            assert_eq!(target.config.get_application_name(), Some(NAME));
+            assert_eq!(place(&Secret::new(url)), "postgres://db.example:6432/d");
+        }
+        let full = target("postgres://h/d?sslmode=verify-full&sslrootcert=%2Fca%20.pem");
+        assert_eq!(
+            full.expect("a target").way.roots.as_deref(),
+            Some("/ca .pem")
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_without_the_password() {
+        for url in [
+            "postgres://u:MARKED@h:port/d",
+            "postgres://u:MARKED@h/d?sslmode=MARKED",
+            "postgres://u:MARKED@h/d?MARKED=1",
+            "postgres:///d?password=MARKED",
+            "postgres://u:p@h/d?sslrootcert=%ffMARKED",
+        ] {
+            let error = target(url).err().expect(url);
+            assert!(!error.to_string().contains("MARKED"), "{error}");
+            assert!(!format!("{error:?}").contains("MARKED"), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The engines that remember, each with an empty state for each test.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use super::Folder;
+use super::cluster::Cluster;
+use crate::domain::store::Store;
+use crate::secret::Secret;
+use crate::store::postgres::{Bounds, PostgresStore};
+use crate::store::sqlite::SqliteStore;
+
+/// A state of a test's own.
+pub(in crate::store) trait Engine {
+    /// A store on it.
+    fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Runs each test on each engine.
+macro_rules! contract {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test]
+            fn $test() {
+                let engine = crate::store::tests::engines::Sqlite::fresh();
+                crate::store::tests::run(super::$test(&engine));
+            })*
+        }
+
+        mod postgres {
+            $(#[test]
+            fn $test() {
+                let engine = crate::store::tests::engines::Postgres::fresh();
+                crate::store::tests::run(super::$test(&engine));
+            })*
+        }
+    };
+}
+pub(super) use contract;
+
+/// A file.
+pub(super) struct Sqlite(Folder);
+
+impl Sqlite {
+    pub(super) fn fresh() -> Self {
+        Self(Folder::new())
+    }
+}
+
+impl Engine for Sqlite {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(&self.0.file()).expect("a store"))
+    }
+}
+
+/// One server for all tests of this binary.
+pub(in crate::store) static SERVER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(&[]));
+
+/// A database of that server.
+pub(in crate::store) struct Postgres(pub(in crate::store) String);
+
+pub(in crate::store) const BOUNDS: Bounds = Bounds {
+    connections: 4,
+    timeout: Duration::from_secs(5),
+};
+
+impl Postgres {
+    pub(in crate::store) fn fresh() -> Self {
+        Self(SERVER.database())
+    }
+
+    pub(in crate::store) fn store(&self) -> PostgresStore {
+        let url = Secret::new(SERVER.socket_url(&self.0));
+        PostgresStore::open(url, BOUNDS).expect("a store")
+    }
+}
+
+impl Engine for Postgres {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(self.store())
+    }
+}
