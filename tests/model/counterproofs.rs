@@ -51,7 +51,7 @@ fn find((flaw, pair, limit, broken): (Flaw, Pair, Option<u8>, &'static str)) -> 
     };
     let ways = Ways {
         setup,
-        nameless: true,
+        nameless: false,
     };
     let found = ways
         .checker()

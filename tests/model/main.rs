@@ -2,12 +2,21 @@
 //! every way is followed that two operations on one instance can go with three processes that sleep or die at any step.
 //!
 //! [`store`] is the store and [`model`] the world around it, [`setup`] what is checked, [`properties`] what must hold.
-//! [`counterproofs`] leave a condition out and see the checker find what comes of it.
+//! [`counterproofs`] leave a condition out and see the checker find what comes of it. [`replay`] goes ways of
+//! the model on real stores and compares each answer.
 
+#[expect(dead_code, reason = "shared with other tests, which use all of it")]
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 mod counterproofs;
+mod engines;
 mod model;
 mod properties;
+mod real;
+mod replay;
+mod rows;
 mod setup;
+mod sleeper;
 mod store;
 
 use std::time::Instant;

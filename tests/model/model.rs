@@ -90,11 +90,27 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Nothing,
-    Read(Option<Standing>),
+    Read(Option<Stands>),
     Begun(Begun),
     Taken(Option<Taken>),
     Lease(Lease),
-    Swept(u8),
+}
+
+/// Where an instance or a binding stands, as everybody may see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stands {
+    /// The latest operation, if it is one of the two.
+    pub last: Option<Op>,
+    pub in_progress: bool,
+}
+
+impl From<Standing> for Stands {
+    fn from(standing: Standing) -> Self {
+        Self {
+            last: standing.last,
+            in_progress: standing.in_progress,
+        }
+    }
 }
 
 /// All ways that a setup may go.
@@ -127,28 +143,27 @@ impl World {
             Step::End(op, number, ending) => self.end(setup, op, number, ending)?,
             Step::Crash(broker) => self.crash(broker),
             Step::GiveBack(broker) => self.give_back(setup, broker),
-            Step::Sweep => Answer::Swept(self.store.sweep(setup)),
+            Step::Sweep => self.sweep(setup),
             Step::Tick => self.tick(setup),
         })
     }
 
     /// A request looks before it asks for what depends on what is there.
     fn read(&mut self, setup: &Setup, op: Op) -> Option<Answer> {
-        let looks = op == 1 && setup.pair.shares() || self.store.bound && op == 0;
+        let looks = setup.pair.looks(op);
         if self.history[op].begun || self.seen[op].is_some() || !looks {
             return None;
         }
         let there = self.store.subjects[setup.pair.subject(op)];
         // What runs and may not be cancelled is answered at once: `ConcurrencyError`.
         self.seen[op] = there.filter(|there| !there.in_progress || setup.pair.cancels() && op == 1);
-        Some(Answer::Read(there))
+        Some(Answer::Read(there.map(Stands::from)))
     }
 
     fn begin(&mut self, setup: &Setup, op: Op) -> Option<Answer> {
-        let makes = op == 0 && setup.pair.cancels() || !setup.pair.shares();
         // Of what begins at the same moment the order is that of the names.
         let in_turn = setup.pair.shares() || op == 0 || self.history[0].begun;
-        if self.history[op].begun || !in_turn || !makes && self.seen[op].is_none() {
+        if self.history[op].begun || !in_turn || setup.pair.looks(op) && self.seen[op].is_none() {
             return None;
         }
         let seen = self.seen[op].take();
@@ -297,6 +312,11 @@ impl World {
                 (attempt.phase, attempt.left, attempt.holder) = (Phase::Sent, 0, 0);
             }
         }
+    }
+
+    fn sweep(&mut self, setup: &Setup) -> Answer {
+        self.store.sweep(setup);
+        Answer::Nothing
     }
 
     fn tick(&mut self, setup: &Setup) -> Answer {

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use catalog_broker::domain::id::OperationId;
 use catalog_broker::domain::operation::{Report, State};
-use catalog_broker::domain::store::{
-    self, End, Lookup, Renewal, Store, StoreError, Take, Unbound,
-};
+use catalog_broker::domain::store::{self, End, Lookup, Renewal, Store, StoreError, Take, Unbound};
 use catalog_broker::domain::time::Timestamp;
 
 use super::model::{Answer, Stands, Step};
@@ -152,6 +150,7 @@ impl Real {
         let renewal = Renewal {
             operation: rows::operation_id(op),
             attempt: number.into(),
+            now: self.now,
             until: self.ticks(LEASE),
             description: None,
         };

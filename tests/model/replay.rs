@@ -112,7 +112,7 @@ fn ways() -> Vec<Way> {
 
 /// Goes a way on a real store.
 async fn replay(engine: &Engine, way: &Way, folder: &Folder) -> Result<(), StoreError> {
-    let mut real = Real::new((engine.fresh)(folder.path()), way.setup).await?;
+    let mut real = Real::new((engine.fresh)(folder), way.setup).await?;
     for (at, (step, expected, world)) in way.steps.iter().enumerate() {
         let so_far = || {
             let steps: Vec<Step> = way.steps[..=at].iter().map(|(step, ..)| *step).collect();
@@ -127,7 +127,10 @@ async fn replay(engine: &Engine, way: &Way, folder: &Folder) -> Result<(), Store
 fn view(world: &World) -> View {
     View {
         operations: world.store.rows.map(|row| row.map(|row| row.state)),
-        subjects: world.store.subjects.map(|subject| subject.map(Stands::from)),
+        subjects: world
+            .store
+            .subjects
+            .map(|subject| subject.map(Stands::from)),
         bound: world.store.bound,
     }
 }

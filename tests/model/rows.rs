@@ -63,9 +63,7 @@ fn binding_id(place: usize) -> BindingId {
 /// What an operation is about.
 pub fn subject(pair: Pair, op: Op) -> Subject {
     match pair.kinds()[op] {
-        Kind::Bind | Kind::Unbind => {
-            Subject::Binding(instance_id(), binding_id(pair.subject(op)))
-        }
+        Kind::Bind | Kind::Unbind => Subject::Binding(instance_id(), binding_id(pair.subject(op))),
         Kind::Provision | Kind::Update | Kind::Deprovision => Subject::Instance(instance_id()),
     }
 }

@@ -66,6 +66,16 @@ impl Pair {
         matches!(self, Self::ProvisionDeprovision | Self::BindUnbind)
     }
 
+    /// Whether the instance is there before, with a binding that the deprovision takes away first.
+    pub const fn unbinds(self) -> bool {
+        matches!(self, Self::UpdateDeprovision)
+    }
+
+    /// Whether an operation is made of what is there.
+    pub fn looks(self, op: Op) -> bool {
+        !matches!(self.kinds()[op], Kind::Provision | Kind::Bind)
+    }
+
     /// Whether both are about the same thing, so that one has to wait for the other.
     pub fn shares(self) -> bool {
         self != Self::BindBind

@@ -95,7 +95,7 @@ impl Row {
 impl Store {
     /// What there is at first: nothing to be made, and what is to be changed.
     pub fn new(setup: &Setup) -> Self {
-        let there = setup.pair.kinds()[0] == Kind::Update;
+        let there = setup.pair.unbinds();
         let standing = Standing {
             version: 0,
             last: None,
@@ -296,16 +296,13 @@ impl Store {
         }
     }
 
-    /// Forgets what has been over for longer than it is kept, and is nobody's; how many.
-    pub fn sweep(&mut self, setup: &Setup) -> u8 {
-        let mut forgotten = 0;
+    /// Forgets what has been over for longer than it is kept, and is nobody's.
+    pub fn sweep(&mut self, setup: &Setup) {
         for row in &mut self.rows {
             if row.is_some_and(|row| swept(setup, &row)) {
                 *row = None;
-                forgotten += 1;
             }
         }
-        forgotten
     }
 
     /// A tick of the clock.
