@@ -195,6 +195,9 @@ pub struct Renewal {
     pub operation: OperationId,
     /// Of this attempt.
     pub attempt: u32,
+    /// When. One that has run out by then is lost, though nobody has taken the operation up: its room under a limit may
+    /// be another's.
+    pub now: Timestamp,
     /// Its new end.
     pub until: Timestamp,
     /// What is told of the operation from now on; nothing leaves it as it is.
@@ -206,7 +209,7 @@ pub struct Renewal {
 pub enum Lease {
     /// It does, and what was asked is done.
     Held,
-    /// Another attempt has begun, or the operation is over: nothing was changed.
+    /// Another attempt has begun or may begin, or the operation is over: nothing was changed.
     Lost,
 }
 

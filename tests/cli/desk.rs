@@ -110,6 +110,7 @@ impl Sleeper {
         let renewal = Renewal {
             operation: taken.operation.id.clone(),
             attempt: taken.attempt,
+            now: app::clock(),
             until: in_an_hour(),
             description: None,
         };

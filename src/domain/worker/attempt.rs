@@ -16,6 +16,7 @@ use crate::domain::id::OperationId;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
 use crate::domain::store::{End, Ending, Lease, Renewal, StoreError, Taken, Unbound};
+use crate::domain::time::Timestamp;
 use crate::domain::witness::{Attempted, Event};
 
 /// How long the end of an attempt waits before it asks a store again that was away.
@@ -32,21 +33,26 @@ enum Over {
 }
 
 impl Worker {
-    pub(super) async fn attempt(&self, taken: Taken) {
+    /// Carries out what was taken up with a lease until then.
+    pub(super) async fn attempt(&self, taken: Taken, until: Timestamp) {
         let note = Note::default();
-        match self.race(&taken, &note).await {
+        match self.race(&taken, until, &note).await {
             Over::Outcome(outcome) => self.conclude(taken, outcome).await,
             Over::Lost => {
                 self.tell_attempt(&taken, "stopped: the operation was cancelled or taken over");
                 self.end(&taken, Ending::Stopped).await;
             }
-            Over::Lapsed => self.tell_attempt(&taken, "stopped: its lease could not be renewed"),
+            Over::Lapsed => self.tell_attempt(&taken, "stopped: its lease was not renewed in time"),
         }
     }
 
-    async fn race(&self, taken: &Taken, note: &Note) -> Over {
+    async fn race(&self, taken: &Taken, until: Timestamp, note: &Note) -> Over {
+        // Between the question and here the process may have slept.
+        if (self.clock)() >= until {
+            return Over::Lapsed;
+        }
         let mut acts = pin!(self.act(taken, note));
-        let mut keeps = pin!(self.keep(taken, note));
+        let mut keeps = pin!(self.keep(taken, until, note));
         // What came of it counts, even where the lease went at the same moment: the store will tell.
         poll_fn(|context| match acts.as_mut().poll(context) {
             Poll::Ready(over) => Poll::Ready(over),
@@ -56,16 +62,17 @@ impl Worker {
     }
 
     /// Renews the lease, for as long as it is polled.
-    async fn keep(&self, taken: &Taken, note: &Note) -> Over {
+    async fn keep(&self, taken: &Taken, mut until: Timestamp, note: &Note) -> Over {
         let third = self.terms.lease / 3;
-        let mut until = later((self.clock)(), self.terms.lease);
         let mut rest = third;
         loop {
             let _ = tokio::time::timeout(rest, note.news.notified()).await;
-            let next = later((self.clock)(), self.terms.lease);
+            let now = (self.clock)();
+            let next = later(now, self.terms.lease);
             let renewal = Renewal {
                 operation: taken.operation.id.clone(),
                 attempt: taken.attempt,
+                now,
                 until: next,
                 description: note.take(),
             };

@@ -117,8 +117,8 @@ impl Worker {
         if room == 0 {
             return false;
         }
-        let taken = match self.take(room).await {
-            Ok(taken) => taken,
+        let (taken, until) = match self.take(room).await {
+            Ok(answer) => answer,
             Err(error) => {
                 log::debug!("nothing can be taken up: {error}");
                 return false;
@@ -128,7 +128,7 @@ impl Worker {
         for taken in taken {
             let worker = Arc::clone(self);
             attempts.spawn(async move {
-                worker.attempt(taken).await;
+                worker.attempt(taken, until).await;
                 // There is room again.
                 worker.bells.work();
             });
@@ -136,16 +136,18 @@ impl Worker {
         found
     }
 
-    async fn take(&self, most: u32) -> Result<Vec<Taken>, StoreError> {
+    /// What was taken up, and the end of its leases: they count from the question on, however long the answer takes.
+    async fn take(&self, most: u32) -> Result<(Vec<Taken>, Timestamp), StoreError> {
         let now = (self.clock)();
+        let until = later(now, self.terms.lease);
         let take = Take {
             owner: Arc::clone(&self.terms.owner),
             now,
-            until: later(now, self.terms.lease),
+            until,
             most,
             limits: self.limits(),
         };
-        self.store.take(take).await
+        Ok((self.store.take(take).await?, until))
     }
 
     fn limits(&self) -> Vec<(Arc<str>, u32)> {

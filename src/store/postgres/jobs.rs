@@ -227,12 +227,13 @@ pub(super) async fn renew(
     let renewed = database
         .execute(
             "UPDATE broker_operations SET due_at = $1, report = coalesce($2, report)
-             WHERE id = $3 AND attempt = $4 AND state = 'in progress' AND owner IS NOT NULL",
+             WHERE id = $3 AND attempt = $4 AND state = 'in progress' AND owner IS NOT NULL AND due_at > $5",
             values![
                 renewal.until.0,
                 report(renewal.description.as_ref())?,
                 renewal.operation.as_str(),
                 renewal.attempt,
+                renewal.now.0,
             ],
         )
         .await?;
@@ -454,7 +455,8 @@ pub(super) async fn give_back(
     Ok(())
 }
 
-/// Forgets the oldest operations that were over before a moment, those that another broker is just forgetting aside.
+/// Forgets the oldest operations that were over before a moment, those that another broker is just forgetting aside, and
+/// whose leases were: nobody lets go of one that was cancelled when its process had died.
 pub(super) async fn sweep(
     database: &Transaction<'_>,
     before: Timestamp,
@@ -464,7 +466,8 @@ pub(super) async fn sweep(
         .execute(
             "WITH old AS (
                  SELECT id, binding_id FROM broker_operations
-                 WHERE finished_at < $1 AND owner IS NULL ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+                 WHERE finished_at < $1 AND (owner IS NULL OR due_at < $1)
+                 ORDER BY finished_at LIMIT $2 FOR UPDATE SKIP LOCKED)
              DELETE FROM broker_operations o USING old WHERE o.id = old.id AND o.binding_id = old.binding_id",
             values![before.0, most],
         )

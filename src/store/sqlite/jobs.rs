@@ -216,9 +216,10 @@ pub(super) fn renew(connection: &Connection, renewal: &Renewal) -> Result<Lease,
     let renewed = connection
         .prepare_cached(
             "UPDATE operations SET due_at = :until, report = coalesce(:report, report)
-             WHERE id = :id AND attempt = :attempt AND state = 'in progress' AND owner IS NOT NULL",
+             WHERE id = :id AND attempt = :attempt AND state = 'in progress' AND owner IS NOT NULL AND due_at > :now",
         )?
         .execute(named_params! {
+            ":now": renewal.now.0,
             ":until": renewal.until.0,
             ":report": report.as_ref().map(packed).transpose()?,
             ":id": renewal.operation.as_str(),
@@ -400,7 +401,8 @@ pub(super) fn give_back(
     Ok(())
 }
 
-/// Forgets the oldest operations that were over before a moment.
+/// Forgets the oldest operations that were over before a moment, and whose leases were: nobody lets go of one that was
+/// cancelled when its process had died.
 pub(super) fn sweep(
     connection: &Connection,
     before: Timestamp,
@@ -409,7 +411,8 @@ pub(super) fn sweep(
     let forgotten = connection
         .prepare_cached(
             "DELETE FROM operations WHERE seq IN (
-                 SELECT seq FROM operations WHERE finished_at < ?1 AND owner IS NULL ORDER BY finished_at LIMIT ?2)",
+                 SELECT seq FROM operations WHERE finished_at < ?1 AND (owner IS NULL OR due_at < ?1)
+                 ORDER BY finished_at LIMIT ?2)",
         )?
         .execute(params![before.0, most])?;
     Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))

@@ -170,11 +170,13 @@ fn leaves(taken: &Taken, state: State) -> Leaves {
     Leaves::Instance(Box::new(instance))
 }
 
-async fn renew(store: &dyn Store, taken: &Taken, until: i64, text: Option<&str>) -> Lease {
+/// Renews a lease for 100 ms.
+async fn renew(store: &dyn Store, taken: &Taken, now: i64, text: Option<&str>) -> Lease {
     let renewal = Renewal {
         operation: taken.operation.id.clone(),
         attempt: taken.attempt,
-        until: Timestamp(until),
+        now: Timestamp(now),
+        until: Timestamp(now + 100),
         description: text.map(str::to_owned),
     };
     store.renew(renewal).await.expect("an answer")
@@ -281,11 +283,13 @@ async fn a_lease_that_ran_out_is_worth_nothing(engine: &dyn Engine) {
         take(store, "b", 99).await.is_empty(),
         "it is leased until 100"
     );
-    assert_eq!(renew(store, &first, 150, None).await, Lease::Held);
+    assert_eq!(renew(store, &first, 50, None).await, Lease::Held);
     assert!(take(store, "b", 149).await.is_empty(), "it was renewed");
+    let too_late = renew(store, &first, 150, None).await;
+    assert_eq!(too_late, Lease::Lost, "its room may be another's by now");
     let second = take_one(store, "b", 150).await;
     assert_eq!((second.attempt, second.tries), (2, 2));
-    assert_eq!(renew(store, &first, 900, None).await, Lease::Lost);
+    assert_eq!(renew(store, &first, 160, None).await, Lease::Lost);
     for late in [
         over(&first, State::Failed),
         Ending::Again {
@@ -309,7 +313,7 @@ async fn a_lease_that_ran_out_is_worth_nothing(engine: &dyn Engine) {
             end(store, taken, 180, over(taken, State::Failed)).await,
             Lease::Lost
         );
-        assert_eq!(renew(store, taken, 900, None).await, Lease::Lost);
+        assert_eq!(renew(store, taken, 180, None).await, Lease::Lost);
     }
     let stood = instance_state(store, "i").await;
     assert_eq!(stood, Some((Kind::Provision, State::Succeeded)));
@@ -328,7 +332,7 @@ async fn what_is_told_meanwhile_is_kept(engine: &dyn Engine) {
         (None, "half"),
         (Some("most"), "most"),
     ] {
-        assert_eq!(renew(store, &taken, 100, text).await, Lease::Held);
+        assert_eq!(renew(store, &taken, 0, text).await, Lease::Held);
         let told = self::operation(store, of("i"), &operation).await.report;
         assert_eq!(told.description.as_deref(), Some(expected));
     }
@@ -346,7 +350,7 @@ async fn another_attempt_is_due_later(engine: &dyn Engine) {
     let told = self::operation(store, of("i"), &operation).await;
     assert_eq!(told.state, State::InProgress);
     assert_eq!(told.report.description.as_deref(), Some("soon"));
-    assert_eq!(renew(store, &taken, 900, None).await, Lease::Lost);
+    assert_eq!(renew(store, &taken, 20, None).await, Lease::Lost);
     assert!(take(store, "a", 499).await.is_empty(), "not before");
     let taken = take_one(store, "a", 500).await;
     assert_eq!((taken.attempt, taken.tries), (2, 2));
@@ -376,7 +380,7 @@ async fn a_delete_waits_for_what_it_cancels(engine: &dyn Engine) {
             Some((Kind::Deprovision, State::InProgress)),
             "{name}"
         );
-        assert_eq!(renew(store, &taken, start + 900, None).await, Lease::Lost);
+        assert_eq!(renew(store, &taken, start + 20, None).await, Lease::Lost);
         assert!(
             take(store, "b", start + 50).await.is_empty(),
             "{name}: too early"
@@ -455,6 +459,12 @@ async fn old_operations_are_forgotten_bit_by_bit(engine: &dyn Engine) {
     assert_eq!(store.sweep(Timestamp(99), 9).await.ok(), Some(0));
     end(store, &taken, 8, Ending::Stopped).await;
     assert_eq!(store.sweep(Timestamp(99), 9).await.ok(), Some(1));
+    // Nobody lets go for a process that died: then its lease has to be as old.
+    let dies = begin(store, provision("dies", 200)).await;
+    take(store, "a", 200).await;
+    begin(store, deprovision("dies", 210, &dies)).await;
+    assert_eq!(store.sweep(Timestamp(300), 9).await.ok(), Some(0));
+    assert_eq!(store.sweep(Timestamp(301), 9).await.ok(), Some(1));
 }
 
 async fn a_deprovision_unbinds_one_by_one(engine: &dyn Engine) {
