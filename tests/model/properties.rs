@@ -87,16 +87,6 @@ fn possible(setup: &Setup) -> Vec<Property<Ways>> {
             let rows = || world.store.rows.iter().flatten();
             rows().any(|row| second(row) && row.state == State::Succeeded)
         }),
-        sometimes(
-            "an attempt outlives its lease beside the next",
-            |_, world| {
-                world.attempts.iter().any(|attempt| {
-                    let row = world.store.rows[attempt.op];
-                    attempt.phase == Phase::Acted
-                        && row.is_some_and(|row| row.attempt > attempt.number && row.leased())
-                })
-            },
-        ),
         sometimes("an operation is given up", |_, world| {
             world
                 .attempts
