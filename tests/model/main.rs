@@ -5,6 +5,14 @@
 //! [`counterproofs`] leave a condition out and see the checker find what comes of it. [`replay`] goes ways of
 //! the model on real stores and compares each answer.
 
+#![expect(clippy::expect_used, reason = "what is missing here fails the test")]
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::struct_excessive_bools,
+    clippy::redundant_closure_for_method_calls,
+    reason = "a model names what it checks, and is handed it as the checker hands it"
+)]
+
 #[expect(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "../postgres/cluster.rs"]
 mod cluster;
