@@ -143,7 +143,7 @@ fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBo
             }
         }
         if !waiting.is_empty() {
-            healthy.store(commit(&connection, &mut waiting), Ordering::Relaxed);
+            commit(&connection, &mut waiting, healthy);
         }
         if let Some(reply) = close {
             let closed = connection
@@ -155,14 +155,16 @@ fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBo
     }
 }
 
-/// Carries all out in one transaction and answers when it is on disk. Whether that went well.
-fn commit(connection: &Connection, waiting: &mut Vec<Box<dyn Step>>) -> bool {
-    match transaction(connection, waiting) {
+/// Carries all out in one transaction and answers when it is on disk. Whether that went well is known before the answers:
+/// who reads that the store is away finds the broker not ready.
+fn commit(connection: &Connection, waiting: &mut Vec<Box<dyn Step>>, healthy: &AtomicBool) {
+    let done = transaction(connection, waiting);
+    healthy.store(done.is_ok(), Ordering::Relaxed);
+    match done {
         Ok(failed) => {
             for (step, failed) in waiting.drain(..).zip(failed) {
                 step.answer(failed);
             }
-            true
         }
         Err(error) => {
             // The transaction is over either way; where it is over already this says so, and that is no news.
@@ -171,7 +173,6 @@ fn commit(connection: &Connection, waiting: &mut Vec<Box<dyn Step>>) -> bool {
             for step in waiting.drain(..) {
                 step.answer(Some(StoreError::Unavailable(why.clone())));
             }
-            false
         }
     }
 }
