@@ -66,13 +66,13 @@ fn filled(count: u64) -> Folder {
     for number in 0..count {
         let id = guid(number);
         for copy in [
+            "INSERT INTO operations (id, kind, instance_id, binding_id, state, started_at, finished_at, indexed)
+                 SELECT id, kind, ?1, binding_id, state, started_at, finished_at, indexed
+                 FROM operations WHERE seq = (SELECT made_by FROM instances WHERE id = 'first')",
             "INSERT INTO instances (id, service_id, plan_id, organization, space, operation, kind, state, version,
-                                    fingerprint, created_at, updated_at, details)
+                                    fingerprint, created_at, updated_at, details, made_by)
                  SELECT ?1, service_id, plan_id, organization, space, operation, kind, state, version, fingerprint,
-                        created_at, updated_at, details FROM instances WHERE id = 'first'",
-            "INSERT INTO operations (id, kind, instance_id, binding_id, state, started_at, finished_at)
-                 SELECT id, kind, ?1, binding_id, state, started_at, finished_at
-                 FROM operations WHERE instance_id = 'first'",
+                        created_at, updated_at, details, last_insert_rowid() FROM instances WHERE id = 'first'",
         ] {
             transaction.prepare_cached(copy).expect("a statement").execute([&id]).expect("a row");
         }

@@ -327,24 +327,42 @@ async fn operations_are_found_by_their_subject(engine: &dyn Engine) {
         let (named, whole) = (first.operation.id.clone(), first.operation.clone());
         let lost = update("i", 9);
         let of_lost = lost.operation.id.clone();
-        for change in [first, lost, update("i", 1), bind("i", "b", 2)] {
+        let bound = bind("i", "b", 2);
+        let binding = bound.operation.id.clone();
+        for change in [first, lost, update("i", 1), bound] {
             store.begin(change).await.expect("an answer");
         }
         assert_eq!(kind_of(store, of_i(), None).await, Some(Kind::Update));
         assert_eq!(kind_of(store, of_b(), None).await, Some(Kind::Bind));
         let found = store.operation(of_i(), Some(named.clone())).await;
-        assert_eq!(found.expect("an answer"), Lookup::Found(whole));
+        assert_eq!(found.expect("an answer"), Lookup::Found(whole.clone()));
         for not_its_own in [of_lost, OperationId::from_random([9; 16])] {
             let latest = kind_of(store, of_i(), Some(not_its_own)).await;
             assert_eq!(latest, Some(Kind::Update), "unknown counts as absent");
         }
-        let another = kind_of(store, of_b(), Some(named)).await;
+        let another = kind_of(store, of_b(), Some(named.clone())).await;
         assert_eq!(another, Some(Kind::Bind), "it is the instance's");
 
         store.begin(deprovision("i", 2)).await.expect("an answer");
         assert_eq!(kind_of(store, of_i(), None).await, Some(Kind::Deprovision));
         let swept = kind_of(store, of_b(), None).await;
         assert_eq!(swept, Some(Kind::Unbind), "it went with its instance");
+        let made = kind_of(store, of_b(), Some(binding)).await;
+        assert_eq!(made, Some(Kind::Bind), "it is known by name still");
+
+        store.begin(provision("i")).await.expect("an answer");
+        let again = kind_of(store, of_i(), None).await;
+        assert_eq!(again, Some(Kind::Provision), "a second life");
+        let found = store.operation(of_i(), Some(named)).await;
+        assert_eq!(found.expect("an answer"), Lookup::Found(whole));
+
+        for next in ["j", "k"] {
+            store.sweep(Timestamp(i64::MAX), 99).await.expect("a sweep");
+            store.begin(provision(next)).await.expect("an answer");
+        }
+        let of_j = Subject::Instance(id("j"));
+        let forgotten = kind_of(store, of_j, None).await;
+        assert_eq!(forgotten, None, "what came after it is another's");
     }
 }
 

@@ -79,7 +79,7 @@ fn after_given_up(
     let acting: Vec<(i64, String)> = connection
         .prepare_cached(
             "SELECT due_at, id FROM operations
-             WHERE instance_id = ?1 AND (binding_id IN (?2, '') OR ?2 = '')
+             WHERE instance_id = ?1 AND (binding_id IN (?2, '') OR ?2 = '') AND indexed
                    AND owner IS NOT NULL AND state <> 'in progress' AND due_at > ?3",
         )?
         .query_map(

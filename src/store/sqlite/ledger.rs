@@ -318,7 +318,7 @@ fn forget(
             "UPDATE operations
              SET state = CASE WHEN kind IN ('deprovision', 'unbind') THEN 'succeeded' ELSE 'failed' END,
                  finished_at = ?1, report = ?2
-             WHERE instance_id = ?3 AND state = 'in progress'",
+             WHERE instance_id = ?3 AND state = 'in progress' AND indexed",
         )?
         .execute(params![by.started_at.0, packed(&report)?, id.as_str()])?;
     rows::delete_instance(connection, id, by)?;

@@ -68,7 +68,8 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-/// Carries a change out inside the transaction that is open.
+/// Carries a change out inside the transaction that is open. Its operation is recorded last; what it makes names it
+/// before (`made_by`), by the number that comes next.
 pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Begun, RowError> {
     let subject = &change.operation.subject;
     let begun = match &change.act {
@@ -89,11 +90,19 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Begun, R
     };
     if matches!(begun, Begun::Done) {
         match &change.job {
-            None => record(connection, &change.operation, subject)?,
+            None => record_as(connection, &change.operation, subject, found(&change.act))?,
             Some(job) => jobs::record(connection, &change.operation, job)?,
         }
     }
     Ok(begun)
+}
+
+/// How the operation of a change that is over at once is found.
+const fn found(act: &Act) -> Found {
+    match act {
+        Act::Provision { replaces: None, .. } | Act::Bind { .. } => Found::ByWhatItMade,
+        _ => Found::ByIndex,
+    }
 }
 
 fn insert_instance(
@@ -112,8 +121,9 @@ fn insert_instance(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO instances (id, service_id, plan_id, organization, space, operation, kind, state, backend, version,
-                                    fingerprint, created_at, updated_at, details)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                                    fingerprint, created_at, updated_at, details, made_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                     (SELECT ifnull(max(seq), 0) + 1 FROM operations))
              ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![
@@ -227,11 +237,12 @@ pub(super) fn delete_instance(
     id: &InstanceId,
     operation: &Operation,
 ) -> Result<(), RowError> {
-    let bindings: Vec<String> = connection
-        .prepare_cached("DELETE FROM bindings WHERE instance_id = ?1 RETURNING id")?
-        .query_map([id.as_str()], |row| row.get(0))?
+    let bindings: Vec<(String, Option<i64>)> = connection
+        .prepare_cached("DELETE FROM bindings WHERE instance_id = ?1 RETURNING id, made_by")?
+        .query_map([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    for binding in bindings {
+    for (binding, made_by) in bindings {
+        index(connection, made_by)?;
         let unbind = Operation {
             kind: Kind::Unbind,
             ..operation.clone()
@@ -242,9 +253,18 @@ pub(super) fn delete_instance(
             &Subject::Binding(id.clone(), BindingId::parse(&binding)?),
         )?;
     }
+    let made_by = connection
+        .prepare_cached("DELETE FROM instances WHERE id = ?1 RETURNING made_by")?
+        .query_row([id.as_str()], |row| row.get(0))
+        .optional()?;
+    index(connection, made_by.flatten())
+}
+
+/// What the operation of that number had made is gone: from now on the index alone finds it.
+fn index(connection: &Connection, made_by: Option<i64>) -> Result<(), RowError> {
     connection
-        .prepare_cached("DELETE FROM instances WHERE id = ?1")?
-        .execute([id.as_str()])?;
+        .prepare_cached("UPDATE operations SET indexed = 1 WHERE seq = ?1")?
+        .execute([made_by])?;
     Ok(())
 }
 
@@ -264,8 +284,9 @@ fn insert_binding(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint,
-                                   created_at, details)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM instances WHERE id = ?1 AND version = ?12
+                                   created_at, details, made_by)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT ifnull(max(seq), 0) + 1 FROM operations)
+             FROM instances WHERE id = ?1 AND version = ?12
              ON CONFLICT (instance_id, id) DO NOTHING",
         )?
         .execute(params![
@@ -306,10 +327,15 @@ pub(super) fn take_away(
 ) -> Result<bool, RowError> {
     let deleted = connection
         .prepare_cached(
-            "DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2 AND operation = ?3",
+            "DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2 AND operation = ?3 RETURNING made_by",
         )?
-        .execute([instance.as_str(), id.as_str(), expected.as_str()])?;
-    Ok(deleted > 0)
+        .query_row([instance.as_str(), id.as_str(), expected.as_str()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let was_there = deleted.is_some();
+    index(connection, deleted.flatten())?;
+    Ok(was_there)
 }
 
 /// All that may change of a binding, if that operation is its latest.
@@ -340,10 +366,13 @@ pub(super) fn delete_binding(
     instance: &InstanceId,
     id: &BindingId,
 ) -> Result<(), RowError> {
-    connection
-        .prepare_cached("DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2")?
-        .execute([instance.as_str(), id.as_str()])?;
-    Ok(())
+    let made_by = connection
+        .prepare_cached(
+            "DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2 RETURNING made_by",
+        )?
+        .query_row([instance.as_str(), id.as_str()], |row| row.get(0))
+        .optional()?;
+    index(connection, made_by.flatten())
 }
 
 /// The binding goes at once, or is marked as going.
@@ -395,16 +424,34 @@ fn stale_or_absent(connection: &Connection, id: &InstanceId) -> Result<Begun, Ro
     Ok(if there { Begun::Stale } else { Begun::Absent })
 }
 
+/// How an operation is found from its subject.
+#[derive(Clone, Copy)]
+enum Found {
+    /// By an entry in the index, as most are.
+    ByIndex,
+    /// By the row that it has made, and by the index when that row goes.
+    ByWhatItMade,
+}
+
 /// Records an operation that is over.
 pub(super) fn record(
     connection: &Connection,
     operation: &Operation,
     subject: &Subject,
 ) -> Result<(), RowError> {
+    record_as(connection, operation, subject, Found::ByIndex)
+}
+
+fn record_as(
+    connection: &Connection,
+    operation: &Operation,
+    subject: &Subject,
+    found: Found,
+) -> Result<(), RowError> {
     connection
         .prepare_cached(
-            "INSERT INTO operations (id, kind, instance_id, binding_id, state, started_at, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO operations (id, kind, instance_id, binding_id, state, started_at, finished_at, indexed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             operation.id.as_str(),
@@ -414,6 +461,7 @@ pub(super) fn record(
             operation.state.name(),
             operation.started_at.0,
             operation.finished_at.map(|at| at.0),
+            matches!(found, Found::ByIndex),
         ])?;
     Ok(())
 }
@@ -505,7 +553,12 @@ pub(super) fn operation(
     connection
         .prepare_cached(
             "SELECT id, kind, state, report, fingerprint, started_at, finished_at
-             FROM operations WHERE instance_id = ?1 AND binding_id = ?2
+             FROM operations
+             WHERE seq IN (SELECT seq FROM operations WHERE instance_id = ?1 AND binding_id = ?2 AND indexed
+                           UNION ALL SELECT made_by FROM instances WHERE id = ?1 AND ?2 = ''
+                           UNION ALL SELECT made_by FROM bindings WHERE instance_id = ?1 AND id = ?2)
+                   -- The number of one that was swept may be another's by now.
+                   AND instance_id = ?1 AND binding_id = ?2
              ORDER BY id IS ?3 DESC, seq DESC LIMIT 1",
         )?
         .query_row(

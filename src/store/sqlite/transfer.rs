@@ -27,8 +27,8 @@ pub(super) fn page(connection: &Connection, from: &Place, most: u32) -> Result<P
             let rows = bindings(connection, (instance, after), most)?;
             Ok(paged(rows, Some(Place::operations())))
         }
-        Place::Operation(instance, binding, turn) => {
-            let rows = operations(connection, (instance, binding, *turn), most)?;
+        Place::Operation(_, _, turn) => {
+            let rows = operations(connection, *turn, most)?;
             Ok(paged(rows, None))
         }
     }
@@ -95,19 +95,16 @@ fn read_binding(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
 
 fn operations(
     connection: &Connection,
-    (instance, binding, turn): (&str, &str, i64),
+    turn: i64,
     most: u32,
 ) -> Result<Vec<(Place, Row)>, RowError> {
     connection
         .prepare_cached(
             "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend, task,
                     attempt, tries, owner, due_at, waits_for, seq
-             FROM operations WHERE (instance_id, binding_id, seq) > (?1, ?2, ?3)
-             ORDER BY instance_id, binding_id, seq LIMIT ?4",
+             FROM operations WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
-        .query_map(params![instance, binding, turn, most], |row| {
-            Ok(read_operation(row))
-        })?
+        .query_map(params![turn, most], |row| Ok(read_operation(row)))?
         .map(|row| row.map_err(RowError::from).and_then(|row| row))
         .collect()
 }

@@ -2,6 +2,10 @@
 -- 0 as it is, 1 sealed; so have `report` and `task`. Times are milliseconds since 1970.
 --
 -- `operation`, `kind` and `state` of an instance and a binding are those of its latest operation.
+--
+-- Ids come in no order, so each index of them costs a change one more page of a large file, written twice: to the log,
+-- and later to its place. What is there names the operation that made it (`made_by`), so that this one needs no entry in
+-- the index of operations; it gets one (`indexed`) when what it made goes.
 
 CREATE TABLE meta (
     name  TEXT NOT NULL PRIMARY KEY,
@@ -22,7 +26,8 @@ CREATE TABLE instances (
     fingerprint  BLOB    NOT NULL,
     created_at   INTEGER NOT NULL,
     updated_at   INTEGER NOT NULL,
-    details      BLOB    NOT NULL
+    details      BLOB    NOT NULL,
+    made_by      INTEGER
 ) STRICT;
 
 CREATE TABLE bindings (
@@ -37,6 +42,7 @@ CREATE TABLE bindings (
     fingerprint  BLOB    NOT NULL,
     created_at   INTEGER NOT NULL,
     details      BLOB    NOT NULL,
+    made_by      INTEGER,
     PRIMARY KEY (instance_id, id)
 ) STRICT;
 
@@ -60,10 +66,11 @@ CREATE TABLE operations (
     tries        INTEGER NOT NULL DEFAULT 0,
     owner        TEXT,
     due_at       INTEGER,
-    waits_for    TEXT
+    waits_for    TEXT,
+    indexed      INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 
-CREATE INDEX operations_of_subject ON operations (instance_id, binding_id, seq);
+CREATE INDEX operations_of_subject ON operations (instance_id, binding_id, seq) WHERE indexed;
 
 -- Both are empty where every operation is over at once.
 CREATE INDEX operations_due ON operations (backend, due_at, seq) WHERE state = 'in progress';
