@@ -1,14 +1,22 @@
-//! Clients: each a thread with a connection that it keeps.
+//! Clients, each with a connection that it keeps. A few threads drive all of them, as a load generator does: the clients
+//! share the cores with who is measured, and a thread for each would take more of them than the broker.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::http::{Connection, Request};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::task::LocalSet;
+
+use crate::http::Request;
+
+const THREADS: usize = 2;
 
 /// `clients` send `each` requests made by `request(client, number)`; every answer must have the status. How long all
-/// of it took; what is sent is made before the clock starts, for the clients share the cores with who is measured.
+/// of it took; what is sent is made, and the connections are there, before the clock starts.
 pub fn drive(
     address: SocketAddr,
     clients: usize,
@@ -17,49 +25,87 @@ pub fn drive(
     request: impl Fn(usize, usize) -> Request + Send + Sync + 'static,
 ) -> Duration {
     let request = Arc::new(request);
-    let start = Arc::new(Barrier::new(clients + 1));
-    let threads: Vec<_> = (0..clients)
-        .map(|client| {
+    let threads = THREADS.min(clients);
+    let start = Arc::new(Barrier::new(threads + 1));
+    let threads: Vec<_> = (0..threads)
+        .map(|thread| {
             let (request, start) = (Arc::clone(&request), Arc::clone(&start));
             thread::spawn(move || {
-                let requests: Vec<_> = (0..each)
-                    .map(|number| Prepared::of(&request(client, number)))
+                let mine = (thread..clients).step_by(threads);
+                let requests: Vec<Vec<_>> = mine
+                    .map(|client| {
+                        (0..each)
+                            .map(|number| request(client, number).to_bytes())
+                            .collect()
+                    })
                     .collect();
-                start.wait();
-                send(address, &requests, status);
+                drive_some(address, requests, status, &start);
             })
         })
         .collect();
     start.wait();
     let began = Instant::now();
     for thread in threads {
-        thread.join().expect("a client");
+        thread.join().expect("clients");
     }
     began.elapsed()
 }
 
-/// A request as it goes over the wire.
-struct Prepared {
-    method: String,
-    bytes: Vec<u8>,
-}
-
-impl Prepared {
-    fn of(request: &Request) -> Self {
-        Self {
-            method: request.method.clone(),
-            bytes: request.to_bytes(),
+/// The clients of one thread.
+fn drive_some(address: SocketAddr, clients: Vec<Vec<Vec<u8>>>, status: u16, start: &Barrier) {
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .expect("a runtime");
+    let local = LocalSet::new();
+    local.block_on(&runtime, async {
+        let mut connections = Vec::new();
+        for _ in &clients {
+            let stream = TcpStream::connect(address).await.expect("a connection");
+            stream.set_nodelay(true).expect("no delay");
+            connections.push(stream);
         }
+        start.wait();
+        let running: Vec<_> = clients
+            .into_iter()
+            .zip(connections)
+            .map(|(requests, stream)| tokio::task::spawn_local(send(stream, requests, status)))
+            .collect();
+        for client in running {
+            client.await.expect("a client");
+        }
+    });
+}
+
+async fn send(mut stream: TcpStream, requests: Vec<Vec<u8>>, status: u16) {
+    let expected = format!("HTTP/1.1 {status} ");
+    let mut answer = Vec::with_capacity(16 * 1024);
+    for request in requests {
+        stream.write_all(&request).await.expect("a way out");
+        answer.clear();
+        while !is_whole(&answer) {
+            let read = stream.read_buf(&mut answer).await.expect("an answer");
+            assert!(read > 0, "the connection was closed");
+        }
+        assert!(
+            answer.starts_with(expected.as_bytes()),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
     }
 }
 
-fn send(address: SocketAddr, requests: &[Prepared], status: u16) {
-    let mut connection = Connection::open(address).expect("a connection");
-    for request in requests {
-        connection.write(&request.bytes).expect("a way out");
-        let answer = connection.read(&request.method).expect("an answer");
-        assert_eq!(answer.status, status, "{}", answer.text());
-    }
+/// Whether the bytes are an answer with all of its body.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(head) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return false;
+    };
+    let length = String::from_utf8_lossy(&answer[..head])
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(0, |(_, length)| length.trim().parse().expect("a length"));
+    answer.len() >= head + 4 + length
 }
 
 /// An id that sorts anywhere, as a GUID does, and is the same for the same number.

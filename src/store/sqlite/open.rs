@@ -103,7 +103,8 @@ fn there(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// A connection that reads. It maps the file: what many read is the system's page cache, not our memory.
+/// A connection that reads. It does not map the file, although that would be quicker: an error of the disk would kill
+/// the process.
 pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     let connection = Connection::open_with_flags(
         path,
