@@ -256,9 +256,10 @@ fn retry(connection: &Connection, id: &OperationId, now: Timestamp) -> Result<St
     if found.attempt == 0 && until > now {
         return Ok(Stepped::Waits(until));
     }
+    // Its owner's lease has run out: what that gives back later is not its own any more.
     connection
         .prepare_cached(
-            "UPDATE operations SET due_at = ?1, tries = 0 WHERE id = ?2 AND state = 'in progress'",
+            "UPDATE operations SET owner = NULL, due_at = ?1, tries = 0 WHERE id = ?2 AND state = 'in progress'",
         )?
         .execute(params![now.0, id.as_str()])?;
     Ok(Stepped::Done)

@@ -259,3 +259,36 @@ fn a_binding_whose_operation_is_given_up_has_failed() {
         );
     });
 }
+
+/// The process whose lease ran out may stop later, in good order: what it gives back was taken from it.
+#[test]
+fn what_goes_on_anew_is_not_given_back_by_its_old_owner() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.file()).expect("a store");
+    run(async {
+        store.begin(provision("i")).await.expect("an answer");
+        let begun = store.begin(bind_later("i", "b", 1)).await;
+        assert!(matches!(begun, Ok(Begun::Done)), "{begun:?}");
+        let take = |owner: &str, now| Take {
+            owner: owner.into(),
+            now: Timestamp(now),
+            until: Timestamp(now + 100),
+            most: 9,
+            limits: Vec::new(),
+        };
+        let taken = store.take(take("sleeper", 100)).await.expect("an answer");
+        let id = || taken[0].operation.id.clone();
+        let retried = store.retry(id(), Timestamp(200)).await;
+        assert_eq!(retried.ok(), Some(Stepped::Done));
+        let given = store.give_back("sleeper".into(), Timestamp(210)).await;
+        given.expect("an answer");
+        let entry = store.entry(id()).await.expect("an answer");
+        let entry = entry.expect("an operation");
+        assert_eq!(
+            (entry.tries, entry.owner, entry.due_at),
+            (0, None, Some(Timestamp(200)))
+        );
+        let taken = store.take(take("next", 210)).await.expect("an answer");
+        assert_eq!((taken[0].attempt, taken[0].tries), (2, 1));
+    });
+}
