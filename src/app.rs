@@ -131,16 +131,17 @@ fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
                 why.into(),
             )),
         },
-        StoreUrl::Postgres(url) => {
-            let bounds = Bounds {
-                connections: settings.connections,
-                timeout: settings.timeout,
-            };
-            match PostgresStore::open(url.clone(), bounds) {
-                Ok(store) => Ok(Arc::new(store)),
-                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
-            }
-        }
+        StoreUrl::Postgres(url) => match PostgresStore::open(url.clone(), bounds(settings)) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
+        },
+    }
+}
+
+const fn bounds(settings: &StoreSettings) -> Bounds {
+    Bounds {
+        connections: settings.connections,
+        timeout: settings.timeout,
     }
 }
 

@@ -10,6 +10,9 @@ pub trait Witness: Send + Sync {
 
     /// An attempt did not end an operation.
     fn attempted(&self, attempt: &Attempted<'_>);
+
+    /// An operator took a step that no platform asked for. Called after the store has it.
+    fn intervened(&self, intervened: &Intervened<'_>);
 }
 
 /// What happened: names only, nothing confidential.
@@ -45,5 +48,18 @@ pub struct Attempted<'a> {
     /// Which attempt.
     pub attempt: u32,
     /// What comes of it.
+    pub what: &'a str,
+}
+
+/// A step of an operator.
+#[derive(Debug)]
+pub struct Intervened<'a> {
+    /// The operation; of an instance that was forgotten, the one that is recorded for that.
+    pub operation: &'a OperationId,
+    /// What the operation does.
+    pub kind: Kind,
+    /// To what.
+    pub subject: &'a Subject,
+    /// What was done.
     pub what: &'a str,
 }

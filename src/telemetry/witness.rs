@@ -2,9 +2,10 @@
 
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
 use crate::domain::operation::State;
-use crate::domain::witness::{Attempted, Event, Witness};
+use crate::domain::witness::{Attempted, Event, Intervened, Witness};
 
-/// One line for each operation that came to its end, and for each attempt that did not end one.
+/// One line for each operation that came to its end, for each attempt that did not end one, and for each step of an
+/// operator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogWitness;
 
@@ -38,6 +39,17 @@ impl Witness for LogWitness {
             binding = attempt.subject.binding().map_or("-", BindingId::as_str),
             attempt = attempt.attempt;
             "{}", attempt.what
+        );
+    }
+
+    fn intervened(&self, intervened: &Intervened<'_>) {
+        log::warn!(
+            target: "operation",
+            operation = intervened.operation.as_str(),
+            kind = intervened.kind.name(),
+            instance = intervened.subject.instance().as_str(),
+            binding = intervened.subject.binding().map_or("-", BindingId::as_str);
+            "{} by the operator", intervened.what
         );
     }
 }

@@ -584,7 +584,7 @@ pub(super) fn read_maybe_binding(columns: &mut Columns<'_>) -> Result<Option<Bin
         .transpose()
 }
 
-fn read_binding(columns: &mut Columns<'_>) -> Result<Binding, StepError> {
+pub(super) fn read_binding(columns: &mut Columns<'_>) -> Result<Binding, StepError> {
     Ok(Binding {
         instance_id: InstanceId::parse(columns.text()?)?,
         id: BindingId::parse(columns.text()?)?,

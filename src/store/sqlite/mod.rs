@@ -66,6 +66,7 @@ impl SqliteStore {
     }
 
     fn start(path: &Path, connection: Connection, lock: Option<File>) -> Result<Self, OpenError> {
+        open::whole(&connection)?;
         let key = open::fingerprint_key(&connection)?;
         let readers = Readers::start(path)?;
         Ok(Self {
