@@ -158,7 +158,7 @@ fn api(
         broker: Broker::new(
             catalog,
             store,
-            Arc::new(LogWitness),
+            Arc::new(LogWitness::default()),
             clock,
             bells,
             server.request_timeout,
@@ -189,7 +189,7 @@ fn worker(
         look_every: operations.look_every,
         keep: operations.keep,
     };
-    let witness = Arc::new(LogWitness);
+    let witness = Arc::new(LogWitness::default());
     Ok(Worker::new(catalog, store, witness, clock, bells, terms))
 }
 

@@ -73,7 +73,7 @@ pub(super) fn at_desk(
 
 /// A desk for a store; what is done at it goes to the log.
 pub(super) fn desk(ledger: Arc<dyn Ledger>) -> Desk {
-    Desk::new(ledger, Arc::new(LogWitness), app::clock)
+    Desk::new(ledger, Arc::new(LogWitness::default()), app::clock)
 }
 
 /// Runs to the end what waits for a store.

@@ -1,6 +1,7 @@
 //! What `postgres` promises beside the contract: many brokers at once, a server that goes and comes back, the ways to
 //! it, and what a pooler asks of us.
 
+mod adopt;
 mod desk;
 
 use std::collections::BTreeSet;

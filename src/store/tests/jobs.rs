@@ -39,10 +39,14 @@ pub(in crate::store) fn queued(change: Change, backend: &str, now: i64) -> Chang
     operation.started_at = Timestamp(now);
     operation.finished_at = None;
     match &mut change.act {
-        Act::Provision { instance, .. } | Act::Update { instance, .. } => {
+        Act::Provision { instance, .. }
+        | Act::Adopt { instance }
+        | Act::Update { instance, .. } => {
             instance.last_operation = operation.standing();
         }
-        Act::Bind { binding, .. } => binding.last_operation = operation.standing(),
+        Act::Bind { binding, .. } | Act::AdoptBinding { binding, .. } => {
+            binding.last_operation = operation.standing();
+        }
         Act::Deprovision { .. } | Act::Unbind { .. } => {}
     }
     change.job = Some(Job {
