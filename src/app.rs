@@ -131,16 +131,17 @@ fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
                 why.into(),
             )),
         },
-        StoreUrl::Postgres(url) => {
-            let bounds = Bounds {
-                connections: settings.connections,
-                timeout: settings.timeout,
-            };
-            match PostgresStore::open(url.clone(), bounds) {
-                Ok(store) => Ok(Arc::new(store)),
-                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
-            }
-        }
+        StoreUrl::Postgres(url) => match PostgresStore::open(url.clone(), bounds(settings)) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
+        },
+    }
+}
+
+const fn bounds(settings: &StoreSettings) -> Bounds {
+    Bounds {
+        connections: settings.connections,
+        timeout: settings.timeout,
     }
 }
 
@@ -157,7 +158,7 @@ fn api(
         broker: Broker::new(
             catalog,
             store,
-            Arc::new(LogWitness),
+            Arc::new(LogWitness::default()),
             clock,
             bells,
             server.request_timeout,
@@ -188,7 +189,7 @@ fn worker(
         look_every: operations.look_every,
         keep: operations.keep,
     };
-    let witness = Arc::new(LogWitness);
+    let witness = Arc::new(LogWitness::default());
     Ok(Worker::new(catalog, store, witness, clock, bells, terms))
 }
 

@@ -4,10 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bounds;
 use crate::domain::ledger::Ledger;
 use crate::domain::store::Store;
+use crate::secret::Secret;
 use crate::settings::{StoreSettings, StoreUrl};
 use crate::store::none::NoStore;
+use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{self, BackupError, OpenError, SqliteStore};
 
 /// Why a command has no store.
@@ -15,12 +18,25 @@ use crate::store::sqlite::{self, BackupError, OpenError, SqliteStore};
 pub enum LedgerError {
     /// Nothing is remembered in it.
     Nothing,
-    /// It is PostgreSQL, whose rows these commands cannot read yet.
-    Postgres,
-    /// It cannot be opened.
-    Open(PathBuf, OpenError),
-    /// It cannot be copied.
+    /// The file cannot be opened.
+    Sqlite(PathBuf, OpenError),
+    /// The database cannot be used; where it is.
+    Postgres(String, postgres::OpenError),
+    /// It is a database, which has its own way to be backed up.
+    NoBackup,
+    /// The file cannot be copied.
     Backup(PathBuf, BackupError),
+}
+
+impl LedgerError {
+    /// Whether nothing is wrong but that there is no store yet.
+    pub const fn is_missing(&self) -> bool {
+        matches!(
+            self,
+            Self::Sqlite(_, OpenError::Missing(_))
+                | Self::Postgres(_, postgres::OpenError::Missing)
+        )
+    }
 }
 
 impl fmt::Display for LedgerError {
@@ -29,16 +45,19 @@ impl fmt::Display for LedgerError {
             Self::Nothing => out.write_str(
                 "the store none remembers nothing, so there is nothing to be found in it: name another one with --store",
             ),
-            Self::Postgres => out.write_str(
-                "these commands work on sqlite alone in this version: look into the tables broker_... with psql, and back up with pg_dump",
-            ),
-            Self::Open(path, why) => {
+            Self::Sqlite(path, why) => {
                 write!(
                     out,
                     "the store sqlite:{} cannot be opened: {why}",
                     path.display()
                 )
             }
+            Self::Postgres(place, why) => write!(out, "the store {place} cannot be opened: {why}"),
+            Self::NoBackup => out.write_str(
+                "store backup copies a file of sqlite; this store is a database of PostgreSQL: back it up with \
+                 `pg_dump --table 'broker_*'`, which takes one moment of it while brokers run, or write it into a file with \
+                 `store copy`, with the brokers stopped",
+            ),
             Self::Backup(path, why) => {
                 write!(
                     out,
@@ -52,35 +71,31 @@ impl fmt::Display for LedgerError {
 
 impl std::error::Error for LedgerError {}
 
-/// The store as it is, beside a broker that may serve it.
-pub fn beside(settings: &StoreSettings) -> Result<Arc<dyn Ledger>, LedgerError> {
-    opened(settings, SqliteStore::open_beside)
+/// How a store is opened.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// As it is, beside whoever serves it.
+    Beside,
+    /// Made if it is missing and brought up to date; sqlite's lock keeps brokers out meanwhile.
+    Alone,
+    /// The same, but it must be there. A database is left as it is.
+    AloneThere,
 }
 
-/// The store with its lock, so that no broker serves it meanwhile; made, if it is missing.
+/// The store as it is, beside a broker that may serve it.
+pub fn beside(settings: &StoreSettings) -> Result<Arc<dyn Ledger>, LedgerError> {
+    opened(settings, Way::Beside)
+}
+
+/// The store to write to while no broker serves it; made, if it is missing. A lock keeps brokers out where the engine has
+/// one; whether there are any is to be asked of all others ([`Ledger::others`]).
 pub fn alone(settings: &StoreSettings) -> Result<Arc<dyn Ledger>, LedgerError> {
-    opened(settings, SqliteStore::open)
+    opened(settings, Way::Alone)
 }
 
 /// The same, but it must be there.
 pub fn alone_there(settings: &StoreSettings) -> Result<Arc<dyn Ledger>, LedgerError> {
-    opened(settings, |path| {
-        if path.exists() {
-            SqliteStore::open(path)
-        } else {
-            Err(OpenError::Missing(path.to_owned()))
-        }
-    })
-}
-
-/// Whether there is a store already.
-pub fn is_there(settings: &StoreSettings) -> bool {
-    match &settings.url {
-        StoreUrl::Sqlite(path) => path.exists(),
-        // It is to be opened, which says that it cannot be.
-        StoreUrl::Postgres(_) => true,
-        StoreUrl::None => false,
-    }
+    opened(settings, Way::AloneThere)
 }
 
 /// In place of a store that is not there, and is not to be made.
@@ -92,23 +107,42 @@ pub fn empty() -> Arc<dyn Store> {
 pub fn backup(settings: &StoreSettings, target: &Path) -> Result<(), LedgerError> {
     match &settings.url {
         StoreUrl::None => Err(LedgerError::Nothing),
-        StoreUrl::Postgres(_) => Err(LedgerError::Postgres),
+        StoreUrl::Postgres(_) => Err(LedgerError::NoBackup),
         StoreUrl::Sqlite(path) => {
             sqlite::backup(path, target).map_err(|why| LedgerError::Backup(path.clone(), why))
         }
     }
 }
 
-fn opened(
-    settings: &StoreSettings,
-    open: impl FnOnce(&Path) -> Result<SqliteStore, OpenError>,
-) -> Result<Arc<dyn Ledger>, LedgerError> {
+fn opened(settings: &StoreSettings, way: Way) -> Result<Arc<dyn Ledger>, LedgerError> {
     match &settings.url {
         StoreUrl::None => Err(LedgerError::Nothing),
-        StoreUrl::Postgres(_) => Err(LedgerError::Postgres),
-        StoreUrl::Sqlite(path) => match open(path) {
+        StoreUrl::Sqlite(path) => match file(path, way) {
             Ok(store) => Ok(Arc::new(store)),
-            Err(why) => Err(LedgerError::Open(path.clone(), why)),
+            Err(why) => Err(LedgerError::Sqlite(path.clone(), why)),
         },
+        StoreUrl::Postgres(url) => match database(url, settings, way) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(why) => Err(LedgerError::Postgres(postgres::place(url), why)),
+        },
+    }
+}
+
+fn file(path: &Path, way: Way) -> Result<SqliteStore, OpenError> {
+    match way {
+        Way::Beside => SqliteStore::open_beside(path),
+        Way::AloneThere if !path.exists() => Err(OpenError::Missing(path.to_owned())),
+        Way::Alone | Way::AloneThere => SqliteStore::open(path),
+    }
+}
+
+fn database(
+    url: &Secret<String>,
+    settings: &StoreSettings,
+    way: Way,
+) -> Result<PostgresStore, postgres::OpenError> {
+    match way {
+        Way::Alone => PostgresStore::open_as_command(url.clone(), bounds(settings)),
+        Way::Beside | Way::AloneThere => PostgresStore::open_beside(url.clone(), bounds(settings)),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use semver::Version;
 
+use super::adopting::adopt;
 use super::answers;
 use super::backends::Backends;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
@@ -79,6 +80,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         binding: answers.binding,
         backend: backends.of(node).ok()?,
         responding: responding(node),
+        adopt: adopt(node).ok()?,
     })
 }
 

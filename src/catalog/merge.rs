@@ -8,7 +8,7 @@ use super::language::{OFFERING, PLAN, Record, Shape};
 use crate::document::{Entry, Map, Node, Value};
 
 /// The private keys that a plan inherits from its offering, beside `plan_defaults`.
-pub(crate) const INHERITED: [&str; 9] = [
+pub(crate) const INHERITED: [&str; 10] = [
     "values",
     "instance",
     "binding",
@@ -18,6 +18,7 @@ pub(crate) const INHERITED: [&str; 9] = [
     "answer_within",
     "poll_every",
     "max_attempts",
+    "adopt",
 ];
 
 /// What `null` means in what lies above.
@@ -134,7 +135,7 @@ fn is_other_kind(shape: Shape, below: &Map, above: &Map) -> bool {
 
 fn within(shape: Shape, key: &str) -> Shape {
     match shape {
-        Shape::Record(record) | Shape::WordOr(_, record) => {
+        Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record) => {
             record.key(key).map_or(Shape::Any, |key| key.shape)
         }
         _ => Shape::Any,

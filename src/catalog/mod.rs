@@ -6,6 +6,7 @@
 //!
 //! Deliberately absent: the process environment (it comes in as [`Environment`](crate::document::Environment)), the clock, figment and actix.
 
+mod adopting;
 mod answers;
 mod backends;
 mod build;

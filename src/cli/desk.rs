@@ -1,16 +1,21 @@
 //! What the operator's commands share: the desk that they work at, how they answer, and what an error comes to.
 
+use std::sync::Arc;
+
 use clap::ValueEnum;
 use serde_json::Value;
 
 use super::loading::Surroundings;
 use super::names::Names;
 use super::output::{complain, print};
+use super::serve::start_log;
 use super::{Exit, failed, table};
 use crate::app::{self, ledgers};
 use crate::domain::desk::{Desk, DeskError};
+use crate::domain::ledger::Ledger;
 use crate::domain::operation::State;
 use crate::settings::Flags;
+use crate::telemetry::{LogWitness, Output};
 
 /// How an operator's command answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,13 +61,19 @@ pub(super) fn at_desk(
         Err(why) => return failed(why),
     };
     let names = Names::of(&surroundings);
+    start_log(&surroundings.loaded.settings, Output::Errors);
     run(async {
-        let desk = Desk::new(ledger, app::clock);
+        let desk = desk(ledger);
         let done = work(&desk, &names).await;
         // What was written is on disk already.
         let _ = desk.close().await;
         done
     })
+}
+
+/// A desk for a store; what is done at it goes to the log.
+pub(super) fn desk(ledger: Arc<dyn Ledger>) -> Desk {
+    Desk::new(ledger, Arc::new(LogWitness::default()), app::clock)
 }
 
 /// Runs to the end what waits for a store.

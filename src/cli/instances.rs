@@ -251,6 +251,7 @@ fn instance_in_json(names: &Names, instance: &Instance, reveal: bool) -> Value {
         "backend_state": seen(json!(details.state)),
         "dashboard_url": seen(json!(details.answer.dashboard_url)),
         "metadata": seen(json!(details.answer.metadata)),
+        "adopted": details.adopted,
         "maintenance_version": details.maintenance_version,
         "former_plans": details.former_plans,
     })

@@ -84,7 +84,7 @@ struct Common {
     /// A file of values for references of the catalog; may be given several times
     #[arg(long, global = true, value_name = "FILE")]
     vars: Vec<PathBuf>,
-    /// Where instances and bindings are remembered: sqlite:PATH, or none
+    /// Where instances and bindings are remembered: sqlite:PATH, postgres://..., or none
     #[arg(long, global = true, value_name = "URL")]
     store: Option<String>,
     /// The address to listen on

@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::document::Findings;
 use crate::domain::catalog::Catalog;
 use crate::settings::{self, Flags, LogFormat, Settings};
-use crate::telemetry::{self, Format};
+use crate::telemetry::{self, Format, Output};
 
 pub(super) fn run(flags: &Flags) -> Exit {
     let environment = match settings::environment() {
@@ -21,7 +21,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Err(errors) => return failed(errors),
     };
     let settings = loaded.settings;
-    start_log(&settings);
+    start_log(&settings, Output::Standard);
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
@@ -41,12 +41,13 @@ pub(super) fn run(flags: &Flags) -> Exit {
     }
 }
 
-fn start_log(settings: &Settings) {
+/// Starts the log as the settings have it.
+pub(super) fn start_log(settings: &Settings, output: Output) {
     let format = match settings.log.format {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
     };
-    telemetry::start(format, &settings.log.level, app::clock);
+    telemetry::start(format, output, &settings.log.level, app::clock);
 }
 
 /// The catalog, if it has no errors; what there is to say of it goes to standard error, where an operator looks when

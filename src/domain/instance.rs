@@ -62,6 +62,10 @@ pub struct InstanceDetails {
     /// The maintenance that it has had, as a semantic version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_version: Option<String>,
+    /// Whether it was made elsewhere, and was taken for existing because its platform named it: its parameters and all
+    /// else that its provision said are not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// Plans that it had before: a platform that timed out may still name one in a DELETE.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_plans: Vec<String>,

@@ -42,8 +42,15 @@ pub trait Ledger: Store {
     /// All rows, a page at a time. Nobody else may write meanwhile.
     fn export(&self, from: Place, most: u32) -> Answer<'_, Page>;
 
-    /// Writes rows of another store, all or none. The key of fingerprints counts from the next opening on.
+    /// Writes rows of another store, all or none. The key of fingerprints counts from the next opening on, and with it
+    /// begins what is not to be served before it is [whole](Self::complete).
     fn import(&self, rows: Vec<Row>) -> Answer<'_, ()>;
+
+    /// What was imported is whole: from now on it may be served.
+    fn complete(&self) -> Answer<'_, ()>;
+
+    /// Who else seems to work on the same state. Nobody, where a lock keeps all others out.
+    fn others(&self, now: Timestamp) -> Answer<'_, Others>;
 }
 
 /// Which instances. What is absent is no filter.
@@ -129,8 +136,8 @@ pub struct Counts {
     pub operations: Vec<(State, u64)>,
     /// Of those in progress the one that was recorded first.
     pub oldest: Option<Entry>,
-    /// The size of it all on disk.
-    pub bytes: u64,
+    /// The size of it all on disk, where the engine can tell.
+    pub bytes: Option<u64>,
 }
 
 /// How many there are of one plan in one state.
@@ -166,6 +173,15 @@ pub enum Stepped {
     Waits(Timestamp),
 }
 
+/// Who else seems to work on a state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// How many connections of brokers are open.
+    pub connections: u64,
+    /// Until when an operation is leased.
+    pub leased_until: Option<Timestamp>,
+}
+
 /// A page of an export.
 #[derive(Debug)]
 pub struct Page {
@@ -197,8 +213,26 @@ pub enum Row {
     Instance(Box<Instance>),
     /// A binding.
     Binding(Box<Binding>),
-    /// An operation, and what is left to do of it.
-    Operation(Box<Entry>, Option<Secret<Task>>),
+    /// An operation.
+    Operation(Box<Recorded>),
+}
+
+/// An operation, as it goes from one store to another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recorded {
+    /// It, and where it stands in its queue.
+    pub entry: Entry,
+    /// What is left to do of it.
+    pub task: Option<Secret<Task>>,
+    /// Of two of one subject the later one has the higher turn.
+    pub turn: i64,
+}
+
+impl Others {
+    /// Whether there is nobody.
+    pub fn is_nobody(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Counts {

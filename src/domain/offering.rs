@@ -12,6 +12,7 @@ use super::id::{PlanId, ServiceId};
 use super::json::Object;
 use super::respond::Responding;
 use super::schema::Schema;
+use super::time::Timestamp;
 use crate::secret::Secret;
 
 /// A service offering (specification, "Service Offering Object") and what is private to it.
@@ -82,6 +83,31 @@ pub struct Plan {
     pub backend: Arc<dyn Backend>,
     /// Private: how it answers while that works.
     pub responding: Responding,
+    /// Private: whether what a platform names and the store does not know counts as existing.
+    pub adopt: Adopt,
+}
+
+/// Whether what a platform names and the store does not know counts as existing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adopt {
+    /// It does not.
+    #[default]
+    Never,
+    /// It does.
+    Always,
+    /// It does before this moment.
+    Until(Timestamp),
+}
+
+impl Adopt {
+    /// Whether it does now.
+    pub fn at(self, now: Timestamp) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::Until(end) => now < end,
+        }
+    }
 }
 
 /// The schemas of a plan; `published` is what the document says, whole.

@@ -107,6 +107,20 @@ pub enum Act {
         /// The version of a failed one that it takes the place of.
         replaces: Option<i64>,
     },
+    /// An instance that was made elsewhere, unless there is one with its id, or one was there and the store remembers
+    /// what became of it.
+    Adopt {
+        /// The instance.
+        instance: Box<Instance>,
+    },
+    /// A binding that was made elsewhere, unless there is one with its id, or one was there and the store remembers what
+    /// became of it; if the instance still has the version that was read.
+    AdoptBinding {
+        /// The binding.
+        binding: Box<Binding>,
+        /// The version of the instance that was read.
+        expected_version: i64,
+    },
     /// An instance as it is from now on, if it still has the version before it and none of its bindings is in progress.
     Update {
         /// The instance, its version already the next.
@@ -150,7 +164,7 @@ pub enum Begun {
     Stale,
     /// Another operation is under way that this one may not run beside.
     Busy,
-    /// What was to be changed, or the instance to be bound, is not there.
+    /// What was to be changed, or the instance to be bound, is not there; or what was to be adopted is there no more.
     Absent,
     /// Nothing is remembered here, so nothing stood in the way (store `none`).
     Unrecorded,

@@ -10,6 +10,12 @@ pub trait Witness: Send + Sync {
 
     /// An attempt did not end an operation.
     fn attempted(&self, attempt: &Attempted<'_>);
+
+    /// What a platform named and the store did not know counts as existing from now on. Called after the store has it.
+    fn adopted(&self, adopted: &Adopted<'_>);
+
+    /// An operator took a step that no platform asked for. Called after the store has it.
+    fn intervened(&self, intervened: &Intervened<'_>);
 }
 
 /// What happened: names only, nothing confidential.
@@ -45,5 +51,31 @@ pub struct Attempted<'a> {
     /// Which attempt.
     pub attempt: u32,
     /// What comes of it.
+    pub what: &'a str,
+}
+
+/// What was adopted.
+#[derive(Debug)]
+pub struct Adopted<'a> {
+    /// The login that named it.
+    pub login: &'a str,
+    /// It.
+    pub subject: &'a Subject,
+    /// Of which offering.
+    pub service: &'a ServiceId,
+    /// Of which plan.
+    pub plan: &'a PlanId,
+}
+
+/// A step of an operator.
+#[derive(Debug)]
+pub struct Intervened<'a> {
+    /// The operation; of an instance that was forgotten, the one that is recorded for that.
+    pub operation: &'a OperationId,
+    /// What the operation does.
+    pub kind: Kind,
+    /// To what.
+    pub subject: &'a Subject,
+    /// What was done.
     pub what: &'a str,
 }

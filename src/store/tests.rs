@@ -1,9 +1,11 @@
 //! The contract of a store, held against each engine that remembers; what `none` cannot promise it says.
 
+pub(super) mod adopt;
 #[path = "../../tests/postgres/cluster.rs"]
 pub(super) mod cluster;
 pub(super) mod engines;
 pub(super) mod jobs;
+mod ledger;
 #[path = "../../tests/postgres/proxy.rs"]
 pub(super) mod proxy;
 
@@ -15,12 +17,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use crate::domain::binding::{Binding, BindingDetails};
-use crate::domain::caller::Asker;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::json::Fingerprint;
-use crate::domain::operation::{Kind, LastOperation, Operation, Report, State, Subject, Task};
-use crate::domain::store::{Act, Begun, Change, Job, Lookup, Store, StoreError};
+use crate::domain::operation::{Kind, LastOperation, Operation, Report, State, Subject};
+use crate::domain::store::{Act, Begun, Change, Lookup, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::none::NoStore;
@@ -66,7 +67,7 @@ pub(super) fn id(text: &str) -> InstanceId {
     InstanceId::parse(text).expect("an id")
 }
 
-fn binding_id(text: &str) -> BindingId {
+pub(super) fn binding_id(text: &str) -> BindingId {
     BindingId::parse(text).expect("an id")
 }
 
@@ -162,7 +163,7 @@ pub(super) fn deprovision(name: &str, expected_version: i64) -> Change {
     }
 }
 
-fn bind(of: &str, name: &str, expected_version: i64) -> Change {
+pub(super) fn bind(of: &str, name: &str, expected_version: i64) -> Change {
     Change {
         operation: operation(Kind::Bind, Subject::Binding(id(of), binding_id(name))),
         act: Act::Bind {
@@ -182,38 +183,6 @@ fn unbind(of: &str, name: &str) -> Change {
         },
         job: None,
     }
-}
-
-/// The same change, its work left to be done.
-fn later(mut change: Change) -> Change {
-    change.operation.state = State::InProgress;
-    change.operation.finished_at = None;
-    let asker = Asker {
-        login: "default".to_owned(),
-        originating_identity: None,
-        request_identity: None,
-    };
-    change.job = Some(Job {
-        backend: "backend".into(),
-        task: Secret::new(Task {
-            asker,
-            update: None,
-        }),
-        cancels: None,
-    });
-    change
-}
-
-pub(super) fn bind_later(of: &str, name: &str, expected_version: i64) -> Change {
-    let mut change = later(bind(of, name, expected_version));
-    if let Act::Bind { binding, .. } = &mut change.act {
-        binding.last_operation = change.operation.standing();
-    }
-    change
-}
-
-pub(super) fn deprovision_later(name: &str, expected_version: i64) -> Change {
-    later(deprovision(name, expected_version))
 }
 
 /// The name of what came of a change, for tables.

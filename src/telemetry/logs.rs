@@ -1,4 +1,4 @@
-//! The log: one line an event, text or JSON, to standard output. There is one for each request: so a line is put together
+//! The log: one line an event, text or JSON. There is one for each request: so a line is put together
 //! in a string of its own, by as few formatters as can be, and written at once.
 
 use std::fmt;
@@ -20,12 +20,24 @@ pub enum Format {
     Json,
 }
 
+/// Where lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Standard output: of a broker, whose only output it is.
+    Standard,
+    /// Standard error: of a command, whose output is its answer.
+    Errors,
+}
+
 /// Starts the log. `filter` is in the form of `RUST_LOG`: `info`, `debug,request=off`. A second start is ignored: the
 /// log is the process's.
-pub fn start(format: Format, filter: &str, clock: Clock) {
+pub fn start(format: Format, output: Output, filter: &str, clock: Clock) {
     let started = Builder::new()
         .parse_filters(filter)
-        .target(Target::Stdout)
+        .target(match output {
+            Output::Standard => Target::Stdout,
+            Output::Errors => Target::Stderr,
+        })
         .format(move |out, record| {
             if is_wire(record.target()) {
                 return Ok(());

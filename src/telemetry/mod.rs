@@ -3,5 +3,5 @@
 mod logs;
 mod witness;
 
-pub use logs::{Format, start};
+pub use logs::{Format, Output, start};
 pub use witness::LogWitness;

@@ -1,12 +1,18 @@
 //! Writes into the log what happened.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
 use crate::domain::operation::State;
-use crate::domain::witness::{Attempted, Event, Witness};
+use crate::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
 
-/// One line for each operation that came to its end, and for each attempt that did not end one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LogWitness;
+/// One line for each operation that came to its end, for each attempt that did not end one, for what was adopted, and
+/// for each step of an operator.
+#[derive(Debug, Default)]
+pub struct LogWitness {
+    /// How many instances and bindings were adopted since the start.
+    adopted: AtomicU64,
+}
 
 impl Witness for LogWitness {
     fn happened(&self, event: &Event<'_>) {
@@ -38,6 +44,31 @@ impl Witness for LogWitness {
             binding = attempt.subject.binding().map_or("-", BindingId::as_str),
             attempt = attempt.attempt;
             "{}", attempt.what
+        );
+    }
+
+    fn adopted(&self, adopted: &Adopted<'_>) {
+        let count = self.adopted.fetch_add(1, Ordering::Relaxed) + 1;
+        log::info!(
+            target: "operation",
+            instance = adopted.subject.instance().as_str(),
+            binding = adopted.subject.binding().map_or("-", BindingId::as_str),
+            service = adopted.service.as_str(),
+            plan = adopted.plan.as_str(),
+            login = adopted.login,
+            count;
+            "adopted: the store did not know it"
+        );
+    }
+
+    fn intervened(&self, intervened: &Intervened<'_>) {
+        log::warn!(
+            target: "operation",
+            operation = intervened.operation.as_str(),
+            kind = intervened.kind.name(),
+            instance = intervened.subject.instance().as_str(),
+            binding = intervened.subject.binding().map_or("-", BindingId::as_str);
+            "{} by the operator", intervened.what
         );
     }
 }

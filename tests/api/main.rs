@@ -10,6 +10,7 @@ mod harness;
 mod http;
 
 mod acting;
+mod adopt;
 mod bad_http;
 mod bad_ids;
 mod bad_input;

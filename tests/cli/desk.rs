@@ -1,6 +1,7 @@
 //! `instances` and `operations` beside a broker that serves the same store, and beside another process that has
 //! operations of it leased.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalog_broker::app;
@@ -8,17 +9,20 @@ use catalog_broker::domain::caller::Asker;
 use catalog_broker::domain::id::{InstanceId, OperationId, PlanId, ServiceId};
 use catalog_broker::domain::instance::{Instance, InstanceDetails};
 use catalog_broker::domain::json::Fingerprint;
+use catalog_broker::domain::ledger::Ledger;
 use catalog_broker::domain::operation::{Kind, Operation, Report, State, Subject, Task};
 use catalog_broker::domain::store::{
-    Act, Begun, Change, End, Ending, Job, Lease, Leaves, Renewal, Store, Take, Taken,
+    Act, Begun, Change, End, Ending, Job, Lease, Leaves, Renewal, Take, Taken,
 };
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::secret::Secret;
+use catalog_broker::store::postgres::{Bounds, PostgresStore};
 use catalog_broker::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
 
+use crate::engines::{self, Engine, Scene};
 use crate::harness::{Broker, Setup, at_instance};
-use crate::runner::{Ran, run};
+use crate::runner::Ran;
 
 /// A plan that answers at once, and one that always answers later.
 pub const CATALOG: &str = r#"
@@ -37,10 +41,19 @@ services:
       - { id: later, name: later, description: Later, respond: async }
 "#;
 
-fn broker() -> Broker {
-    Setup::new(CATALOG)
-        .env("BROKER_OPERATIONS__LOOK_EVERY", "50ms")
-        .start()
+engines::on_both! {
+    a_running_operation_that_is_given_up_loses_its_result,
+    an_operation_that_waits_goes_on_when_it_is_told_to,
+    what_is_forgotten_is_gone_and_its_late_result_too,
+    an_instance_is_forgotten_with_its_bindings,
+    instances_are_found_by_plan_organization_and_state_page_by_page,
+    nothing_that_is_under_lock_is_shown_unless_it_is_asked_for,
+    what_cannot_be_worked_on_is_said,
+}
+
+fn scene(engine: Engine) -> Scene {
+    let setup = Setup::new(CATALOG).env("BROKER_OPERATIONS__LOOK_EVERY", "50ms");
+    Scene::on(engine, setup)
 }
 
 pub fn of(plan: &str) -> Value {
@@ -52,21 +65,20 @@ pub fn of(plan: &str) -> Value {
 }
 
 /// What a command says beside the broker.
-fn at(broker: &Broker, arguments: &[&str]) -> Ran {
-    run(&broker.folder, arguments)
+fn at(scene: &Scene, arguments: &[&str]) -> Ran {
+    scene.run(arguments)
 }
 
 /// Another process on the broker's store.
 struct Sleeper {
-    store: SqliteStore,
+    store: Arc<dyn Ledger>,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Sleeper {
-    fn beside(broker: &Broker) -> Self {
-        let file = broker.folder.path().join("data/broker.db");
+    fn beside(scene: &Scene) -> Self {
         Self {
-            store: SqliteStore::open_beside(&file).expect("the broker's store"),
+            store: beside(scene),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .build()
                 .expect("a runtime"),
@@ -118,6 +130,20 @@ impl Sleeper {
             .block_on(self.store.renew(renewal))
             .expect("an answer")
     }
+}
+
+/// The store that the broker serves.
+fn beside(scene: &Scene) -> Arc<dyn Ledger> {
+    if scene.url.starts_with("sqlite:") {
+        let file = scene.folder.path().join("data/broker.db");
+        return Arc::new(SqliteStore::open_beside(&file).expect("the broker's store"));
+    }
+    let bounds = Bounds {
+        connections: 2,
+        timeout: Duration::from_secs(5),
+    };
+    let url = Secret::new(scene.url.clone());
+    Arc::new(PostgresStore::open_beside(url, bounds).expect("the broker's store"))
 }
 
 fn in_an_hour() -> Timestamp {
@@ -200,6 +226,22 @@ fn deprovision(broker: &Broker, instance: &str) -> String {
         .to_owned()
 }
 
+/// The log of the command has a line of what was done, and to what.
+#[track_caller]
+fn assert_told(ran: &Ran, what: &str, operation: &str, instance: &str) {
+    let what = format!("WARN  operation: {what} by the operator");
+    let lines: Vec<&str> = ran
+        .err
+        .lines()
+        .filter(|line| line.contains(&what))
+        .collect();
+    let [line] = lines[..] else {
+        panic!("{}", ran.err);
+    };
+    assert!(line.contains(&format!("operation={operation}")), "{line}");
+    assert!(line.contains(&format!("instance={instance}")), "{line}");
+}
+
 /// Polls until the answer is this.
 #[track_caller]
 fn comes_to(broker: &Broker, instance: &str, status: u16, state: &str) {
@@ -219,9 +261,8 @@ fn comes_to(broker: &Broker, instance: &str, status: u16, state: &str) {
     }
 }
 
-#[test]
-fn a_running_operation_that_is_given_up_loses_its_result() {
-    let broker = broker();
+fn a_running_operation_that_is_given_up_loses_its_result(engine: Engine) {
+    let broker = scene(engine);
     let sleeper = Sleeper::beside(&broker);
     let taken = sleeper.leases();
     let (id, instance) = (taken.operation.id.as_str(), taken.instance.id.as_str());
@@ -249,7 +290,8 @@ fn a_running_operation_that_is_given_up_loses_its_result() {
     );
 
     let why = "The database server is gone.";
-    at(&broker, &["operations", "give-up", id, "--because", why]).exits(0);
+    let ran = at(&broker, &["operations", "give-up", id, "--because", why]).exits(0);
+    assert_told(&ran, "given up", id, instance);
     let polled = broker.poll(instance).json();
     assert_eq!(
         (&polled["state"], &polled["description"]),
@@ -272,9 +314,8 @@ fn a_running_operation_that_is_given_up_loses_its_result() {
     assert!(again.err.contains("is over (failed)"), "{}", again.err);
 }
 
-#[test]
-fn an_operation_that_waits_goes_on_when_it_is_told_to() {
-    let broker = broker();
+fn an_operation_that_waits_goes_on_when_it_is_told_to(engine: Engine) {
+    let broker = scene(engine);
     let sleeper = Sleeper::beside(&broker);
     let taken = sleeper.leases();
     let (id, instance) = (taken.operation.id.as_str(), taken.instance.id.as_str());
@@ -292,7 +333,8 @@ fn an_operation_that_waits_goes_on_when_it_is_told_to() {
         (&json!(1), &Value::Null)
     );
 
-    at(&broker, &["operations", "retry", id]).exits(0);
+    let ran = at(&broker, &["operations", "retry", id]).exits(0);
+    assert_told(&ran, "let go on", id, instance);
     comes_to(&broker, instance, 200, "succeeded");
     let shown = at(&broker, &["operations", "show", id, "--format", "json"])
         .exits(0)
@@ -301,9 +343,8 @@ fn an_operation_that_waits_goes_on_when_it_is_told_to() {
     assert_eq!((&shown["attempt"], &shown["tries"]), (&json!(2), &json!(1)));
 }
 
-#[test]
-fn what_is_forgotten_is_gone_and_its_late_result_too() {
-    let broker = broker();
+fn what_is_forgotten_is_gone_and_its_late_result_too(engine: Engine) {
+    let broker = scene(engine);
     let sleeper = Sleeper::beside(&broker);
     let taken = sleeper.leases();
     let instance = taken.instance.id.as_str();
@@ -315,7 +356,8 @@ fn what_is_forgotten_is_gone_and_its_late_result_too() {
         "nothing was done"
     );
 
-    at(&broker, &["instances", "forget", instance, "--yes"]).exits(0);
+    let ran = at(&broker, &["instances", "forget", instance, "--yes"]).exits(0);
+    assert_told(&ran, "forgotten", "", instance);
     assert_eq!(broker.poll(instance).status, 410);
     at(&broker, &["instances", "show", instance]).exits(1);
     at(&broker, &["instances", "forget", instance, "--yes"]).exits(1);
@@ -334,9 +376,8 @@ fn what_is_forgotten_is_gone_and_its_late_result_too() {
     comes_to(&broker, instance, 200, "succeeded");
 }
 
-#[test]
-fn an_instance_is_forgotten_with_its_bindings() {
-    let broker = broker();
+fn an_instance_is_forgotten_with_its_bindings(engine: Engine) {
+    let broker = scene(engine);
     assert_eq!(broker.provision("i", &of("now")).status, 201);
     assert_eq!(broker.bind("i", "b", &of("now")).status, 201);
     let gone = at(
@@ -353,9 +394,8 @@ fn an_instance_is_forgotten_with_its_bindings() {
     assert_eq!(broker.provision("i", &of("now")).status, 201);
 }
 
-#[test]
-fn instances_are_found_by_plan_organization_and_state_page_by_page() {
-    let broker = broker();
+fn instances_are_found_by_plan_organization_and_state_page_by_page(engine: Engine) {
+    let broker = scene(engine);
     for (name, organization) in [("a", "org-1"), ("b", "org-2"), ("c", "org-1")] {
         let mut body = of("now");
         body["organization_guid"] = json!(organization);
@@ -405,13 +445,10 @@ fn instances_are_found_by_plan_organization_and_state_page_by_page() {
     assert!(table.err.contains("--after b"), "{}", table.err);
 }
 
-#[test]
-fn nothing_that_is_under_lock_is_shown_unless_it_is_asked_for() {
-    let broker = broker();
+fn nothing_that_is_under_lock_is_shown_unless_it_is_asked_for(engine: Engine) {
+    let broker = scene(engine);
     assert_eq!(broker.provision("i", &of("now")).status, 201);
     assert_eq!(broker.bind("i", "b", &of("now")).status, 201);
-    let operation = broker.folder.path().join("data/broker.db");
-    assert!(operation.exists());
     for arguments in [
         &["instances", "list"][..],
         &["instances", "list", "--format", "json"],
@@ -454,9 +491,8 @@ fn nothing_that_is_under_lock_is_shown_unless_it_is_asked_for() {
     }
 }
 
-#[test]
-fn what_cannot_be_worked_on_is_said() {
-    let broker = broker();
+fn what_cannot_be_worked_on_is_said(engine: Engine) {
+    let broker = scene(engine);
     for (arguments, code, said) in [
         (
             &["instances", "show", "nowhere"][..],

@@ -1,11 +1,22 @@
 //! `store import`: what another broker made, taken over so that its platform sees no difference.
 
 use std::fs;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Broker, Folder, Setup};
-use crate::runner::{Ran, run};
+use crate::engines::{self, Engine, Scene, run_on};
+use crate::harness::{Folder, SERVER, Setup};
+use crate::runner::Ran;
+
+engines::on_both! {
+    what_is_taken_over_is_as_if_this_broker_had_made_it,
+    a_binding_without_an_answer_is_rendered_and_that_is_said,
+    a_dry_run_writes_nothing,
+    what_is_there_already_stays_and_is_said,
+    all_that_is_wrong_is_said_at_once_and_nothing_is_written,
+    lists_of_cloud_foundry_are_merged_with_a_table,
+}
 
 /// Two plans; an instance of the first needs a value that only the old broker knows.
 const CATALOG: &str = r#"
@@ -56,8 +67,12 @@ fn body(parameters: &Value) -> Value {
     })
 }
 
-fn import(folder: &Folder, more: &[&str]) -> Ran {
-    run(folder, &[&["store", "import"][..], more].concat())
+fn import(scene: &Scene, more: &[&str]) -> Ran {
+    import_into(&scene.url, &scene.folder, more)
+}
+
+fn import_into(url: &str, folder: &Arc<Folder>, more: &[&str]) -> Ran {
+    run_on(folder, url, &[&["store", "import"][..], more].concat())
 }
 
 /// All findings as `line rule`, and the counts.
@@ -72,19 +87,47 @@ fn found(ran: &Ran) -> Vec<String> {
         .collect()
 }
 
-fn broker() -> Broker {
-    Setup::new(CATALOG).start()
+/// What there is of a store.
+#[derive(Debug, PartialEq)]
+enum Stored {
+    Nothing,
+    /// The files, byte for byte.
+    Files([Option<Vec<u8>>; 2]),
+    /// How many rows each table has.
+    Rows(String),
 }
 
-#[test]
-fn what_is_taken_over_is_as_if_this_broker_had_made_it() {
-    let broker = broker();
-    let folder = &broker.folder;
-    folder.write(
+fn stored(url: &str, folder: &Folder) -> Stored {
+    if url.starts_with("sqlite:") {
+        let data = folder.path().join("data");
+        let files = ["broker.db", "broker.db-wal"].map(|name| fs::read(data.join(name)).ok());
+        return if data.exists() {
+            Stored::Files(files)
+        } else {
+            Stored::Nothing
+        };
+    }
+    let database = url.rsplit('/').next().expect("a name");
+    let tables = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'broker%'";
+    if SERVER.sql(database, tables) == "0" {
+        return Stored::Nothing;
+    }
+    let rows = "SELECT (SELECT count(*) FROM broker_instances), (SELECT count(*) FROM broker_bindings),
+                       (SELECT count(*) FROM broker_operations), (SELECT count(*) FROM broker_meta)";
+    Stored::Rows(SERVER.sql(database, rows))
+}
+
+fn scene(engine: Engine) -> Scene {
+    Scene::on(engine, Setup::new(CATALOG))
+}
+
+fn what_is_taken_over_is_as_if_this_broker_had_made_it(engine: Engine) {
+    let broker = scene(engine);
+    broker.folder.write(
         "old.jsonl",
         &lines(&[binding("i", "b"), instance("i"), binding("i", "rendered")]),
     );
-    let ran = import(folder, &["old.jsonl"]).exits(0);
+    let ran = import(&broker, &["old.jsonl"]).exits(0);
     assert!(
         ran.out.contains("1 instances and 2 bindings taken over"),
         "{}",
@@ -123,74 +166,61 @@ fn what_is_taken_over_is_as_if_this_broker_had_made_it() {
     assert_eq!(broker.deprovision("i", "s", "p").status, 200);
 }
 
-#[test]
-fn a_binding_without_an_answer_is_rendered_and_that_is_said() {
-    let broker = broker();
+fn a_binding_without_an_answer_is_rendered_and_that_is_said(engine: Engine) {
+    let broker = scene(engine);
     let bare = json!({ "binding": { "instance_id": "i", "id": "b" } });
     broker
         .folder
         .write("old.jsonl", &lines(&[instance("i"), bare]));
-    let ran = import(&broker.folder, &["old.jsonl", "--format", "json"]).exits(0);
+    let ran = import(&broker, &["old.jsonl", "--format", "json"]).exits(0);
     assert_eq!(found(&ran), ["old.jsonl:2 import-rendered"]);
     let fetched = broker.fetch_binding("i", "b").json();
     assert_eq!(fetched["credentials"]["database"], "old_one");
 }
 
-#[test]
-fn a_dry_run_writes_nothing() {
-    let folder = Folder::new();
+fn a_dry_run_writes_nothing(engine: Engine) {
+    let (folder, url) = (Arc::new(Folder::new()), engine.url());
     folder.write("catalog.yaml", CATALOG);
     folder.write("old.jsonl", &lines(&[instance("i"), binding("i", "b")]));
-    let ran = import(&folder, &["old.jsonl", "--dry-run"]).exits(0);
+    let ran = import_into(&url, &folder, &["old.jsonl", "--dry-run"]).exits(0);
     assert!(
         ran.out
             .contains("1 instances and 1 bindings would be taken over"),
         "{}",
         ran.out
     );
-    assert!(
-        !folder.path().join("data").exists(),
-        "not even an empty store"
-    );
+    assert_eq!(stored(&url, &folder), Stored::Nothing, "not even tables");
 
-    let broker = broker();
+    let broker = scene(engine);
     broker
         .folder
         .write("old.jsonl", &lines(&[instance("i"), binding("i", "b")]));
-    let bytes = || {
-        ["broker.db", "broker.db-wal"]
-            .map(|name| fs::read(broker.folder.path().join("data").join(name)).ok())
-    };
-    let before = bytes();
-    let ran = import(
-        &broker.folder,
-        &["old.jsonl", "--dry-run", "--format", "json"],
-    )
-    .exits(0);
+    let stored = || stored(&broker.url, &broker.folder);
+    let before = stored();
+    let ran = import(&broker, &["old.jsonl", "--dry-run", "--format", "json"]).exits(0);
     assert_eq!(ran.json()["instances"], json!({ "new": 1, "there": 0 }));
     assert_eq!(
         (&ran.json()["dry_run"], &ran.json()["written"]),
         (&json!(true), &json!(false))
     );
-    assert!(before == bytes());
+    assert!(before == stored());
     assert_eq!(broker.fetch("i").status, 404);
 
     // The counter-proof; and where there is no store yet, one is made.
-    import(&broker.folder, &["old.jsonl"]).exits(0);
-    assert!(before != bytes());
-    import(&folder, &["old.jsonl"]).exits(0);
-    assert!(folder.path().join("data/broker.db").exists());
+    import(&broker, &["old.jsonl"]).exits(0);
+    assert!(before != stored());
+    import_into(&url, &folder, &["old.jsonl"]).exits(0);
+    assert!(self::stored(&url, &folder) != Stored::Nothing);
 }
 
-#[test]
-fn what_is_there_already_stays_and_is_said() {
-    let broker = broker();
+fn what_is_there_already_stays_and_is_said(engine: Engine) {
+    let broker = scene(engine);
     assert_eq!(broker.provision("i", &body(&json!({}))).status, 201);
     broker.folder.write(
         "old.jsonl",
         &lines(&[instance("i"), instance("j"), binding("i", "b")]),
     );
-    let ran = import(&broker.folder, &["old.jsonl", "--format", "json"]).exits(0);
+    let ran = import(&broker, &["old.jsonl", "--format", "json"]).exits(0);
     assert_eq!(found(&ran), ["old.jsonl:1 import-there"]);
     assert_eq!(ran.json()["instances"], json!({ "new": 1, "there": 1 }));
     assert_eq!(
@@ -199,13 +229,12 @@ fn what_is_there_already_stays_and_is_said() {
         "as it was"
     );
     assert_eq!(broker.fetch_binding("i", "b").status, 200);
-    let again = import(&broker.folder, &["old.jsonl", "--format", "json"]).exits(0);
+    let again = import(&broker, &["old.jsonl", "--format", "json"]).exits(0);
     assert_eq!(again.json()["bindings"], json!({ "new": 0, "there": 1 }));
 }
 
-#[test]
-fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
-    let broker = broker();
+fn all_that_is_wrong_is_said_at_once_and_nothing_is_written(engine: Engine) {
+    let broker = scene(engine);
     let changed = |key: &str, value: Value| {
         let mut line = instance(&format!("x-{key}-{value}"));
         line["instance"][key] = value;
@@ -234,7 +263,7 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
     broker.folder.write("old.jsonl", &text);
     for dry_run in [&["--dry-run"][..], &[]] {
         let arguments = [&["old.jsonl", "--format", "json"][..], dry_run].concat();
-        let ran = import(&broker.folder, &arguments).exits(1);
+        let ran = import(&broker, &arguments).exits(1);
         let expected = [
             (3, "line"),
             (4, "line"),
@@ -254,11 +283,11 @@ fn all_that_is_wrong_is_said_at_once_and_nothing_is_written() {
         assert!(!ran.out.contains("MARKED"), "{}", ran.out);
     }
     assert_eq!(broker.fetch("i").status, 404);
-    let people = import(&broker.folder, &["old.jsonl"]).exits(1);
+    let people = import(&broker, &["old.jsonl"]).exits(1);
     assert!(people.out.contains("nothing was written"), "{}", people.out);
     assert!(!people.out.contains("MARKED"), "{}", people.out);
-    import(&broker.folder, &["not-there.jsonl"]).exits(2);
-    import(&broker.folder, &["old.jsonl", "--store", "none"]).exits(2);
+    import(&broker, &["not-there.jsonl"]).exits(2);
+    import(&broker, &["old.jsonl", "--store", "none"]).exits(2);
 }
 
 fn related(name: &str, id: &str) -> Value {
@@ -267,9 +296,8 @@ fn related(name: &str, id: &str) -> Value {
 
 /// What Cloud Foundry says of two instances, one of them no broker's, and two bindings; the operator's table has what it
 /// does not say.
-#[test]
-fn lists_of_cloud_foundry_are_merged_with_a_table() {
-    let broker = broker();
+fn lists_of_cloud_foundry_are_merged_with_a_table(engine: Engine) {
+    let broker = scene(engine);
     let done = json!({ "type": "create", "state": "succeeded" });
     let mut links = related("space", "space-1");
     links["service_plan"] = json!({ "data": { "guid": "cf-plan" } });
@@ -309,7 +337,7 @@ fn lists_of_cloud_foundry_are_merged_with_a_table() {
     ];
     broker.folder.write("table.jsonl", &lines(&table));
 
-    let without = import(&broker.folder, &["instances.json", "bindings.json"]).exits(1);
+    let without = import(&broker, &["instances.json", "bindings.json"]).exits(1);
     assert!(without.out.contains("/v3/service_plans"), "{}", without.out);
     // In any order.
     let files = [
@@ -319,11 +347,7 @@ fn lists_of_cloud_foundry_are_merged_with_a_table() {
         "instances.json",
         "spaces.json",
     ];
-    let ran = import(
-        &broker.folder,
-        &[&files[..], &["--format", "json"]].concat(),
-    )
-    .exits(0);
+    let ran = import(&broker, &[&files[..], &["--format", "json"]].concat()).exits(0);
     assert_eq!(
         found(&ran),
         ["instances.json:29 import-failed"],

@@ -27,6 +27,8 @@ pub(crate) enum Shape {
     Word(&'static [&'static str]),
     /// One of these words, or a map of known keys.
     WordOr(&'static [&'static str], &'static Record),
+    /// `true` or `false`, or a map of known keys.
+    BoolOr(&'static Record),
     /// A time: `500ms`, `2s`, `10m`, `1h`, or whole seconds.
     Duration,
     /// A map of any names, each with a map of known keys.
@@ -153,6 +155,7 @@ impl Shape {
             Self::Integer => "a whole number",
             Self::Word(_) => "a word",
             Self::WordOr(..) => "a word or a map",
+            Self::BoolOr(_) => "a boolean or a map",
             Self::Duration => "a time",
             Self::List(_) => "a list",
             Self::Record(_) | Self::Named(_) | Self::Free | Self::Schema => "a map",

@@ -208,6 +208,19 @@ pub(crate) static RESPOND: Record = Record {
     later: &[],
 };
 
+/// `adopt` of a plan, where it ends.
+pub(crate) static ADOPT: Record = Record {
+    name: "adopt",
+    keys: &[Key::new(
+        "until",
+        Text,
+        References,
+        "When it ends: a date, 2027-03-31, to its end (UTC), or a time, 2027-03-31T12:00:00Z.",
+    )],
+    others: Others::Refused,
+    later: &[],
+};
+
 /// `backend` of a plan: one kind, or the name of one of `backends`.
 pub(crate) static BACKEND: Record = Record {
     name: "backend",

@@ -84,6 +84,10 @@ fn value(
             let inner = value(Shape::Record(inner), reading, false, definitions);
             json!({ "anyOf": [{ "enum": words }, inner] })
         }
+        Shape::BoolOr(inner) => {
+            let inner = value(Shape::Record(inner), reading, false, definitions);
+            json!({ "anyOf": [{ "type": "boolean" }, inner] })
+        }
         Shape::Named(inner) => json!({
             "type": "object",
             "additionalProperties": value(Shape::Record(inner), reading, false, definitions),

@@ -2,14 +2,14 @@
 
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
-use super::private::{BACKEND, BINDING, INSTANCE, NAMED_BACKEND, RESPOND, RESPONDS};
+use super::private::{ADOPT, BACKEND, BINDING, INSTANCE, NAMED_BACKEND, RESPOND, RESPONDS};
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
 use super::{Key, Others, Record, Shape};
 
 /// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &["limits", "updates_to", "lifecycle", "adopt", "derive"];
+const LATER: &[&str] = &["limits", "updates_to", "lifecycle", "derive"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -64,6 +64,12 @@ const MAX_ATTEMPTS: Key = Key::new(
     Integer,
     References,
     "Private: after so many attempts an operation fails. Default: 10.",
+);
+const ADOPT_KEY: Key = Key::new(
+    "adopt",
+    Shape::BoolOr(&ADOPT),
+    References,
+    "Private: whether what a bind, an update or a delete names and the store does not know counts as existing. Default: false.",
 );
 const OFFERED: Key = Key::new(
     "offered",
@@ -210,6 +216,7 @@ pub(crate) static OFFERING: Record = Record {
         ANSWER_WITHIN,
         POLL_EVERY,
         MAX_ATTEMPTS,
+        ADOPT_KEY,
         OFFERED,
         ACCEPT,
         Key::new(
@@ -247,6 +254,7 @@ static SERVICE_DEFAULTS: Record = Record {
         ANSWER_WITHIN,
         POLL_EVERY,
         MAX_ATTEMPTS,
+        ADOPT_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -322,6 +330,7 @@ pub(crate) static PLAN: Record = Record {
         ANSWER_WITHIN,
         POLL_EVERY,
         MAX_ATTEMPTS,
+        ADOPT_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -351,6 +360,7 @@ static PLAN_DEFAULTS: Record = Record {
         ANSWER_WITHIN,
         POLL_EVERY,
         MAX_ATTEMPTS,
+        ADOPT_KEY,
         OFFERED,
         ACCEPT,
     ],

@@ -109,7 +109,9 @@ fn locate(document: &Node, name: &str) -> Result<Target, Box<Finding>> {
                     .collect();
                 spot.private = around;
             }
-            Shape::Record(record) | Shape::WordOr(_, record) => spot.known(record)?,
+            Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record) => {
+                spot.known(record)?;
+            }
             Shape::Named(record) => spot.named(record)?,
             Shape::Free | Shape::Schema | Shape::Any => spot.free()?,
             _ => return Err(spot.no_steps()),

@@ -76,7 +76,7 @@ impl Resolver<'_> {
         let Some(map) = node.as_map_mut() else { return };
         for entry in map.iter_mut() {
             let below = match shape {
-                Shape::Record(record) | Shape::WordOr(_, record) => {
+                Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record) => {
                     record.entry(&entry.key, reading)
                 }
                 Shape::Named(record) => Some((Shape::Record(record), reading)),

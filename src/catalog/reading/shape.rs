@@ -30,7 +30,7 @@ impl Checker<'_> {
         match (shape, &node.value) {
             (Shape::Any, _)
             | (Shape::Free | Shape::Schema, Value::Map(_))
-            | (Shape::Bool, Value::Bool(_))
+            | (Shape::Bool | Shape::BoolOr(_), Value::Bool(_))
             | (Shape::Text | Shape::ApiVersion, Value::Text(_)) => {}
             (Shape::Integer, Value::Number(number)) if number.is_u64() => {}
             (Shape::Word(words) | Shape::WordOr(words, _), Value::Text(text)) => {
@@ -41,9 +41,10 @@ impl Checker<'_> {
                     self.value(node, *item, &trail.index(index));
                 }
             }
-            (Shape::Record(record) | Shape::WordOr(_, record), Value::Map(map)) => {
-                self.record(node, map, record, trail);
-            }
+            (
+                Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record),
+                Value::Map(map),
+            ) => self.record(node, map, record, trail),
             (Shape::Duration, Value::Text(text))
                 if text.as_plain().is_none_or(|text| duration(text).is_some()) => {}
             (Shape::Duration, Value::Number(number)) if number.is_u64() => {}
@@ -239,6 +240,18 @@ fn mend(node: &Node, shape: Shape, texts: &Texts) -> (String, Vec<Edit>) {
     }
 }
 
+/// What may stand for a boolean.
+fn true_or_false(shape: Shape) -> String {
+    let keys = match shape {
+        Shape::BoolOr(record) => record.keys,
+        _ => &[],
+    };
+    let maps = keys
+        .iter()
+        .map(|key| format!(" or {{ {}: ... }}", key.name));
+    format!("write `true` or `false`{}", maps.collect::<String>())
+}
+
 /// `${FREE}` is text; `${json:FREE}` has a type.
 fn typed_reference(node: &Node, reference: &str, texts: &Texts) -> (String, Vec<Edit>) {
     let name = reference.trim_start_matches("${").trim_end_matches('}');
@@ -268,7 +281,7 @@ fn typed_reference(node: &Node, reference: &str, texts: &Texts) -> (String, Vec<
 fn untexted(node: &Node, text: &Text, shape: Shape, texts: &Texts) -> (String, Vec<Edit>) {
     let text = text.as_plain().unwrap_or_default();
     match shape {
-        Shape::Bool => match text.to_lowercase().as_str() {
+        Shape::Bool | Shape::BoolOr(_) => match text.to_lowercase().as_str() {
             "true" | "yes" | "on" | "y" => (
                 "write `true`".to_owned(),
                 vec![moves::replace(node, "true")],
@@ -277,7 +290,7 @@ fn untexted(node: &Node, text: &Text, shape: Shape, texts: &Texts) -> (String, V
                 "write `false`".to_owned(),
                 vec![moves::replace(node, "false")],
             ),
-            _ => ("write `true` or `false`".to_owned(), vec![]),
+            _ => (true_or_false(shape), vec![]),
         },
         Shape::Integer if text.parse::<u64>().is_ok() => (
             "remove the quotes".to_owned(),

@@ -2,6 +2,7 @@
 //! platform is known to refuse, and what an operator most likely did not mean.
 
 mod accept;
+mod adopting;
 mod answers;
 mod ids;
 mod plans;

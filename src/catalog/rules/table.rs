@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, answers, ids, plans, published, responding, schemas, secrets,
-    store,
+    Check, Rule, Source, accept, adopting, answers, ids, plans, published, responding, schemas,
+    secrets, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -107,6 +107,9 @@ pub static RULES: &[Rule] = &[
     draft!("later-outputs", Language("respond"), Error, "Where a plan may answer 202, its dashboard and metadata use nothing that the backend returns.", responding::outputs),
     draft!("later-bind-retrievable", BINDING, Error, "Where a bind may be answered with 202, bindings can be fetched.", responding::retrievable),
     draft!("attempts-positive", Language("respond"), Error, "`max_attempts` is at least 1.", responding::attempts),
+    draft!("adopt-until", Language("adopt"), Error, "`adopt` ends at a date or a time.", adopting::until),
+    draft!("adopt-fixed", Language("adopt"), Error, "Only plans of which no backend acts adopt.", adopting::fixed),
+    draft!("adopt-values", Language("adopt"), Warning, "What adopts makes no values by chance, of the time or of parameters.", adopting::values),
     draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
     draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
     draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),

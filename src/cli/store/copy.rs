@@ -4,30 +4,43 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::app::{self, ledgers};
-use crate::cli::desk::run as run_to_end;
+use crate::app::ledgers;
+use crate::cli::desk::{desk, run as run_to_end};
 use crate::cli::loading::Surroundings;
 use crate::cli::output::print;
 use crate::cli::{Exit, failed};
-use crate::domain::desk::{Desk, DeskError};
+use crate::document::{ResolvedValue, Sources, resolve_text};
+use crate::domain::desk::DeskError;
 use crate::domain::ledger::Ledger;
-use crate::settings::{Flags, StoreSettings};
+use crate::settings::{self, Flags, StoreSettings};
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Both stores are held while it runs: a broker that serves one of them must be stopped first. What fails half way
-leaves a TO that is not to be used: remove it, and copy again.
+    after_help = "All brokers that serve one of them must be stopped first. A file of sqlite is held while it runs. In a database of
+PostgreSQL brokers are looked for, before and afterwards, by their connections (application_name in pg_stat_activity,
+which a pooler may keep open for a while, and some engines do not list) and by what they have leased: --force passes
+over what is found. What fails half way leaves a TO that no broker serves: remove it (of a database its tables
+broker_...), and copy again.
+
+A URL may hold references, so that its password is not seen in the list of processes: in quotes, '${NEW_DATABASE_URL}' or
+'postgres://broker:${file:/run/secrets/password}@db/broker'.
 
 Examples:
+  catalog-broker store copy sqlite:data/broker.db '${DATABASE_URL}'
+      from one machine to a database for several brokers
+  catalog-broker store copy '${DATABASE_URL}' sqlite:/backups/broker-monday.db
   catalog-broker store copy sqlite:data/broker.db sqlite:/new/broker.db"
 )]
 pub(super) struct Arguments {
-    /// The store to read: sqlite:PATH
+    /// The store to read: sqlite:PATH or postgres://...
     #[arg(value_name = "FROM")]
     from: String,
-    /// The store to write, which is empty or not there: sqlite:PATH
+    /// The store to write, which is empty or not there: sqlite:PATH or postgres://...
     #[arg(value_name = "TO")]
     to: String,
+    /// Copy though a database seems to be served
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
@@ -41,7 +54,7 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
     // One after the other: where the first is not there, the second is not made.
     let opened = ledgers::alone_there(&from).and_then(|from| Ok((from, ledgers::alone(&to)?)));
     match opened {
-        Ok((from, to)) => run_to_end(copy(from, to)),
+        Ok((from, to)) => run_to_end(copy(from, to, arguments.force)),
         Err(why) => failed(why),
     }
 }
@@ -49,15 +62,36 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
 /// The store by that URL, with all else that the settings say of stores.
 fn named(flags: &Flags, url: &str) -> Result<StoreSettings, Exit> {
     let flags = Flags {
-        store: Some(url.to_owned()),
+        store: Some(resolved(url)?),
         ..flags.clone()
     };
     Ok(Surroundings::read(&flags)?.loaded.settings.store)
 }
 
-async fn copy(from: Arc<dyn Ledger>, to: Arc<dyn Ledger>) -> Result<Exit, DeskError> {
-    let (from, to) = (Desk::new(from, app::clock), Desk::new(to, app::clock));
-    let copied = from.copy_to(&to).await?;
+/// The URL with what its references bring in.
+fn resolved(url: &str) -> Result<String, Exit> {
+    let environment = settings::environment().map_err(failed)?;
+    let sources = Sources::new(environment, Vec::new());
+    let text = resolve_text(url, false, &sources).map_err(|errors| {
+        let errors = errors
+            .iter()
+            .map(|error| format!("{error}: {}", error.mend()));
+        failed(errors.collect::<Vec<_>>().join("; "))
+    })?;
+    match text.value {
+        ResolvedValue::Text(text) => text.as_plain().map(str::to_owned),
+        ResolvedValue::Typed(value) => value.as_str().map(str::to_owned),
+    }
+    .ok_or_else(|| failed("a reference brings in what is no text: name one that does"))
+}
+
+async fn copy(
+    from: Arc<dyn Ledger>,
+    to: Arc<dyn Ledger>,
+    whoever: bool,
+) -> Result<Exit, DeskError> {
+    let (from, to) = (desk(from), desk(to));
+    let copied = from.copy_to(&to, whoever).await?;
     from.close().await?;
     to.close().await?;
     let told = format!(

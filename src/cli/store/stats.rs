@@ -67,7 +67,9 @@ fn for_people(names: &Names, counts: &Counts) -> String {
         rows.push(row.map(str::to_owned).into());
     }
     let mut text = table(&["what", "plan", "state", "count"], &rows);
-    let _ = writeln!(text, "\n{} KiB on disk", counts.bytes.div_ceil(1024));
+    if let Some(bytes) = counts.bytes {
+        let _ = writeln!(text, "\n{} KiB on disk", bytes.div_ceil(1024));
+    }
     if let Some(oldest) = &counts.oldest {
         let operation = &oldest.operation;
         let _ = writeln!(

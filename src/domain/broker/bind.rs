@@ -47,6 +47,12 @@ impl Broker {
                     Lookup::Found(found) => found,
                     Lookup::Absent => {
                         offered(&catalog, &request, None)?;
+                        if self
+                            .adopt_to_bind(caller, &catalog, &instance, &request)
+                            .await?
+                        {
+                            continue;
+                        }
                         return Err(BrokerError::InstanceNotFound);
                     }
                     Lookup::Unknowable => {
@@ -89,6 +95,13 @@ impl Broker {
     ) -> Result<Option<Bound>, BrokerError> {
         let chosen = agreed(catalog, instance, request)?;
         usable(instance)?;
+        if let Some(predecessor) = &request.predecessor
+            && self
+                .adopt_predecessor(caller, chosen, instance, predecessor)
+                .await?
+        {
+            return Ok(None);
+        }
         let predecessor = self.predecessor(instance, request).await?;
         let details = asked(request, predecessor.as_ref());
         fits(chosen, request, &details)?;
@@ -202,7 +215,7 @@ impl Broker {
     }
 
     #[expect(clippy::too_many_arguments, reason = "all that a binding is made of")]
-    fn new_binding(
+    pub(super) fn new_binding(
         &self,
         caller: &Caller,
         chosen: Chosen<'_>,

@@ -20,7 +20,15 @@ impl Broker {
         let subject = Subject::Instance(id);
         for _ in 0..TRIES {
             let target = match self.store.instance(subject.instance().clone()).await? {
-                Lookup::Absent => return Ok(Removed::Before),
+                Lookup::Absent => {
+                    if self
+                        .adopt_to_deprovision(caller, subject.instance(), &named)
+                        .await?
+                    {
+                        continue;
+                    }
+                    return Ok(Removed::Before);
+                }
                 Lookup::Unknowable => Removable::unremembered(Kind::Deprovision, &named)?,
                 Lookup::Found(instance) => {
                     named.agrees(&instance)?;

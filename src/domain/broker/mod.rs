@@ -3,6 +3,7 @@
 //! One file a call. The order of checks is the contract's (rows 6 to 14); rows 1 to 5 are HTTP's. A row is named where it
 //! is checked, so that the order can be read off the code.
 
+mod adopt;
 mod bind;
 mod deprovision;
 mod fetch;
@@ -89,12 +90,26 @@ pub struct Update {
     pub parameters: Option<Secret<Object>>,
     /// The maintenance to have.
     pub maintenance_version: Option<String>,
+    /// What the platform says of the instance before it.
+    pub previous: Previous,
     /// Whether the platform takes a 202.
     pub accepts_incomplete: bool,
 }
 
+/// What a platform says of an instance before an update. It is never held against what is known; of an instance that is
+/// not, it is what is known.
+#[derive(Clone, Debug, Default)]
+pub struct Previous {
+    /// The plan.
+    pub plan_id: Option<PlanId>,
+    /// The platform's organization.
+    pub organization: Option<String>,
+    /// The platform's space.
+    pub space: Option<String>,
+}
+
 /// A bind as it was asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Bind {
     /// Offering and plan; a rotation may leave them out.
     pub named: Option<(ServiceId, PlanId)>,

@@ -227,9 +227,16 @@ impl Broker {
         })
     }
 
-    /// The same offering, plan, organization, space and parameters; context may change between repeats.
+    /// The same offering, plan, organization, space and parameters; context may change between repeats. Of one that was
+    /// adopted what is known of them.
     fn is_same(&self, existing: &Instance, request: &Provision) -> bool {
-        existing.fingerprint == fingerprint(self.store.fingerprint_key(), request)
+        let key = self.store.fingerprint_key();
+        existing.fingerprint
+            == if existing.details.expose().adopted {
+                known_fingerprint(key, request, (&existing.organization, &existing.space))
+            } else {
+                fingerprint(key, request)
+            }
     }
 }
 
@@ -241,6 +248,25 @@ pub(super) fn fingerprint(key: &FingerprintKey, request: &Provision) -> Fingerpr
         request.organization,
         request.space,
         request.parameters.expose(),
+    ]))
+}
+
+/// Of an instance that was made elsewhere: parameters count for nothing, nor do organization and space where they are not
+/// known, which is to say empty.
+pub(super) fn known_fingerprint(
+    key: &FingerprintKey,
+    request: &Provision,
+    (organization, space): (&str, &str),
+) -> Fingerprint {
+    let known = |known: &str, asked: &str| {
+        let asked = Some(asked).filter(|_| !known.is_empty());
+        asked.map(str::to_owned)
+    };
+    key.of(&json!([
+        request.service_id.as_str(),
+        request.plan_id.as_str(),
+        known(organization, &request.organization),
+        known(space, &request.space),
     ]))
 }
 

@@ -142,7 +142,7 @@ fn scope<'a>(
 }
 
 /// An operation that was over before it was recorded.
-fn over(kind: Kind, subject: Subject, now: Timestamp) -> Result<Operation, BrokerError> {
+pub(super) fn over(kind: Kind, subject: Subject, now: Timestamp) -> Result<Operation, BrokerError> {
     Ok(Operation {
         id: OperationId::from_random(random()?),
         kind,

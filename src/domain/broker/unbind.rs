@@ -22,7 +22,18 @@ impl Broker {
         let subject = Subject::Binding(instance.clone(), id.clone());
         for _ in 0..TRIES {
             let target = match self.store.binding(instance.clone(), id.clone()).await? {
-                Lookup::Absent | Lookup::Found((_, None)) => return Ok(Removed::Before),
+                Lookup::Absent => {
+                    if self.adopt_to_unbind(caller, &instance, &named).await? {
+                        continue;
+                    }
+                    return Ok(Removed::Before);
+                }
+                Lookup::Found((instance, None)) => {
+                    if self.adopt_unbound(caller, &instance, &id, &named).await? {
+                        continue;
+                    }
+                    return Ok(Removed::Before);
+                }
                 Lookup::Unknowable => Removable::unremembered(Kind::Unbind, &named)?,
                 Lookup::Found((instance, Some(binding))) => {
                     agreed(&named, &instance, &binding)?;

@@ -35,6 +35,12 @@ impl Broker {
                 Lookup::Found(instance) => instance,
                 Lookup::Absent => {
                     offered(&catalog, &request, None)?;
+                    if self
+                        .adopt_to_update(caller, &catalog, &id, &request)
+                        .await?
+                    {
+                        continue;
+                    }
                     return Err(BrokerError::InstanceNotFound);
                 }
                 Lookup::Unknowable => {
@@ -303,7 +309,8 @@ fn update_fits(
     if let Some(sent) = sent {
         parameters_fit(chosen.plan.schemas.instance_update.as_ref(), sent)?;
     }
-    if sent.is_none() && chosen.plan.id == *plan_now {
+    // Of what was adopted the parameters that it has are not known.
+    if details.adopted || (sent.is_none() && chosen.plan.id == *plan_now) {
         return Ok(());
     }
     let mut union: Object = details.parameters.clone();

@@ -18,9 +18,32 @@ pub struct Copied {
 }
 
 impl Desk {
-    /// Writes all that is here to `target`, which must be empty. Nobody else may have either of them open. What fails
-    /// half way leaves a target that is not to be used.
-    pub async fn copy_to(&self, target: &Self) -> Result<Copied, DeskError> {
+    /// Writes all that is here to `target`, which must be empty. Nobody else may have either of them open: where an engine
+    /// has no lock that keeps them out, they are looked for before and afterwards, unless that is to be passed over. What
+    /// fails half way leaves a target that no broker serves.
+    pub async fn copy_to(&self, target: &Self, whoever: bool) -> Result<Copied, DeskError> {
+        if !whoever {
+            self.alone_with(target).await?;
+        }
+        let copied = self.copy_rows(target).await?;
+        if !whoever {
+            self.alone_with(target).await?;
+        }
+        target.ledger.complete().await?;
+        Ok(copied)
+    }
+
+    async fn alone_with(&self, target: &Self) -> Result<(), DeskError> {
+        for (which, desk) in [("FROM", self), ("TO", target)] {
+            let others = desk.ledger.others((desk.clock)()).await?;
+            if !others.is_nobody() {
+                return Err(DeskError::Served(which, others));
+            }
+        }
+        Ok(())
+    }
+
+    async fn copy_rows(&self, target: &Self) -> Result<Copied, DeskError> {
         let there = target.counts().await?;
         if !there.is_empty() {
             return Err(DeskError::NotEmpty {
@@ -46,7 +69,7 @@ impl Copied {
             Row::Key(_) => {}
             Row::Instance(_) => self.instances += 1,
             Row::Binding(_) => self.bindings += 1,
-            Row::Operation(..) => self.operations += 1,
+            Row::Operation(_) => self.operations += 1,
         }
     }
 }

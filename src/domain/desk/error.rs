@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::error::BrokerError;
 use crate::domain::id::{InstanceId, OperationId};
+use crate::domain::ledger::Others;
 use crate::domain::operation::State;
 use crate::domain::store::StoreError;
 use crate::domain::time::Timestamp;
@@ -36,6 +37,8 @@ pub enum DeskError {
         /// How many operations.
         operations: u64,
     },
+    /// One of two stores seems to be served by others.
+    Served(&'static str, Others),
     /// The state changed between the look and the step.
     Changed,
     /// The broker's rules do not take it.
@@ -97,6 +100,7 @@ impl fmt::Display for DeskError {
                 out,
                 "the target has {instances} instances and {operations} operations: name a store that is empty"
             ),
+            Self::Served(which, others) => served(out, which, others),
             Self::Changed => out.write_str(
                 "others changed the same instances meanwhile: run it again, what is done already is left as it is",
             ),
@@ -104,6 +108,23 @@ impl fmt::Display for DeskError {
             Self::Store(error) => error.fmt(out),
         }
     }
+}
+
+fn served(out: &mut fmt::Formatter<'_>, which: &str, others: &Others) -> fmt::Result {
+    write!(out, "{which} seems to be served: ")?;
+    match others.leased_until {
+        Some(until) if others.connections == 0 => {
+            write!(out, "an operation in it is leased until {until}")?;
+        }
+        _ => write!(
+            out,
+            "{} connections of brokers are open",
+            others.connections
+        )?,
+    }
+    out.write_str(
+        ". Stop its brokers (one that died: wait for that moment), then copy again; where none is left, say --force",
+    )
 }
 
 impl std::error::Error for DeskError {}

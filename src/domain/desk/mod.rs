@@ -18,12 +18,14 @@ use super::ledger::{Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery
 use super::operation::{Kind, Operation, Report, State, Subject};
 use super::store::{Lookup, StoreError};
 use super::time::Clock;
+use super::witness::{Intervened, Witness};
 
 pub use error::DeskError;
 
 /// The operator's door.
 pub struct Desk {
     ledger: Arc<dyn Ledger>,
+    witness: Arc<dyn Witness>,
     clock: Clock,
 }
 
@@ -44,9 +46,13 @@ pub struct Forgotten {
 }
 
 impl Desk {
-    /// A desk for what `ledger` remembers.
-    pub fn new(ledger: Arc<dyn Ledger>, clock: Clock) -> Self {
-        Self { ledger, clock }
+    /// A desk for what `ledger` remembers; `witness` is told of each step.
+    pub fn new(ledger: Arc<dyn Ledger>, witness: Arc<dyn Witness>, clock: Clock) -> Self {
+        Self {
+            ledger,
+            witness,
+            clock,
+        }
     }
 
     /// Instances in the order of their ids.
@@ -90,26 +96,42 @@ impl Desk {
 
     /// An operation that waits for its next attempt goes at once, and its tries begin anew.
     pub async fn retry(&self, id: &OperationId) -> Result<(), DeskError> {
+        let found = self.operation(id).await?;
         let stepped = self.ledger.retry(id.clone(), (self.clock)()).await?;
-        outcome(id, stepped)
+        outcome(id, stepped)?;
+        self.tell(&found.operation, "let go on");
+        Ok(())
     }
 
     /// An operation in progress fails at once; its platform reads `why`.
     pub async fn give_up(&self, id: &OperationId, why: &str) -> Result<(), DeskError> {
+        let found = self.operation(id).await?;
         let report = Report::of(why);
         let stepped = self
             .ledger
             .give_up(id.clone(), report, (self.clock)())
             .await?;
-        outcome(id, stepped)
+        outcome(id, stepped)?;
+        self.tell(&found.operation, "given up");
+        Ok(())
     }
 
     /// An instance goes from the store with its bindings, and no backend acts: what it made stays in the world.
     pub async fn forget(&self, id: &InstanceId) -> Result<Forgotten, DeskError> {
         let by = self.removal(id)?;
-        let gone = self.ledger.forget(id.clone(), by).await?;
-        gone.map(|bindings| Forgotten { bindings })
-            .ok_or_else(|| DeskError::NoInstance(id.clone()))
+        let gone = self.ledger.forget(id.clone(), by.clone()).await?;
+        let bindings = gone.ok_or_else(|| DeskError::NoInstance(id.clone()))?;
+        self.tell(&by, "forgotten");
+        Ok(Forgotten { bindings })
+    }
+
+    fn tell(&self, operation: &Operation, what: &str) {
+        self.witness.intervened(&Intervened {
+            operation: &operation.id,
+            kind: operation.kind,
+            subject: &operation.subject,
+            what,
+        });
     }
 
     /// What a platform that polls finds of what was forgotten: that it is gone.

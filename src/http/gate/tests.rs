@@ -25,7 +25,7 @@ use crate::domain::store::{
     Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, Take, Taken, Unbound,
 };
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Attempted, Event, Witness};
+use crate::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
 use crate::http::{Published, routes};
 use crate::secret::Secret;
 
@@ -103,6 +103,10 @@ impl Witness for Nobody {
     fn happened(&self, _: &Event<'_>) {}
 
     fn attempted(&self, _: &Attempted<'_>) {}
+
+    fn adopted(&self, _: &Adopted<'_>) {}
+
+    fn intervened(&self, _: &Intervened<'_>) {}
 }
 
 fn api() -> Data<Api> {

@@ -37,6 +37,11 @@ impl<'p> Fields<'p> {
         None
     }
 
+    /// Whatever is there, if anything is.
+    pub(super) fn taken(&mut self, name: &str) -> Value {
+        self.take(name).unwrap_or_default()
+    }
+
     /// A string that is not empty; absent is fine.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
         match self.take(name)? {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::{Fields, refusal};
-use crate::domain::broker::{Bind, Provision, Removal, Update};
+use crate::domain::broker::{Bind, Previous, Provision, Removal, Update};
 use crate::domain::id::{BindingId, PlanId, ServiceId};
 use crate::domain::json::Object;
 use crate::http::error::Refusal;
@@ -42,7 +42,7 @@ pub(in crate::http) fn provision(Body(body): Body, query: &Query) -> Result<Prov
     }
 }
 
-/// Specification, "Updating a Service Instance", request body. `previous_values` is never looked at.
+/// Specification, "Updating a Service Instance", request body. Whatever `previous_values` says, it is no mistake.
 pub(in crate::http) fn update(Body(body): Body, query: &Query) -> Result<Update, Refusal> {
     let mut problems = Vec::new();
     let mut fields = Fields::new(body, "", &mut problems);
@@ -51,6 +51,7 @@ pub(in crate::http) fn update(Body(body): Body, query: &Query) -> Result<Update,
     let context = fields.object("context").map(Secret::new);
     let parameters = fields.object("parameters").map(Secret::new);
     let maintenance_version = maintenance_version(&mut fields);
+    let previous = previous(&fields.taken("previous_values"));
     match service_id {
         Some(service_id) if problems.is_empty() => Ok(Update {
             service_id,
@@ -58,9 +59,19 @@ pub(in crate::http) fn update(Body(body): Body, query: &Query) -> Result<Update,
             context,
             parameters,
             maintenance_version,
+            previous,
             accepts_incomplete: query.accepts_incomplete(),
         }),
         _ => Err(refusal(&problems)),
+    }
+}
+
+fn previous(values: &Value) -> Previous {
+    let text = |name: &str| values.get(name)?.as_str().filter(|text| !text.is_empty());
+    Previous {
+        plan_id: text("plan_id").and_then(|text| PlanId::parse(text).ok()),
+        organization: text("organization_id").map(str::to_owned),
+        space: text("space_id").map(str::to_owned),
     }
 }
 

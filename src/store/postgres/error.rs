@@ -36,6 +36,11 @@ impl StepError {
         }
     }
 
+    /// Whether the engine lacks a function that a statement uses.
+    pub(super) fn is_unknown_function(&self) -> bool {
+        matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNDEFINED_FUNCTION))
+    }
+
     /// Whether the connection is as good as before.
     pub(super) fn leaves_connection(&self) -> bool {
         match self {
@@ -138,6 +143,17 @@ pub enum OpenError {
     Away(String),
     /// It answers, and says no.
     Database(String),
+    /// It has no tables of a broker, and is not to be given any.
+    Missing,
+    /// A copy into it did not come to its end.
+    Unfinished,
+    /// An older broker made its tables, and they are not to be changed.
+    Older {
+        /// The version of its tables.
+        found: i64,
+        /// The newest that this broker knows.
+        known: i64,
+    },
     /// A newer broker made its tables, and older ones may not use them.
     Newer {
         /// What a broker must know to use them.
@@ -170,6 +186,18 @@ impl fmt::Display for OpenError {
                 out,
                 "it says: {why}. Correct user, password, database or sslmode of the URL, or what the user is granted: \
                  the broker makes its tables by itself and needs CREATE on the schema"
+            ),
+            Self::Missing => out.write_str(
+                "there are no tables of a broker in it: name the database that the broker serves (--store, or its \
+                 settings), and its schema (search_path), if that is another one",
+            ),
+            Self::Unfinished => out.write_str(
+                "a copy into it did not come to its end: drop its tables broker_..., and copy again",
+            ),
+            Self::Older { found, known } => write!(
+                out,
+                "an older catalog-broker made its tables (schema {found}, this one has {known}): start this version of \
+                 the broker once, it brings them up to date"
             ),
             Self::Newer { needs, known } => write!(
                 out,

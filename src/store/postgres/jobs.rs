@@ -13,22 +13,31 @@ use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 
-/// Records an operation that is to be carried out, due at once or when the one that it cancels has let go.
+/// Records an operation that is to be carried out, due at once or when nobody acts any more whose operation was ended
+/// from outside: the one that it cancels, what was given up on the subject, what stood on a forgotten one of its id. It
+/// waits for that one by name where there is one alone: of several, the first that lets go must not let it go beside the
+/// others.
 pub(super) async fn record(
     database: &Transaction<'_>,
     operation: &Operation,
     job: &Job,
 ) -> Result<(), StepError> {
     let now = operation.started_at;
-    let due_at = match &job.cancels {
-        Some(cancelled) => cancel(database, cancelled, now).await?,
-        None => now,
-    };
+    if let Some(cancelled) = &job.cancels {
+        cancel(database, cancelled, now).await?;
+    }
     database
         .execute(
-            "INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend,
+            "WITH acting AS (
+                 SELECT id, due_at FROM broker_operations
+                 WHERE instance_id = $3 AND (binding_id IN ($4, '') OR $4 = '')
+                       AND owner IS NOT NULL AND state <> 'in progress' AND due_at > $7
+             )
+             INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend,
                                             task, due_at, waits_for, turn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce((
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce((SELECT max(due_at) FROM acting), $7),
+                     CASE (SELECT count(*) FROM acting) WHEN 0 THEN $10 WHEN 1 THEN (SELECT min(id) FROM acting) END,
+                     coalesce((
                  SELECT turn FROM broker_operations WHERE instance_id = $3 AND binding_id = $4
                  ORDER BY turn DESC LIMIT 1), 0) + 1)",
             values![
@@ -43,7 +52,6 @@ pub(super) async fn record(
                 now.0,
                 &*job.backend,
                 packed(&job.task)?,
-                due_at.0,
                 job.cancels.as_ref().map(OperationId::as_str),
             ],
         )
@@ -51,26 +59,21 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Fails what runs, at once; its lease counts until it is given back. When its successor may act.
+/// Fails what runs, at once; its lease counts until it is given back.
 async fn cancel(
     database: &Transaction<'_>,
     operation: &OperationId,
     now: Timestamp,
-) -> Result<Timestamp, StepError> {
+) -> Result<(), StepError> {
     let report = Secret::new(Report::of("It was cancelled by a delete."));
-    let row = database
-        .find(
+    database
+        .execute(
             "UPDATE broker_operations SET state = 'failed', finished_at = $1, report = $2
-             WHERE id = $3 AND state = 'in progress'
-             RETURNING CASE WHEN owner IS NULL THEN NULL ELSE due_at END",
+             WHERE id = $3 AND state = 'in progress'",
             values![now.0, packed(&report)?, operation.as_str()],
         )
         .await?;
-    let leased_until: Option<i64> = match row {
-        Some(row) => Columns::of(&row).take()?,
-        None => None,
-    };
-    Ok(leased_until.map_or(now, |until| Timestamp(until.max(now.0))))
+    Ok(())
 }
 
 /// The queues that have anything due, in order: a few steps of the index for each, however much waits.
@@ -212,7 +215,7 @@ fn read_taken(row: &Row) -> Result<Taken, StepError> {
     })
 }
 
-fn subject(columns: &mut Columns<'_>) -> Result<Subject, StepError> {
+pub(super) fn subject(columns: &mut Columns<'_>) -> Result<Subject, StepError> {
     let instance = InstanceId::parse(columns.text()?)?;
     Ok(match columns.text()? {
         "" => Subject::Instance(instance),
@@ -280,7 +283,7 @@ async fn over(
     report: &Report,
     leaves: &Leaves,
 ) -> Result<Lease, StepError> {
-    lock_subject(database, end).await?;
+    lock_subject(database, &end.operation).await?;
     let row = database
         .find(
             "UPDATE broker_operations SET state = $1, report = $2, finished_at = $3, owner = NULL, due_at = NULL
@@ -305,21 +308,25 @@ async fn over(
     Ok(Lease::Held)
 }
 
-/// A delete that cancels locks the instance or the binding before the operation: so does the end, or they would wait for
-/// each other.
-async fn lock_subject(database: &Transaction<'_>, end: &End) -> Result<(), StepError> {
+/// Locks what an operation is about, if it is remembered. A delete that cancels locks the instance or the binding before
+/// the operation: so does everybody else, or they would wait for each other.
+pub(super) async fn lock_subject(
+    database: &Transaction<'_>,
+    operation: &OperationId,
+) -> Result<Option<Subject>, StepError> {
     let row = database
         .find(
-            "SELECT instance_id, binding_id FROM broker_operations WHERE id = $1 AND attempt = $2 LIMIT 1",
-            values![end.operation.as_str(), end.attempt],
+            "SELECT instance_id, binding_id FROM broker_operations WHERE id = $1 ORDER BY binding_id LIMIT 1",
+            values![operation.as_str()],
         )
         .await?;
     let Some(row) = row else {
-        return Ok(());
+        return Ok(None);
     };
-    match subject(&mut Columns::of(&row))? {
+    let subject = subject(&mut Columns::of(&row))?;
+    match &subject {
         Subject::Instance(id) => {
-            rows::lock_instance(database, &id).await?;
+            rows::lock_instance(database, id).await?;
         }
         Subject::Binding(instance, id) => {
             database
@@ -330,7 +337,7 @@ async fn lock_subject(database: &Transaction<'_>, end: &End) -> Result<(), StepE
                 .await?;
         }
     }
-    Ok(())
+    Ok(Some(subject))
 }
 
 async fn leave(
@@ -411,6 +418,7 @@ pub(super) async fn unbound(
     database: &Transaction<'_>,
     unbound: &Unbound,
 ) -> Result<Lease, StepError> {
+    lock_subject(database, &unbound.operation).await?;
     let holds = database
         .exists(
             "SELECT 1 FROM broker_operations

@@ -39,18 +39,7 @@ struct Standing {
 /// Brings the schema up to date. Any number of brokers may start at once: the one row of `broker_schema` is locked by
 /// whoever migrates, and the others find that nothing is left to be done.
 pub(super) async fn migrate(pool: &Pool) -> Result<(), OpenError> {
-    let there = pool
-        .ask(async |database| {
-            database
-                .exists(
-                    "SELECT 1 FROM information_schema.tables
-                     WHERE table_name = 'broker_schema' AND table_schema = current_schema()",
-                    values![],
-                )
-                .await
-        })
-        .await?;
-    if !there {
+    if !is_there(pool).await? {
         // Two that make one table at once: one of them is told of a name that is taken, and finds the table then.
         pool.step(async |database| database.batch(VERSION_TABLE).await)
             .await?;
@@ -59,6 +48,27 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), OpenError> {
     if standing.version < known() {
         standing = pool.step(catch_up).await?;
     }
+    usable(standing)
+}
+
+/// Whether the tables can be used as they are; nothing is changed.
+pub(super) async fn current(pool: &Pool) -> Result<(), OpenError> {
+    if !is_there(pool).await? {
+        return Err(OpenError::Missing);
+    }
+    let standing = pool.ask(standing).await?;
+    match standing.version {
+        // A broker has begun to make them, and was stopped.
+        0 => Err(OpenError::Missing),
+        found if found < known() => Err(OpenError::Older {
+            found,
+            known: known(),
+        }),
+        _ => usable(standing),
+    }
+}
+
+fn usable(standing: Standing) -> Result<(), OpenError> {
     if standing.needs > known() {
         return Err(OpenError::Newer {
             needs: standing.needs,
@@ -66,6 +76,19 @@ pub(super) async fn migrate(pool: &Pool) -> Result<(), OpenError> {
         });
     }
     Ok(())
+}
+
+async fn is_there(pool: &Pool) -> Result<bool, OpenError> {
+    let there = pool.ask(async |database| {
+        database
+            .exists(
+                "SELECT 1 FROM information_schema.tables
+                 WHERE table_name = 'broker_schema' AND table_schema = current_schema()",
+                values![],
+            )
+            .await
+    });
+    Ok(there.await?)
 }
 
 async fn standing(database: &Transaction<'_>) -> Result<Standing, StepError> {

@@ -7,16 +7,20 @@
 //!
 //! Leases are compared with the times that brokers give: their clocks must agree within a small part of a lease.
 
+mod adopt;
 mod driver;
 mod error;
 mod jobs;
+mod ledger;
 mod migrations;
 mod open;
 mod pool;
 mod retry;
 mod rows;
+mod steps;
 mod tls;
 mod transaction;
+mod transfer;
 mod url;
 mod values;
 
@@ -39,6 +43,7 @@ use crate::secret::Secret;
 use driver::Driver;
 pub use error::OpenError;
 pub use pool::Bounds;
+use url::Role;
 
 /// A state in a PostgreSQL database.
 pub struct PostgresStore {
@@ -47,9 +52,24 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects, waits a little for a database that is just starting, and brings the schema up to date.
+    /// For a broker: connects, waits a little for a database that is just starting, and brings the schema up to date.
     pub fn open(url: Secret<String>, bounds: Bounds) -> Result<Self, OpenError> {
-        let (driver, key) = Driver::start(move || open::pool(&url, bounds), open::open)?;
+        let pool = move || open::pool(&url, bounds, Role::Broker);
+        let (driver, key) = Driver::start(pool, open::open)?;
+        Ok(Self { driver, key })
+    }
+
+    /// The same, for an operator's command.
+    pub fn open_as_command(url: Secret<String>, bounds: Bounds) -> Result<Self, OpenError> {
+        let pool = move || open::pool(&url, bounds, Role::Command);
+        let (driver, key) = Driver::start(pool, open::open)?;
+        Ok(Self { driver, key })
+    }
+
+    /// For an operator's command beside brokers that may serve it: tables that are there, with their schema as it is.
+    pub fn open_beside(url: Secret<String>, bounds: Bounds) -> Result<Self, OpenError> {
+        let pool = move || open::pool(&url, bounds, Role::Command);
+        let (driver, key) = Driver::start(pool, open::open_beside)?;
         Ok(Self { driver, key })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::error::{OpenError, StepError};
 use super::migrations;
 use super::pool::{Bounds, Pool};
-use super::url;
+use super::url::{self, Role};
 use super::values::{Columns, values};
 use crate::domain::json::FingerprintKey;
 use crate::secret::Secret;
@@ -13,14 +13,43 @@ use crate::secret::Secret;
 /// How long between two looks for a database that is just starting.
 const AGAIN: Duration = Duration::from_millis(200);
 
-pub(super) fn pool(url: &Secret<String>, bounds: Bounds) -> Result<Pool, OpenError> {
-    Pool::new(url::read(url)?, bounds)
+/// The name in `broker_meta` of what says that rows of another store are being written, and not all are there.
+pub(super) const UNFINISHED: &str = "unfinished copy";
+
+pub(super) fn pool(url: &Secret<String>, bounds: Bounds, role: Role) -> Result<Pool, OpenError> {
+    Pool::new(url::read(url, role)?, bounds)
 }
 
 pub(super) async fn open(pool: &Pool) -> Result<FingerprintKey, OpenError> {
     await_database(pool).await?;
     migrations::migrate(pool).await?;
+    whole(pool).await?;
     fingerprint_key(pool).await
+}
+
+pub(super) async fn open_beside(pool: &Pool) -> Result<FingerprintKey, OpenError> {
+    await_database(pool).await?;
+    migrations::current(pool).await?;
+    whole(pool).await?;
+    stored_key(pool).await?.ok_or(NO_KEY)
+}
+
+const NO_KEY: OpenError = OpenError::Foreign("its key of fingerprints is gone");
+
+/// Refuses tables that a copy did not fill to their end: what is missing would pass for what never was.
+async fn whole(pool: &Pool) -> Result<(), OpenError> {
+    let unfinished = pool.ask(async |database| {
+        database
+            .exists(
+                "SELECT 1 FROM broker_meta WHERE name = $1",
+                values![UNFINISHED],
+            )
+            .await
+    });
+    if unfinished.await? {
+        return Err(OpenError::Unfinished);
+    }
+    Ok(())
 }
 
 /// Waits as long as a step may take: on a platform broker and database are often started together. Beyond that the
@@ -76,9 +105,7 @@ async fn fingerprint_key(pool: &Pool) -> Result<FingerprintKey, OpenError> {
     });
     stored.await?;
     // It may be another broker's that was quicker.
-    stored_key(pool)
-        .await?
-        .ok_or(OpenError::Foreign("its key of fingerprints is gone"))
+    stored_key(pool).await?.ok_or(NO_KEY)
 }
 
 async fn stored_key(pool: &Pool) -> Result<Option<FingerprintKey>, OpenError> {

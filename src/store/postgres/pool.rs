@@ -29,6 +29,8 @@ pub(super) struct Pool {
     config: Config,
     tls: Tls,
     pub(super) bounds: Bounds,
+    /// What the server's own lists call brokers.
+    pub(super) brokers: String,
     room: Semaphore,
     idle: RefCell<Vec<Connection>>,
     drivers: RefCell<JoinSet<()>>,
@@ -53,6 +55,7 @@ impl Pool {
             tls: target.way.tls()?,
             config: target.config,
             bounds,
+            brokers: target.brokers,
             room: Semaphore::new(bounds.connections),
             idle: RefCell::default(),
             drivers: RefCell::default(),

@@ -7,9 +7,9 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::error::StepError;
-use super::jobs;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
+use super::{adopt, jobs};
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
@@ -49,6 +49,11 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
             instance,
             replaces: Some(version),
         } => replace_instance(database, instance, *version).await?,
+        Act::Adopt { instance } => adopt::instance(database, instance, &change.operation).await?,
+        Act::AdoptBinding {
+            binding,
+            expected_version,
+        } => adopt::binding(database, binding, *expected_version).await?,
         Act::Update {
             instance,
             expected_version,
@@ -99,7 +104,7 @@ async fn hold_instance(
         .await
 }
 
-async fn insert_instance(
+pub(super) async fn insert_instance(
     database: &Transaction<'_>,
     instance: &Instance,
 ) -> Result<Begun, StepError> {
@@ -279,7 +284,7 @@ pub(super) async fn delete_instance(
     Ok(())
 }
 
-async fn insert_binding(
+pub(super) async fn insert_binding(
     database: &Transaction<'_>,
     binding: &Binding,
     expected_version: i64,
@@ -584,7 +589,7 @@ pub(super) fn read_maybe_binding(columns: &mut Columns<'_>) -> Result<Option<Bin
         .transpose()
 }
 
-fn read_binding(columns: &mut Columns<'_>) -> Result<Binding, StepError> {
+pub(super) fn read_binding(columns: &mut Columns<'_>) -> Result<Binding, StepError> {
     Ok(Binding {
         instance_id: InstanceId::parse(columns.text()?)?,
         id: BindingId::parse(columns.text()?)?,

@@ -14,16 +14,30 @@ use crate::secret::Secret;
 /// How often an idle connection is looked after, so that firewalls on the way do not forget it.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// What the server's own lists call this program.
-const NAME: &str = "catalog-broker";
+/// What the server's own lists call a broker, unless the URL says otherwise.
+const BROKER: &str = "catalog-broker";
+
+/// What they call a command of an operator: it is not to be taken for a broker.
+const COMMAND: &str = "catalog-broker command";
+
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A broker that serves.
+    Broker,
+    /// An operator's command.
+    Command,
+}
 
 /// What a URL says.
 pub(super) struct Target {
     pub(super) config: Config,
     pub(super) way: Way,
+    /// What the server's own lists call brokers that were given this URL.
+    pub(super) brokers: String,
 }
 
-pub(super) fn read(url: &Secret<String>) -> Result<Target, OpenError> {
+pub(super) fn read(url: &Secret<String>, role: Role) -> Result<Target, OpenError> {
     let (address, parameters) = match url.expose().split_once('?') {
         Some((address, parameters)) => (address, parameters),
         None => (url.expose().as_str(), ""),
@@ -45,8 +59,13 @@ pub(super) fn read(url: &Secret<String>) -> Result<Target, OpenError> {
     if way.trust == Trust::Encrypt && way.roots.is_some() {
         way.trust = Trust::Authority;
     }
-    let config = config(address, &rest)?;
+    let config = config(address, &rest, role)?;
+    let brokers = match config.get_application_name() {
+        Some(COMMAND) | None => BROKER,
+        Some(name) => name,
+    };
     Ok(Target {
+        brokers: brokers.to_owned(),
         config: secured(config, way.trust),
         way,
     })
@@ -54,7 +73,7 @@ pub(super) fn read(url: &Secret<String>) -> Result<Target, OpenError> {
 
 /// Where the database is, for the operator: hosts, ports and its name, and nothing that is confidential.
 pub(super) fn place(url: &Secret<String>) -> String {
-    let Ok(Target { config, .. }) = read(url) else {
+    let Ok(Target { config, .. }) = read(url, Role::Broker) else {
         return "postgres://...".to_owned();
     };
     let port = |at: usize| {
@@ -94,7 +113,7 @@ fn trust(mode: &str) -> Result<Trust, OpenError> {
 }
 
 /// The library's own words may repeat the URL, so they are not passed on.
-fn config(address: &str, parameters: &[&str]) -> Result<Config, OpenError> {
+fn config(address: &str, parameters: &[&str], role: Role) -> Result<Config, OpenError> {
     let url = format!("{address}?{}", parameters.join("&"));
     let mut config: Config = url
         .trim_end_matches('?')
@@ -110,7 +129,10 @@ fn config(address: &str, parameters: &[&str]) -> Result<Config, OpenError> {
             .any(|parameter| parameter.starts_with(&prefix))
     };
     if !given("application_name") {
-        config.application_name(NAME);
+        config.application_name(match role {
+            Role::Broker => BROKER,
+            Role::Command => COMMAND,
+        });
     }
     if !given("keepalives_idle") {
         config.keepalives_idle(KEEP_ALIVE);
@@ -132,7 +154,7 @@ mod tests {
     use super::*;
 
     fn target(url: &str) -> Result<Target, OpenError> {
-        read(&Secret::new(url.to_owned()))
+        read(&Secret::new(url.to_owned()), Role::Broker)
     }
 
     #[test]
@@ -162,8 +184,16 @@ mod tests {
                 target.config.get_hosts(),
                 [Host::Tcp("db.example".to_owned())]
             );
-            assert_eq!(target.config.get_application_name(), Some(NAME));
+            assert_eq!(target.config.get_application_name(), Some(BROKER));
             assert_eq!(place(&Secret::new(url)), "postgres://db.example:6432/d");
+        }
+        for (url, name, brokers) in [
+            ("postgres://h/d", COMMAND, BROKER),
+            ("postgres://h/d?application_name=blue", "blue", "blue"),
+        ] {
+            let target = read(&Secret::new(url.to_owned()), Role::Command).expect("a target");
+            assert_eq!(target.config.get_application_name(), Some(name));
+            assert_eq!(target.brokers, brokers);
         }
         let full = target("postgres://h/d?sslmode=verify-full&sslrootcert=%2Fca%20.pem");
         assert_eq!(

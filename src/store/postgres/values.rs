@@ -153,10 +153,21 @@ impl<'a> Columns<'a> {
         u32::try_from(self.take::<i64>()?).map_err(|_| StepError::Unreadable("number"))
     }
 
+    pub(super) fn count(&mut self) -> Result<u64, StepError> {
+        u64::try_from(self.take::<i64>()?).map_err(|_| StepError::Unreadable("number"))
+    }
+
     pub(super) fn unpacked<T: serde::de::DeserializeOwned>(
         &mut self,
     ) -> Result<Secret<T>, StepError> {
         Ok(unpack(self.take()?)?)
+    }
+
+    pub(super) fn maybe_unpacked<T: serde::de::DeserializeOwned>(
+        &mut self,
+    ) -> Result<Option<Secret<T>>, StepError> {
+        let bytes: Option<&[u8]> = self.take()?;
+        Ok(bytes.map(unpack).transpose()?)
     }
 
     pub(super) fn report(&mut self) -> Result<Report, StepError> {

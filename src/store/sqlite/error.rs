@@ -18,6 +18,8 @@ pub enum OpenError {
     Foreign(&'static str),
     /// It is not there, and is not to be made.
     Missing(PathBuf),
+    /// A copy into it did not come to its end.
+    Unfinished,
     /// An older broker made it, and it is not to be changed.
     Older {
         /// The version of the file's schema.
@@ -64,6 +66,9 @@ impl fmt::Display for OpenError {
                 out,
                 "there is no file {}: name the one that the broker serves (--store, or its settings)",
                 path.display()
+            ),
+            Self::Unfinished => out.write_str(
+                "a copy into it did not come to its end: remove it, with the files -wal and -shm beside it, and copy again",
             ),
             Self::Older { found, known } => write!(
                 out,

@@ -10,20 +10,18 @@ use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 
-/// Records an operation that is to be carried out, due at once or when the one that it cancels has let go.
+/// Records an operation that is to be carried out, due at once or when nobody acts any more whose operation was ended
+/// from outside.
 pub(super) fn record(
     connection: &Connection,
     operation: &Operation,
     job: &Job,
 ) -> Result<(), RowError> {
     let now = operation.started_at;
-    let (due_at, waits_for) = match &job.cancels {
-        Some(cancelled) => {
-            let due_at = cancel(connection, cancelled, now)?;
-            (due_at, Some(cancelled.as_str().to_owned()))
-        }
-        None => after_given_up(connection, &operation.subject, now)?,
-    };
+    if let Some(cancelled) = &job.cancels {
+        cancel(connection, cancelled, now)?;
+    }
+    let (due_at, waits_for) = after_acting(connection, operation, job.cancels.as_ref())?;
     connection
         .prepare_cached(
             "INSERT INTO operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend, task,
@@ -46,36 +44,31 @@ pub(super) fn record(
     Ok(())
 }
 
-/// Fails what runs, at once; its lease counts until it is given back. When its successor may act.
+/// Fails what runs, at once; its lease counts until it is given back.
 fn cancel(
     connection: &Connection,
     operation: &OperationId,
     now: Timestamp,
-) -> Result<Timestamp, RowError> {
+) -> Result<(), RowError> {
     let report = Secret::new(Report::of("It was cancelled by a delete."));
-    let leased_until: Option<Option<i64>> = connection
+    connection
         .prepare_cached(
             "UPDATE operations SET state = 'failed', finished_at = ?1, report = ?2
-             WHERE id = ?3 AND state = 'in progress'
-             RETURNING CASE WHEN owner IS NULL THEN NULL ELSE due_at END",
+             WHERE id = ?3 AND state = 'in progress'",
         )?
-        .query_row(
-            params![now.0, packed(&report)?, operation.as_str()],
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(leased_until
-        .flatten()
-        .map_or(now, |until| Timestamp(until.max(now.0))))
+        .execute(params![now.0, packed(&report)?, operation.as_str()])?;
+    Ok(())
 }
 
-/// When an operation on this subject may act: what was given up there, or what stood on a forgotten one of its id, may
-/// still act until its lease ends. With the operation that it waits for, if it is one.
-fn after_given_up(
+/// When an operation may act, and the one that it waits for by name: the one that it cancels, what was given up on its
+/// subject, or what stood on a forgotten one of its id, may still act until its lease ends.
+fn after_acting(
     connection: &Connection,
-    subject: &Subject,
-    now: Timestamp,
+    operation: &Operation,
+    cancels: Option<&OperationId>,
 ) -> Result<(Timestamp, Option<String>), RowError> {
+    let now = operation.started_at;
+    let subject = &operation.subject;
     let acting: Vec<(i64, String)> = connection
         .prepare_cached(
             "SELECT due_at, id FROM operations
@@ -92,13 +85,13 @@ fn after_given_up(
         )?
         .collect::<Result<_, _>>()?;
     let last = acting.iter().map(|(until, _)| *until).max();
-    let due_at = last.map_or(now, Timestamp);
-    // Of several, the first that lets go must not let it go beside the others.
     let waits_for = match acting.as_slice() {
+        [] => cancels.map(|cancelled| cancelled.as_str().to_owned()),
         [(_, only)] => Some(only.clone()),
+        // Of several, the first that lets go must not let it go beside the others.
         _ => None,
     };
-    Ok((due_at, waits_for))
+    Ok((last.map_or(now, Timestamp), waits_for))
 }
 
 /// Whether anything is due.

@@ -1,5 +1,6 @@
 //! The file as an operator reads and mends it. Lists go through whole tables: who asks is a person, not a platform.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, named_params, params};
@@ -9,8 +10,8 @@ use super::rows::{self, RowError, packed, text};
 use super::{SqliteStore, transfer};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{
-    Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Page, Place, PlanCount, Row,
-    Stepped,
+    Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Others, Page, Place, PlanCount,
+    Row, Stepped,
 };
 use crate::domain::operation::{Operation, Report, State};
 use crate::domain::store::Answer;
@@ -83,6 +84,15 @@ impl Ledger for SqliteStore {
             rows.iter()
                 .try_for_each(|row| transfer::write(connection, row))
         }))
+    }
+
+    fn complete(&self) -> Answer<'_, ()> {
+        Box::pin(self.writer.step(transfer::complete))
+    }
+
+    fn others(&self, _: Timestamp) -> Answer<'_, Others> {
+        // Who imports or exports holds the lock.
+        Box::pin(ready(Ok(Others::default())))
     }
 }
 
@@ -192,11 +202,11 @@ fn counts(connection: &Connection) -> Result<Counts, RowError> {
         )?,
         operations: counted_operations(connection)?,
         oldest: oldest(connection)?,
-        bytes: connection.query_row(
+        bytes: Some(connection.query_row(
             "SELECT page_count * page_size AS number FROM pragma_page_count, pragma_page_size",
             [],
             |row| Ok(number(row, "number")),
-        )??,
+        )??),
     })
 }
 
@@ -256,9 +266,10 @@ fn retry(connection: &Connection, id: &OperationId, now: Timestamp) -> Result<St
     if found.attempt == 0 && until > now {
         return Ok(Stepped::Waits(until));
     }
+    // Its owner's lease has run out: what that gives back later is not its own any more.
     connection
         .prepare_cached(
-            "UPDATE operations SET due_at = ?1, tries = 0 WHERE id = ?2 AND state = 'in progress'",
+            "UPDATE operations SET owner = NULL, due_at = ?1, tries = 0 WHERE id = ?2 AND state = 'in progress'",
         )?
         .execute(params![now.0, id.as_str()])?;
     Ok(Stepped::Done)

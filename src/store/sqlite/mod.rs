@@ -4,6 +4,7 @@
 //! of its own. WAL with full synchronous commits: what was answered is on disk. A lock beside the file keeps a second
 //! serving broker out.
 
+mod adopt;
 mod backup;
 mod error;
 mod jobs;
@@ -66,6 +67,7 @@ impl SqliteStore {
     }
 
     fn start(path: &Path, connection: Connection, lock: Option<File>) -> Result<Self, OpenError> {
+        open::whole(&connection)?;
         let key = open::fingerprint_key(&connection)?;
         let readers = Readers::start(path)?;
         Ok(Self {

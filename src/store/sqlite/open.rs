@@ -117,6 +117,20 @@ pub(super) fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// The name in `meta` of what says that rows of another store are being written, and not all are there.
+pub(super) const UNFINISHED: &str = "unfinished copy";
+
+/// Refuses a file that a copy did not fill to its end: what is missing would pass for what never was.
+pub(super) fn whole(connection: &Connection) -> Result<(), OpenError> {
+    let unfinished = connection
+        .prepare("SELECT 1 FROM meta WHERE name = ?1")?
+        .exists([UNFINISHED])?;
+    if unfinished {
+        return Err(OpenError::Unfinished);
+    }
+    Ok(())
+}
+
 /// The key of fingerprints; made with the file.
 pub(super) fn fingerprint_key(connection: &Connection) -> Result<FingerprintKey, OpenError> {
     let stored: Option<Vec<u8>> = connection

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::jobs;
+use super::{adopt, jobs};
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, IdError, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
@@ -74,6 +74,11 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Begun, R
     let subject = &change.operation.subject;
     let begun = match &change.act {
         Act::Provision { instance, replaces } => insert_instance(connection, instance, *replaces)?,
+        Act::Adopt { instance } => adopt::instance(connection, instance, &change.operation)?,
+        Act::AdoptBinding {
+            binding,
+            expected_version,
+        } => adopt::binding(connection, binding, *expected_version)?,
         Act::Update {
             instance,
             expected_version,
@@ -105,7 +110,7 @@ const fn found(act: &Act) -> Found {
     }
 }
 
-fn insert_instance(
+pub(super) fn insert_instance(
     connection: &Connection,
     instance: &Instance,
     replaces: Option<i64>,
@@ -268,7 +273,7 @@ fn index(connection: &Connection, made_by: Option<i64>) -> Result<(), RowError> 
     Ok(())
 }
 
-fn insert_binding(
+pub(super) fn insert_binding(
     connection: &Connection,
     binding: &Binding,
     expected_version: i64,

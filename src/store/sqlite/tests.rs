@@ -7,12 +7,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::{SqliteStore, migrations};
-use crate::domain::id::OperationId;
-use crate::domain::ledger::{Ledger as _, Stepped};
-use crate::domain::operation::{Report, State};
-use crate::domain::store::{Begun, End, Ending, Lease, Lookup, Store, StoreError, Take};
-use crate::domain::time::Timestamp;
-use crate::store::tests::{Folder, bind_later, deprovision_later, id, provision, run};
+use crate::domain::store::{Begun, Lookup, Store, StoreError};
+use crate::store::tests::{Folder, id, provision, run};
 
 /// Makes `names` while the database is held, so that all but the first wait together for the next commit; how each
 /// went, in order, and how many commits it took.
@@ -191,71 +187,4 @@ fn tables_are_strict_and_bindings_belong_to_an_instance() {
             .expect(pragma);
         assert_eq!(value, expected, "{pragma}");
     }
-}
-
-/// A bind that is leased and given up: the binding has failed, its late result is refused, and what takes the instance
-/// away waits for the lease.
-#[test]
-fn a_binding_whose_operation_is_given_up_has_failed() {
-    let folder = Folder::new();
-    let store = SqliteStore::open(&folder.file()).expect("a store");
-    let now = Timestamp(100);
-    run(async {
-        store.begin(provision("i")).await.expect("an answer");
-        let begun = store.begin(bind_later("i", "b", 1)).await;
-        assert!(matches!(begun, Ok(Begun::Done)), "{begun:?}");
-        let take = Take {
-            owner: "sleeper".into(),
-            now,
-            until: Timestamp(900),
-            most: 9,
-            limits: Vec::new(),
-        };
-        let taken = store.take(take).await.expect("an answer");
-        let [taken] = taken.as_slice() else {
-            panic!("{taken:?}")
-        };
-        let given_up = || taken.operation.id.clone();
-        let why = || Report::of("enough");
-        let absent = store.give_up(OperationId::from_random([9; 16]), why(), now);
-        assert_eq!(absent.await.ok(), Some(Stepped::Absent));
-        assert_eq!(
-            store.give_up(given_up(), why(), now).await.ok(),
-            Some(Stepped::Done)
-        );
-        let again = store.give_up(given_up(), why(), now).await;
-        assert_eq!(again.ok(), Some(Stepped::Over(State::Failed)));
-        let bindings = store.bindings(id("i")).await;
-        let states: Vec<State> = bindings
-            .expect("an answer")
-            .iter()
-            .map(|binding| binding.last_operation.state)
-            .collect();
-        assert_eq!(states, [State::Failed]);
-
-        let removal = deprovision_later("i", 1);
-        let next = removal.operation.id.clone();
-        store.begin(removal).await.expect("an answer");
-        let entry = store.entry(next.clone()).await.expect("an answer");
-        let entry = entry.expect("an operation");
-        assert_eq!(
-            (entry.due_at, entry.waits_for),
-            (Some(Timestamp(900)), Some(given_up()))
-        );
-        let waits = store.retry(next.clone(), now).await;
-        assert_eq!(waits.ok(), Some(Stepped::Waits(Timestamp(900))));
-        let late = End {
-            operation: given_up(),
-            attempt: taken.attempt,
-            at: Timestamp(200),
-            ending: Ending::Stopped,
-        };
-        assert_eq!(store.end(late).await.ok(), Some(Lease::Lost));
-        let entry = store.entry(next).await.expect("an answer");
-        assert_eq!(
-            entry.expect("an operation").due_at,
-            Some(Timestamp(200)),
-            "it was let go"
-        );
-    });
 }

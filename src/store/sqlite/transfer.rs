@@ -4,11 +4,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row as SqlRow, params};
 
 use super::ledger::{binding_column, read_entry};
+use super::open::UNFINISHED;
 use super::rows::{self, RowError, packed, text, unpacked};
 use crate::domain::binding::Binding;
 use crate::domain::id::OperationId;
 use crate::domain::instance::Instance;
-use crate::domain::ledger::{Entry, Page, Place, Row};
+use crate::domain::ledger::{Page, Place, Recorded, Row};
 use crate::domain::operation::{Report, Task};
 use crate::secret::Secret;
 
@@ -119,7 +120,12 @@ fn read_operation(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
         ValueRef::Null => None,
         _ => Some(unpacked(row, "task")?),
     };
-    Ok((place, Row::Operation(Box::new(read_entry(row)?), task)))
+    let recorded = Recorded {
+        entry: read_entry(row)?,
+        task,
+        turn: row.get("seq")?,
+    };
+    Ok((place, Row::Operation(Box::new(recorded))))
 }
 
 /// Writes a row of another store.
@@ -128,11 +134,21 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), RowError> 
         Row::Key(key) => write_key(connection, key),
         Row::Instance(instance) => write_instance(connection, instance),
         Row::Binding(binding) => write_binding(connection, binding),
-        Row::Operation(entry, task) => write_operation(connection, entry, task.as_ref()),
+        Row::Operation(recorded) => write_operation(connection, recorded),
     }
 }
 
+/// What is imported is whole, and may be served.
+pub(super) fn complete(connection: &Connection) -> Result<(), RowError> {
+    connection.execute("DELETE FROM meta WHERE name = ?1", [UNFINISHED])?;
+    Ok(())
+}
+
 fn write_key(connection: &Connection, key: &Secret<[u8; 32]>) -> Result<(), RowError> {
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES (?1, x'00') ON CONFLICT (name) DO NOTHING",
+        [UNFINISHED],
+    )?;
     connection.execute(
         "UPDATE meta SET value = ?1 WHERE name = 'fingerprint key'",
         [&key.expose()[..]],
@@ -189,11 +205,9 @@ fn write_binding(connection: &Connection, binding: &Binding) -> Result<(), RowEr
     Ok(())
 }
 
-fn write_operation(
-    connection: &Connection,
-    entry: &Entry,
-    task: Option<&Secret<Task>>,
-) -> Result<(), RowError> {
+/// They come in order, so that each has its turn by its place.
+fn write_operation(connection: &Connection, recorded: &Recorded) -> Result<(), RowError> {
+    let entry = &recorded.entry;
     let operation = &entry.operation;
     // A report that says nothing was never written.
     let report = Some(&operation.report).filter(|report| **report != Report::default());
@@ -215,7 +229,7 @@ fn write_operation(
             operation.started_at.0,
             operation.finished_at.map(|at| at.0),
             entry.backend.as_deref(),
-            task.map(packed).transpose()?,
+            recorded.task.as_ref().map(packed).transpose()?,
             entry.attempt,
             entry.tries,
             entry.owner.as_deref(),

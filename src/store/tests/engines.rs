@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Folder;
 use super::cluster::Cluster;
-use crate::domain::store::Store;
+use crate::domain::ledger::Ledger;
 use crate::secret::Secret;
 use crate::store::postgres::{Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
@@ -13,7 +13,12 @@ use crate::store::sqlite::SqliteStore;
 /// A state of a test's own.
 pub(in crate::store) trait Engine {
     /// A store on it.
-    fn open(&self) -> Arc<dyn Store>;
+    fn open(&self) -> Arc<dyn Ledger> {
+        self.try_open().expect("a store")
+    }
+
+    /// A store on it, or why there is none.
+    fn try_open(&self) -> Result<Arc<dyn Ledger>, String>;
 }
 
 /// Runs each test on each engine.
@@ -48,8 +53,11 @@ impl Sqlite {
 }
 
 impl Engine for Sqlite {
-    fn open(&self) -> Arc<dyn Store> {
-        Arc::new(SqliteStore::open(&self.0.file()).expect("a store"))
+    fn try_open(&self) -> Result<Arc<dyn Ledger>, String> {
+        match SqliteStore::open(&self.0.file()) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(why) => Err(why.to_string()),
+        }
     }
 }
 
@@ -76,7 +84,11 @@ impl Postgres {
 }
 
 impl Engine for Postgres {
-    fn open(&self) -> Arc<dyn Store> {
-        Arc::new(self.store())
+    fn try_open(&self) -> Result<Arc<dyn Ledger>, String> {
+        let url = Secret::new(SERVER.socket_url(&self.0));
+        match PostgresStore::open(url, BOUNDS) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(why) => Err(why.to_string()),
+        }
     }
 }

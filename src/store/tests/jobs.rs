@@ -39,10 +39,14 @@ pub(in crate::store) fn queued(change: Change, backend: &str, now: i64) -> Chang
     operation.started_at = Timestamp(now);
     operation.finished_at = None;
     match &mut change.act {
-        Act::Provision { instance, .. } | Act::Update { instance, .. } => {
+        Act::Provision { instance, .. }
+        | Act::Adopt { instance }
+        | Act::Update { instance, .. } => {
             instance.last_operation = operation.standing();
         }
-        Act::Bind { binding, .. } => binding.last_operation = operation.standing(),
+        Act::Bind { binding, .. } | Act::AdoptBinding { binding, .. } => {
+            binding.last_operation = operation.standing();
+        }
         Act::Deprovision { .. } | Act::Unbind { .. } => {}
     }
     change.job = Some(Job {
@@ -65,7 +69,7 @@ pub(in crate::store) fn provision(name: &str, now: i64) -> Change {
     queued(super::provision(name), "queue", now)
 }
 
-fn bind(of: &str, name: &str, now: i64) -> Change {
+pub(in crate::store) fn bind(of: &str, name: &str, now: i64) -> Change {
     queued(super::bind(of, name, 1), "queue", now)
 }
 
@@ -79,7 +83,7 @@ pub(in crate::store) fn deprovision(name: &str, now: i64, cancels: &OperationId)
     change
 }
 
-fn unbind(of: &str, name: &str, now: i64, expected: &OperationId) -> Change {
+pub(super) fn unbind(of: &str, name: &str, now: i64, expected: &OperationId) -> Change {
     let mut change = queued(super::unbind(of, name), "queue", now);
     change.act = Act::Unbind {
         expected: expected.clone(),
@@ -110,12 +114,12 @@ pub(in crate::store) fn asking(owner: &str, now: i64, most: u32) -> Take {
 }
 
 /// Takes all that is due, for 100 ms.
-async fn take(store: &dyn Store, owner: &str, now: i64) -> Vec<Taken> {
+pub(super) async fn take(store: &dyn Store, owner: &str, now: i64) -> Vec<Taken> {
     store.take(asking(owner, now, 10)).await.expect("an answer")
 }
 
 /// Takes the one that is due.
-async fn take_one(store: &dyn Store, owner: &str, now: i64) -> Taken {
+pub(super) async fn take_one(store: &dyn Store, owner: &str, now: i64) -> Taken {
     let mut taken = take(store, owner, now).await;
     assert_eq!(taken.len(), 1, "{taken:?}");
     taken.remove(0)
@@ -137,7 +141,7 @@ pub(in crate::store) fn end_of(taken: &Taken, at: i64, ending: Ending) -> End {
     }
 }
 
-async fn end(store: &dyn Store, taken: &Taken, at: i64, ending: Ending) -> Lease {
+pub(super) async fn end(store: &dyn Store, taken: &Taken, at: i64, ending: Ending) -> Lease {
     let end = store.end(end_of(taken, at, ending));
     end.await.expect("an answer")
 }
@@ -182,7 +186,11 @@ async fn renew(store: &dyn Store, taken: &Taken, now: i64, text: Option<&str>) -
     store.renew(renewal).await.expect("an answer")
 }
 
-async fn operation(store: &dyn Store, subject: Subject, named: &OperationId) -> Operation {
+pub(super) async fn operation(
+    store: &dyn Store,
+    subject: Subject,
+    named: &OperationId,
+) -> Operation {
     match store.operation(subject, Some(named.clone())).await {
         Ok(Lookup::Found(operation)) => operation,
         other => panic!("{other:?}"),

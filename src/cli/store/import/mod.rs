@@ -25,7 +25,7 @@ use crate::domain::desk::DeskError;
 use crate::domain::desk::takeover::{self, OldBinding, OldInstance, Takeover, Unfit, Weighed};
 use crate::domain::error::BrokerError;
 use crate::domain::store::Store;
-use crate::settings::{Flags, StoreSettings, StoreUrl};
+use crate::settings::{Flags, StoreSettings};
 use read::{Reading, What};
 
 #[derive(Args, Debug)]
@@ -97,13 +97,12 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
 
 /// The store beside whoever serves it; made, where there is none yet and it is to be written to.
 fn store(settings: &StoreSettings, dry_run: bool) -> Result<Arc<dyn Store>, Exit> {
-    if settings.url != StoreUrl::None && !ledgers::is_there(settings) {
-        if dry_run {
-            return Ok(ledgers::empty());
-        }
-        return Ok(ledgers::alone(settings).map_err(failed)?);
+    match ledgers::beside(settings) {
+        Ok(store) => Ok(store),
+        Err(why) if why.is_missing() && dry_run => Ok(ledgers::empty()),
+        Err(why) if why.is_missing() => Ok(ledgers::alone(settings).map_err(failed)?),
+        Err(why) => Err(failed(why)),
     }
-    Ok(ledgers::beside(settings).map_err(failed)?)
 }
 
 async fn import(
