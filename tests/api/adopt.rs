@@ -1,6 +1,7 @@
 //! `adopt`: what a platform names and the store does not know counts as existing. Each test on sqlite and on PostgreSQL.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
 
@@ -81,8 +82,13 @@ fn answers(response: &Response, status: u16, word: &str) {
     assert_eq!(said, (status, word.to_owned()), "{}", response.text());
 }
 
-/// Lines of the log that tell of an adoption.
+/// Lines of the log that tell of an adoption, up to now: what a request wrote stands before the line of a later one.
 fn adoptions(broker: &Broker) -> Vec<String> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let mark = format!("mark-{}-", NEXT.fetch_add(1, Ordering::Relaxed));
+    let request = broker.request("GET", "/v2/catalog");
+    broker.send(&request.header("X-Broker-API-Request-Identity", &mark));
+    broker.wait_for_log(&mark);
     let log = broker.log();
     let lines = log.lines().filter(|line| line.contains("adopted: "));
     lines.map(str::to_owned).collect()

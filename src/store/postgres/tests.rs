@@ -51,14 +51,6 @@ fn together<T: Send>(count: usize, act: impl Fn(usize) -> T + Sync) -> Vec<T> {
     })
 }
 
-/// Does something sooner than the server finds out that two wait for each other.
-fn without_a_deadlock<T>(act: impl FnOnce() -> T) -> T {
-    let began = Instant::now();
-    let done = act();
-    assert!(began.elapsed() < Duration::from_millis(900), "a deadlock");
-    done
-}
-
 #[test]
 fn brokers_that_start_at_once_find_one_schema_and_one_key() {
     for _ in 0..5 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{together, without_a_deadlock};
+use super::together;
 use crate::domain::ledger::{Ledger as _, Others, Stepped};
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
 use crate::domain::store::{Lease, Lookup, Store as _, Take, Unbound};
@@ -25,7 +25,11 @@ fn removal(name: &str, kind: Kind) -> Operation {
     }
 }
 
-fn no_deadlock(engine: &Postgres) {
+/// Each connection tells what it has seen when it is closed, at the latest.
+fn no_deadlock(engine: &Postgres, stores: &[PostgresStore]) {
+    for store in stores {
+        run(store.close()).expect("its end");
+    }
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(SERVER.sql(&engine.0, deadlocks), "0");
 }
@@ -34,31 +38,30 @@ fn no_deadlock(engine: &Postgres) {
 #[test]
 fn what_is_given_up_and_what_ends_do_not_lock_each_other() {
     let engine = Postgres::fresh();
-    let (worker, desk) = (engine.store(), engine.store());
+    let stores = [engine.store(), engine.store()];
+    let [worker, desk] = &stores;
     let (mut ended, mut given_up) = (0, 0);
     for round in 0..60 {
         let name = format!("i{round}");
         if round % 2 == 0 {
-            run(jobs::begin(&worker, jobs::provision(&name, 1)));
+            run(jobs::begin(worker, jobs::provision(&name, 1)));
         } else {
-            run(jobs::begin(&worker, provision(&name)));
-            run(jobs::begin(&worker, jobs::bind(&name, "b", 1)));
+            run(jobs::begin(worker, provision(&name)));
+            run(jobs::begin(worker, jobs::bind(&name, "b", 1)));
         }
         let taken = run(worker.take(asking("a", 1, 1))).expect("an answer");
-        let won = without_a_deadlock(|| {
-            together(2, |number| {
-                if number == 0 {
-                    let given_up = desk.give_up(
-                        taken[0].operation.id.clone(),
-                        Report::of("enough"),
-                        Timestamp(2),
-                    );
-                    run(given_up).expect("an answer") == Stepped::Done
-                } else {
-                    let end = end_of(&taken[0], 2, over(&taken[0], State::Succeeded));
-                    run(worker.end(end)).expect("an answer") == Lease::Held
-                }
-            })
+        let won = together(2, |number| {
+            if number == 0 {
+                let given_up = desk.give_up(
+                    taken[0].operation.id.clone(),
+                    Report::of("enough"),
+                    Timestamp(2),
+                );
+                run(given_up).expect("an answer") == Stepped::Done
+            } else {
+                let end = end_of(&taken[0], 2, over(&taken[0], State::Succeeded));
+                run(worker.end(end)).expect("an answer") == Lease::Held
+            }
         });
         match won[..] {
             [true, false] => given_up += 1,
@@ -67,7 +70,7 @@ fn what_is_given_up_and_what_ends_do_not_lock_each_other() {
         }
     }
     assert!(ended + given_up == 60, "{ended} {given_up}");
-    no_deadlock(&engine);
+    no_deadlock(&engine, &stores);
 }
 
 /// An instance is forgotten while a deprovision unbinds, a bind ends, and others take up what is due.
@@ -88,46 +91,44 @@ fn what_is_forgotten_and_what_runs_do_not_lock_each_other() {
         run(jobs::begin(&stores[0], change));
         let taken = run(stores[0].take(asking("a", 1, 1))).expect("an answer");
         let taken = &taken[0];
-        without_a_deadlock(|| {
-            together(3, |number| match number {
-                0 => {
-                    let by = removal(&name, Kind::Deprovision);
-                    let gone = run(stores[0].forget(id(&name), by)).expect("an answer");
-                    assert!(gone.is_some() || deprovisions, "{name}");
-                }
-                1 if deprovisions => {
-                    let of_a = Subject::Binding(id(&name), binding_id("a"));
-                    let unbound = Unbound {
-                        operation: taken.operation.id.clone(),
-                        attempt: taken.attempt,
-                        unbind: Operation {
-                            subject: of_a,
-                            ..removal(&name, Kind::Unbind)
-                        },
-                    };
-                    run(stores[1].unbound(unbound)).expect("an answer");
-                    run(stores[1].end(end_of(taken, 2, over(taken, State::Succeeded))))
-                        .expect("an answer");
-                }
-                1 => {
-                    run(stores[1].end(end_of(taken, 2, over(taken, State::Succeeded))))
-                        .expect("an answer");
-                }
-                _ => {
-                    let late = Take {
-                        now: Timestamp(500),
-                        ..asking("b", 500, 9)
-                    };
-                    run(stores[2].take(late)).expect("an answer");
-                }
-            })
+        together(3, |number| match number {
+            0 => {
+                let by = removal(&name, Kind::Deprovision);
+                let gone = run(stores[0].forget(id(&name), by)).expect("an answer");
+                assert!(gone.is_some() || deprovisions, "{name}");
+            }
+            1 if deprovisions => {
+                let of_a = Subject::Binding(id(&name), binding_id("a"));
+                let unbound = Unbound {
+                    operation: taken.operation.id.clone(),
+                    attempt: taken.attempt,
+                    unbind: Operation {
+                        subject: of_a,
+                        ..removal(&name, Kind::Unbind)
+                    },
+                };
+                run(stores[1].unbound(unbound)).expect("an answer");
+                run(stores[1].end(end_of(taken, 2, over(taken, State::Succeeded))))
+                    .expect("an answer");
+            }
+            1 => {
+                run(stores[1].end(end_of(taken, 2, over(taken, State::Succeeded))))
+                    .expect("an answer");
+            }
+            _ => {
+                let late = Take {
+                    now: Timestamp(500),
+                    ..asking("b", 500, 9)
+                };
+                run(stores[2].take(late)).expect("an answer");
+            }
         });
         let left = run(stores[0].instance(id(&name)));
         assert_eq!(left.ok(), Some(Lookup::Absent));
         let runs = "SELECT count(*) FROM broker_operations WHERE state = 'in progress'";
         assert_eq!(SERVER.sql(&engine.0, runs), "0");
     }
-    no_deadlock(&engine);
+    no_deadlock(&engine, &stores);
 }
 
 #[test]
