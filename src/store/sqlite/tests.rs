@@ -70,7 +70,8 @@ fn changes_that_wait_share_one_commit() {
         .count();
     assert_eq!(done, 5, "{results:?}");
     assert!(matches!(results[3], Ok(Begun::InstanceThere(_))));
-    assert_eq!(commits, 2, "the first, and all that waited meanwhile");
+    // The first, and all that waited meanwhile; or all, where the first had to wait for its turn too.
+    assert!((1..=2).contains(&commits), "{commits} commits");
 
     // The count can tell: one after the other each takes its own.
     let before = self::commits(&folder);

@@ -375,7 +375,8 @@ async fn all_is_counted(engine: &dyn Engine) {
     assert!(counts.bytes.is_some_and(|bytes| bytes > 10_000));
 }
 
-/// All rows, a few at a time; the turns of operations are each engine's own.
+/// All rows, a few at a time. The turns of operations are each engine's own, and so is the order of those of several
+/// subjects.
 async fn exported(ledger: &dyn Ledger, most: u32) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut next = Some(Place::Start);
@@ -390,6 +391,14 @@ async fn exported(ledger: &dyn Ledger, most: u32) -> Vec<Row> {
             recorded.turn = 0;
         }
     }
+    rows.sort_by_key(|row| match row {
+        Row::Operation(recorded) => {
+            let subject = &recorded.entry.operation.subject;
+            let binding = subject.binding().map(ToString::to_string);
+            Some((subject.instance().to_string(), binding))
+        }
+        _ => None,
+    });
     rows
 }
 
