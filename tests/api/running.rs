@@ -95,8 +95,8 @@ fn a_signal_drains_and_then_stops() {
         slow.write(first).expect("the first part is sent");
         thread::sleep(Duration::from_millis(100));
 
-        broker.signal(signal);
         let signalled = Instant::now();
+        broker.signal(signal);
         wait_until(&broker, "ready after the signal", || !is_ready(&broker));
         assert!(signalled.elapsed() < Duration::from_millis(500), "at once");
         assert_eq!(broker.get("/readyz").word(), "NotReady");

@@ -221,7 +221,7 @@ fn exported(file: &Path) -> Vec<Row> {
     rows
 }
 
-/// Every column of a table, byte for byte, but for the numbers that order operations.
+/// Every column of a table, byte for byte, but for the numbers that order operations and what is found by them.
 fn columns(file: &Path, table: &str) -> Vec<Vec<Column>> {
     let connection = Connection::open(file).expect("a file");
     let mut statement = connection
@@ -229,7 +229,9 @@ fn columns(file: &Path, table: &str) -> Vec<Vec<Column>> {
         .expect("a table");
     let names: Vec<String> = statement.column_names().map(ToString::to_string).collect();
     let rows = statement.query_map([], |row| {
-        let kept = names.iter().filter(|name| *name != "seq");
+        let kept = names
+            .iter()
+            .filter(|name| !["seq", "made_by", "indexed"].contains(&name.as_str()));
         kept.map(|name| row.get(name.as_str()).map(said))
             .collect::<Result<Vec<Column>, _>>()
     });
