@@ -1,11 +1,8 @@
 //! The document after the merge, as the rules look at it: nothing is sure of it yet.
 
-use std::cell::OnceCell;
-
 use super::answers::{Answers, Compiler, Schemas};
-use super::load::Memory;
+use super::memory::Memory;
 use super::merge;
-use super::rules::renderings::{self, Renderings};
 use super::trail::Trail;
 use crate::document::{Environment, Findings, Node, Path, Place};
 
@@ -19,8 +16,6 @@ pub struct Draft<'a> {
     /// Makes ids for mends.
     pub(crate) guid: &'a dyn Fn() -> String,
     pub(crate) environment: &'a Environment,
-    /// Made when the first rule asks for them.
-    renderings: OnceCell<Renderings>,
 }
 
 /// An offering with what it inherits.
@@ -70,13 +65,7 @@ impl<'a> Draft<'a> {
             offerings,
             guid,
             environment,
-            renderings: OnceCell::new(),
         }
-    }
-
-    /// All private templates, rendered.
-    pub(crate) fn renderings(&self) -> &Renderings {
-        self.renderings.get_or_init(|| renderings::all(self))
     }
 
     /// The offerings that are published.

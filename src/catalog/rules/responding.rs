@@ -3,7 +3,7 @@
 use super::Report;
 use super::store::{dotted, trees};
 use crate::catalog::draft::{Draft, PlanDraft, follow};
-use crate::catalog::load::Memory;
+use crate::catalog::memory::Memory;
 use crate::catalog::responding::{acts, may_answer_later, may_bind_later, number};
 use crate::document::Node;
 

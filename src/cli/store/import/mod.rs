@@ -4,6 +4,7 @@
 mod build;
 mod fields;
 mod merge;
+mod piece;
 mod platform;
 mod read;
 
@@ -26,7 +27,8 @@ use crate::domain::desk::takeover::{self, OldBinding, OldInstance, Takeover, Unf
 use crate::domain::error::BrokerError;
 use crate::domain::store::Store;
 use crate::settings::{Flags, StoreSettings};
-use read::{Reading, What};
+use piece::What;
+use read::Reading;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Each FILE has one JSON object a line:
