@@ -35,6 +35,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(95);
 /// How long a client may take to send a head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a client that was refused by its head is listened to while it goes on sending. Closed under it, the connection
+/// is reset, and many clients then report that in place of the answer.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Why the broker does not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -232,6 +236,7 @@ fn start(
         .workers(server.workers)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(LINGER)
         .disable_signals()
         .shutdown_timeout(whole_seconds(server.shutdown_timeout))
         .listen(listener)
