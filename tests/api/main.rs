@@ -27,6 +27,7 @@ mod logs;
 mod machine;
 mod none;
 mod order;
+mod plan_in_use;
 mod polls;
 mod postgres;
 mod provision;

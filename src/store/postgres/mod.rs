@@ -35,7 +35,8 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, StoreError, Take, Taken, Unbound,
+    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
+    Unbound,
 };
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -156,6 +157,13 @@ impl Store for PostgresStore {
             pool.ask(async |database| rows::bindings(database, &instance).await)
                 .await
         }))
+    }
+
+    fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.ask(rows::plans_in_use).await),
+        )
     }
 
     fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()> {
