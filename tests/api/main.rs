@@ -17,6 +17,7 @@ mod bad_input;
 mod bind;
 mod catalog;
 mod checker_proof;
+mod compose;
 mod deploy;
 mod examples;
 mod fields;
