@@ -49,7 +49,8 @@ services:
     max_attempts: 4
     binding: { credentials: { by: "{{ binding.outputs.by }}", of: "{{ instance.outputs.by }}" } }
     plans:
-      - { id: auto, name: auto, description: Waits a little, answer_within: 300ms }
+      - { id: auto, name: auto, description: Waits as long as it may, answer_within: 60s }
+      - { id: hasty, name: hasty, description: Waits a little, answer_within: 300ms }
       - { id: sync, name: sync, description: Waits, respond: sync, instance: { dashboard_url: "https://h/{{ instance.outputs.by }}" } }
       - { id: async, name: async, description: Never waits, respond: async, poll_every: 7s }
       - { id: narrow, name: narrow, description: One at a time, respond: async, backend: { use: narrow } }
@@ -77,7 +78,7 @@ impl Stage {
         let setup = Setup::new(&catalog)
             .env("BROKER_OPERATIONS__LEASE", "1s")
             .env("BROKER_OPERATIONS__LOOK_EVERY", "50ms")
-            .env("BROKER_SERVER__REQUEST_TIMEOUT", "2s");
+            .env("BROKER_SERVER__REQUEST_TIMEOUT", "30s");
         Self {
             broker: more(setup).start(),
             root,
@@ -211,20 +212,24 @@ fn what_is_done_soon_is_answered_in_place() {
 fn what_takes_longer_goes_on_and_is_found_by_its_repeat() {
     let stage = Stage::new();
     stage.does("provision", "wait");
-    let first = stage.provision("i", "auto");
+    let first = stage.provision("i", "hasty");
     let operation = accepted(&first);
-    assert_eq!(accepted(&stage.provision("i", "auto")), operation);
+    assert_eq!(accepted(&stage.provision("i", "hasty")), operation);
     let polled = stage.wait_for(&at_instance("i"), "in progress");
     let until = Instant::now() + Duration::from_secs(10);
     while stage.poll(&at_instance("i"))["description"] != "provision is half done" {
         assert!(Instant::now() < until, "{polled}");
         thread::sleep(Duration::from_millis(20));
     }
-    let other = with(provision_of("acting", "auto"), "space_guid", json!("other"));
+    let other = with(
+        provision_of("acting", "hasty"),
+        "space_guid",
+        json!("other"),
+    );
     let path = accepting(&at_instance("i"));
     refused(&stage.broker.put(&path, &other), 409, "InstanceConflict");
     refused(&stage.broker.fetch("i"), 404, "InstanceNotFound");
-    refused(&stage.bind("b", "auto"), 422, "ConcurrencyError");
+    refused(&stage.bind("b", "hasty"), 422, "ConcurrencyError");
     refused(
         &stage.update(&json!({ "parameters": {} })),
         422,
@@ -233,13 +238,13 @@ fn what_takes_longer_goes_on_and_is_found_by_its_repeat() {
     stage.go();
     let over = awaited(&stage.broker, &at_instance("i"), &operation);
     assert_eq!(over.json()["state"], "succeeded");
-    assert_eq!(stage.provision("i", "auto").status, 200);
+    assert_eq!(stage.provision("i", "hasty").status, 200);
     assert_eq!(stage.calls("provision"), 1, "{:?}", stage.journal());
 }
 
 #[test]
 fn a_platform_that_takes_no_202_waits_and_is_told_where_it_stands() {
-    let stage = Stage::new();
+    let stage = Stage::with(|setup| setup.env("BROKER_SERVER__REQUEST_TIMEOUT", "2s"));
     stage.does("provision", "wait");
     let body = provision_of("acting", "sync");
     refused(&stage.broker.provision("i", &body), 500, "StillRunning");
