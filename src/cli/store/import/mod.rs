@@ -258,7 +258,7 @@ fn sentence(unfit: &Unfit) -> (String, &'static str) {
             format!("the plan {plan} is not bindable in the catalog"),
             "declare it bindable, or leave the line out",
         ),
-        Unfit::Broker(BrokerError::Render(error)) => (
+        Unfit::Broker(BrokerError::Render(error) | BrokerError::ParametersUnusable(error)) => (
             format!("a template of the plan comes to nothing usable: {error}"),
             "give the values that it needs in `values` or `parameters`, or mend the template",
         ),
