@@ -8,6 +8,8 @@ mod cluster;
 mod documents;
 mod harness;
 mod http;
+#[path = "../postgres/proxy.rs"]
+mod proxy;
 
 mod acting;
 mod adopt;
@@ -18,6 +20,7 @@ mod bind;
 mod catalog;
 mod checker_proof;
 mod compose;
+mod databases;
 mod deploy;
 mod examples;
 mod fields;

@@ -181,10 +181,7 @@ impl Store for PostgresStore {
     }
 
     fn health(&self) -> Answer<'_, ()> {
-        Box::pin(self.driver.run(async |pool| {
-            pool.ask(async |database| rows::writable(database).await)
-                .await
-        }))
+        Box::pin(self.driver.run(async |pool| pool.health().await))
     }
 
     fn fingerprint_key(&self) -> &FingerprintKey {

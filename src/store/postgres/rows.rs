@@ -677,6 +677,18 @@ pub(super) async fn writable(database: &Transaction<'_>) -> Result<(), StepError
     }
 }
 
+/// Writes what is there already.
+pub(super) async fn probe(database: &Transaction<'_>) -> Result<(), StepError> {
+    writable(database).await?;
+    database
+        .execute(
+            "UPDATE broker_meta SET value = value WHERE name = 'fingerprint key'",
+            values![],
+        )
+        .await
+        .map(|_| ())
+}
+
 pub(super) fn packed<T: Serialize>(value: &Secret<T>) -> Result<Vec<u8>, StepError> {
     Ok(packed::pack(value)?)
 }
