@@ -53,21 +53,33 @@ services:
       - { id: hasty, name: hasty, description: Waits a little, answer_within: 300ms }
       - { id: sync, name: sync, description: Waits, respond: sync, instance: { dashboard_url: "https://h/{{ instance.outputs.by }}" } }
       - { id: async, name: async, description: Never waits, respond: async, poll_every: 7s }
+      - id: strict
+        name: strict
+        description: Has everything that can be broken
+        respond: async
+        plan_updateable: false
+        maintenance_info: { version: "1.0.0" }
+        binding: { requires: [app] }
+        schemas:
+          service_instance:
+            create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
+            update: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
+          service_binding: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } } }
       - { id: narrow, name: narrow, description: One at a time, respond: async, backend: { use: narrow } }
 "#;
 
 /// A broker with the program, and the folder that steers it.
-struct Stage {
-    broker: Broker,
+pub struct Stage {
+    pub broker: Broker,
     root: Arc<Folder>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(|setup| setup)
     }
 
-    fn with(more: impl FnOnce(Setup) -> Setup) -> Self {
+    pub fn with(more: impl FnOnce(Setup) -> Setup) -> Self {
         let root = Arc::new(Folder::new());
         let program = root.write("program.sh", PROGRAM);
         let executable = fs::Permissions::from_mode(0o755);
@@ -86,30 +98,30 @@ impl Stage {
     }
 
     /// What the program does from now on, when it is called for this.
-    fn does(&self, kind: &str, mode: &str) {
+    pub fn does(&self, kind: &str, mode: &str) {
         self.root.write(kind, mode);
     }
 
     /// Lets all go on that wait.
-    fn go(&self) {
+    pub fn go(&self) {
         self.root.write("go", "");
     }
 
-    fn halt(&self) {
+    pub fn halt(&self) {
         let _ = fs::remove_file(self.file("go"));
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    fn journal(&self) -> Vec<String> {
+    pub fn journal(&self) -> Vec<String> {
         let text = fs::read_to_string(self.file("journal")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
     /// How often the program was called for this kind.
-    fn calls(&self, kind: &str) -> usize {
+    pub fn calls(&self, kind: &str) -> usize {
         let called = format!("{kind} ");
         self.journal()
             .iter()
@@ -117,7 +129,7 @@ impl Stage {
             .count()
     }
 
-    fn wait_for_calls(&self, kind: &str, calls: usize) {
+    pub fn wait_for_calls(&self, kind: &str, calls: usize) {
         let until = Instant::now() + Duration::from_secs(20);
         while self.calls(kind) < calls {
             assert!(
@@ -130,33 +142,33 @@ impl Stage {
         }
     }
 
-    fn provision(&self, instance: &str, plan: &str) -> Response {
+    pub fn provision(&self, instance: &str, plan: &str) -> Response {
         let body = provision_of("acting", plan);
         self.broker.put(&accepting(&at_instance(instance)), &body)
     }
 
-    fn update(&self, body: &Value) -> Response {
+    pub fn update(&self, body: &Value) -> Response {
         let body = with(body.clone(), "service_id", json!("acting"));
         self.broker.patch(&accepting(&at_instance("i")), &body)
     }
 
-    fn bind(&self, binding: &str, plan: &str) -> Response {
+    pub fn bind(&self, binding: &str, plan: &str) -> Response {
         let body = bind_of("acting", plan);
         self.broker
             .put(&accepting(&at_binding("i", binding)), &body)
     }
 
-    fn delete(&self, path: &str, plan: &str) -> Response {
+    pub fn delete(&self, path: &str, plan: &str) -> Response {
         let path = format!("{path}?service_id=acting&plan_id={plan}");
         self.broker.delete(&accepting(&path))
     }
 
-    fn poll(&self, path: &str) -> Value {
+    pub fn poll(&self, path: &str) -> Value {
         self.broker.get(&format!("{path}/last_operation")).json()
     }
 
     /// Waits until a poll says this.
-    fn wait_for(&self, path: &str, state: &str) -> Value {
+    pub fn wait_for(&self, path: &str, state: &str) -> Value {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let said = self.poll(path);
@@ -169,7 +181,7 @@ impl Stage {
     }
 }
 
-fn refused(response: &Response, status: u16, word: &str) {
+pub fn refused(response: &Response, status: u16, word: &str) {
     assert_eq!(
         (response.status, response.word().as_str()),
         (status, word),

@@ -47,5 +47,6 @@ mod secrets;
 mod store;
 mod trouble;
 mod update;
+mod while_running;
 mod withdrawn;
 mod words;
