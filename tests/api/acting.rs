@@ -592,6 +592,35 @@ fn what_a_killed_broker_left_is_taken_up_again() {
     assert_eq!(calls, expected.iter().collect::<Vec<_>>());
 }
 
+/// What waits for room is on disk as well, with its turn.
+#[test]
+fn what_waits_outlives_the_broker_and_keeps_its_order() {
+    let mut stage = Stage::new();
+    stage.does("provision", "wait");
+    let operations: Vec<String> = (0..4)
+        .map(|at| accepted(&stage.provision(&format!("i{at}"), "narrow")))
+        .collect();
+    stage.wait_for_calls("provision", 1);
+    stage.broker = stage.broker.restarted();
+    stage.wait_for_calls("provision", 2);
+    stage.go();
+    for (at, operation) in operations.iter().enumerate() {
+        let path = at_instance(&format!("i{at}"));
+        let over = awaited(&stage.broker, &path, operation);
+        assert_eq!(over.json()["state"], "succeeded");
+    }
+    let lines = stage.journal();
+    let begun: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("provision ")?.split(' ').next())
+        .collect();
+    // What its broker took with it is due again when its lease has run out: behind those that were due before.
+    let (first, others): (Vec<&str>, Vec<&str>) =
+        begun.iter().partition(|id| **id == operations[0]);
+    assert_eq!(first.len(), 2, "{begun:?}");
+    assert_eq!(others, operations[1..]);
+}
+
 #[test]
 fn a_broker_that_is_asked_to_stop_gives_back_what_it_does() {
     let mut stage = Stage::with(|setup| setup.env("BROKER_OPERATIONS__LEASE", "1h"));

@@ -231,3 +231,33 @@ fn a_commit_that_is_cut_is_asked_for_again() {
     );
     assert_discreet(&broker);
 }
+
+/// On Cloud Foundry the database is a service that is bound to the broker: `${vcap:...}` in the settings file finds it.
+#[test]
+fn a_bound_service_is_the_store() {
+    let database = SERVER.database();
+    let folder = std::sync::Arc::new(crate::harness::Folder::new());
+    let settings = "store: { url: \"${vcap:state#/credentials/uri}\" }\n";
+    folder.write("config/broker.yaml", settings);
+    let services = |name: &str| {
+        let credentials = json!({ "uri": SERVER.url(&database) });
+        json!({ "postgresql": [{ "name": name, "label": "postgresql", "credentials": credentials }] }).to_string()
+    };
+    let setup = |name: &str| {
+        Setup::new(WIDE)
+            .env("VCAP_APPLICATION", "{}")
+            .env("VCAP_SERVICES", &services(name))
+    };
+    let broker = setup("state").start_in(&folder);
+    assert_eq!(provision(&broker, "i").status, 201);
+    let count = "SELECT count(*) FROM broker_instances";
+    assert_eq!(SERVER.sql(&database, count), "1");
+    assert_discreet(&broker);
+    // The counter-proof: another name is none, and is said without the password.
+    let (status, _, errors) = setup("other").run_in(&folder);
+    assert_eq!(status.code(), Some(2));
+    assert!(
+        errors.contains("${vcap:state") && !errors.contains("p%40ss"),
+        "{errors}"
+    );
+}
