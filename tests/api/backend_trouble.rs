@@ -77,19 +77,25 @@ const ENDPOINTS: &[(&str, &str, &str, &[&str])] = &[
 
 fn catalog(root: &Folder, port: u16) -> String {
     let program = root.path().join("program.sh").display().to_string();
-    let mut plans = String::new();
-    for (mode, ..) in PROGRAMS {
-        plans += &format!(
-            "      - {{ id: {mode}, name: {mode}, description: It does, backend: {{ command: {{ run: [\"{program}\", {mode}], \
-             env: {{ PATH: /usr/bin:/bin, SECRET: \"{MARK}\" }}, timeout: 2s }} }} }}\n"
+    let plan = |mode: &str, backend: &str| {
+        format!(
+            "      - {{ id: {mode}, name: {mode}, description: It does, backend: {{ {backend} }} }}\n"
+        )
+    };
+    let programs = PROGRAMS.iter().map(|(mode, ..)| {
+        let command = format!(
+            "command: {{ run: [\"{program}\", {mode}], env: {{ PATH: /usr/bin:/bin, SECRET: \"{MARK}\" }}, timeout: 2s }}"
         );
-    }
-    for (mode, ..) in ENDPOINTS {
-        plans += &format!(
-            "      - {{ id: {mode}, name: {mode}, description: It does, backend: {{ webhook: {{ \
-             url: \"http://localhost:{port}/{mode}?token={MARK}\", allow_http: true, secret: \"{MARK}-signing\", timeout: 2s }} }} }}\n"
+        plan(mode, &command)
+    });
+    let endpoints = ENDPOINTS.iter().map(|(mode, ..)| {
+        let url = format!("http://localhost:{port}/{mode}?token={MARK}");
+        let webhook = format!(
+            "webhook: {{ url: \"{url}\", allow_http: true, secret: \"{MARK}-signing\", timeout: 2s }}"
         );
-    }
+        plan(mode, &webhook)
+    });
+    let plans: String = programs.chain(endpoints).collect();
     format!(
         "services:\n  - id: s\n    name: s\n    description: Misbehaves\n    bindable: false\n    plan_defaults: {{ respond: async, \
          max_attempts: 2 }}\n    plans:\n{plans}"
@@ -109,7 +115,7 @@ fn endpoint() -> u16 {
 }
 
 fn misbehave(mut stream: TcpStream) {
-    let mut head = [0; 64 * 1024];
+    let mut head = vec![0; 64 * 1024];
     let read = stream.read(&mut head).unwrap_or_default();
     let head = String::from_utf8_lossy(&head[..read]).into_owned();
     let mode = head.split(['/', '?']).nth(1).unwrap_or_default();

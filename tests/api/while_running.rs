@@ -307,10 +307,17 @@ fn a_binding_is_made_and_goes_by_the_tables() {
     stage.go();
 }
 
-/// Of two mistakes the earlier is answered, where one of them is that something else runs (10) or that the platform
-/// takes no 202 (14).
+/// An update with these fields.
+fn update(fields: &Value) -> Value {
+    let fields = fields.as_object().expect("a map").iter();
+    fields.fold(json!({ "service_id": "acting" }), |body, (key, value)| {
+        with(body, key, value.clone())
+    })
+}
+
+/// Of two mistakes the earlier is answered; that the platform takes no 202 (14) is the last.
 #[test]
-fn of_two_mistakes_the_earlier_is_answered() {
+fn that_no_202_is_taken_is_said_last() {
     let stage = Stage::new();
     let path = at_instance("s");
     let unfit = json!({ "size": "large" });
@@ -355,30 +362,24 @@ fn of_two_mistakes_the_earlier_is_answered() {
         400,
         "PlanMismatch",
     );
-    let update = |fields: Value| {
-        let mut body = json!({ "service_id": "acting" });
-        let (body_map, fields) = (body.as_object_mut().expect("a map"), fields);
-        body_map.extend(fields.as_object().expect("a map").clone());
-        body
-    };
     for (body, word, status) in [
         (
-            update(json!({ "parameters": unfit, "maintenance_info": { "version": "2.0.0" } })),
+            update(&json!({ "parameters": unfit, "maintenance_info": { "version": "2.0.0" } })),
             "MaintenanceInfoConflict",
             422,
         ),
         (
-            update(json!({ "plan_id": "async", "parameters": unfit })),
+            update(&json!({ "plan_id": "async", "parameters": unfit })),
             "PlanChangeNotSupported",
             422,
         ),
         (
-            update(json!({ "parameters": unfit })),
+            update(&json!({ "parameters": unfit })),
             "ParametersInvalid",
             400,
         ),
         (
-            update(json!({ "parameters": { "size": 1 } })),
+            update(&json!({ "parameters": { "size": 1 } })),
             "AsyncRequired",
             422,
         ),
@@ -402,16 +403,25 @@ fn of_two_mistakes_the_earlier_is_answered() {
         422,
         "AsyncRequired",
     );
+}
 
-    // 10 is before 11, 12, 13 and 14, and behind 9.
+/// That something else runs (10) is said before 11, 12, 13 and 14, and behind 9.
+#[test]
+fn that_something_runs_is_said_in_its_turn() {
+    let stage = Stage::new();
+    let path = at_instance("s");
+    let unfit = json!({ "size": "large" });
+    made(&stage, "s", "strict");
+    let at = at_binding("s", "b");
+    let bind = bind_of("acting", "strict");
     stage.does("update", "wait");
-    let change = update(json!({ "parameters": { "size": 1 } }));
+    let change = update(&json!({ "parameters": { "size": 1 } }));
     let running = accepted(&stage.broker.patch(&accepting(&path), &change));
     for body in [
-        update(json!({ "maintenance_info": { "version": "2.0.0" } })),
-        update(json!({ "plan_id": "async" })),
-        update(json!({ "parameters": unfit })),
-        update(json!({ "parameters": { "size": 2 } })),
+        update(&json!({ "maintenance_info": { "version": "2.0.0" } })),
+        update(&json!({ "plan_id": "async" })),
+        update(&json!({ "parameters": unfit })),
+        update(&json!({ "parameters": { "size": 2 } })),
     ] {
         refused(
             &plainly(&stage, "PATCH", &path, Some(body)),

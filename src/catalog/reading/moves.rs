@@ -146,9 +146,12 @@ fn in_lines(node: &Node, entries: &[&Entry], text: &str) -> Option<Vec<Edit>> {
     let blocks = entries
         .iter()
         .enumerate()
-        .map(|(at, entry)| match behind_dash && at == 0 {
-            true => item_block(text, entry),
-            false => block(text, entry),
+        .map(|(at, entry)| {
+            if behind_dash && at == 0 {
+                item_block(text, entry)
+            } else {
+                block(text, entry)
+            }
         })
         .collect::<Option<Vec<_>>>()?;
     let start = entries[0].key_place.start;
