@@ -1,6 +1,7 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
 pub mod ledgers;
+mod plans;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -18,7 +19,7 @@ use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
-use crate::domain::store::{Store, StoreError};
+use crate::domain::store::{PlanInUse, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
@@ -44,6 +45,10 @@ const LINGER: Duration = Duration::from_secs(5);
 pub enum StartError {
     /// The store cannot be opened.
     Store(String, Box<dyn std::error::Error + Send + Sync>),
+    /// The store did not say which plans its instances are of.
+    Look(StoreError),
+    /// Plans are not in the catalog whose instances only their backends can take away.
+    PlansInUse(Vec<PlanInUse>),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -56,6 +61,13 @@ impl fmt::Display for StartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
+            Self::Look(why) => write!(out, "the plans in use are not known: {why}"),
+            Self::PlansInUse(plans) => {
+                for plan in plans {
+                    writeln!(out, "{}", plans::in_use(plan))?;
+                }
+                out.write_str(plans::WAY_OUT)
+            }
             Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 out,
                 "{address} is in use by another program: stop that one, or give another port with --port or PORT"
@@ -96,6 +108,7 @@ pub fn clock() -> Timestamp {
 pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), StartError> {
     let listener = listen(&settings.server)?;
     let store = open(&settings.store)?;
+    plans::stay(&catalog, &*store, &settings.allow_breaking).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
     let api = Data::new(api(

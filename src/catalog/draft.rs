@@ -84,6 +84,14 @@ impl<'a> Draft<'a> {
         })
     }
 
+    /// The plans whose backends have to be whole: those that are published, and those that are not but have a backend
+    /// that takes their instances away.
+    pub(crate) fn with_backends(&self) -> impl Iterator<Item = &PlanDraft> {
+        let hidden = self.offerings.iter().flat_map(|offering| &offering.plans);
+        let hidden = hidden.filter(|plan| !plan.offered && plan.node.get("backend").is_some());
+        self.plans().map(|(_, plan)| plan).chain(hidden)
+    }
+
     /// Offerings and plans that are published, each with its path.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Path, &Node)> {
         self.offered().flat_map(|offering| {

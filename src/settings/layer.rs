@@ -74,6 +74,10 @@ impl Layer {
         let given = [
             ("catalog", catalog.map(Raw::One)),
             ("vars", (!vars.is_empty()).then_some(Raw::Many(vars))),
+            (
+                "allow_breaking",
+                (!flags.allow_breaking.is_empty()).then(|| Raw::Many(flags.allow_breaking.clone())),
+            ),
             ("store.url", one(&flags.store)),
             ("server.address", one(&flags.address)),
             ("server.port", one(&flags.port)),

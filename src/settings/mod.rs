@@ -21,7 +21,7 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
+    Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
     OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
 };
 
@@ -155,6 +155,7 @@ fn resolve(
 fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings> {
     let catalog = merged.one("catalog", parse::path);
     let vars = merged.many("vars", parse::path);
+    let allow_breaking = merged.many("allow_breaking", parse::breaking);
     let store = store(merged);
     let server = server(merged);
     let operations = operations(merged);
@@ -163,6 +164,7 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
     Some(Settings {
         catalog: catalog?,
         vars: vars?,
+        allow_breaking: allow_breaking?,
         store: store?,
         server: server?,
         operations: operations?,

@@ -107,6 +107,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Files of values for references in the catalog document; a later one wins.",
     },
     Setting {
+        path: "allow_breaking",
+        kind: Kind::List,
+        flag: Some("--allow-breaking"),
+        usual: &[],
+        default: Some(""),
+        doc: "What a catalog may break all the same: plan-in-use.",
+    },
+    Setting {
         path: "store.url",
         kind: Kind::Url,
         flag: Some("--store"),
@@ -119,7 +127,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Measure,
         flag: None,
         usual: &[],
-        default: Some("10"),
+        default: Some("32"),
         doc: "Most connections to PostgreSQL at a time.",
     },
     Setting {

@@ -96,7 +96,7 @@ fn nothing_said_gives_the_defaults() {
         settings.store.url,
         StoreUrl::Sqlite("data/broker.db".into())
     );
-    assert_eq!(settings.store.connections, 10);
+    assert_eq!(settings.store.connections, 32);
     assert_eq!(settings.store.timeout, Duration::from_secs(5));
     assert!(!settings.store.ephemeral_ok);
     let server = &settings.server;
@@ -165,6 +165,7 @@ fn every_flag_wins_over_the_environment() {
         config: None,
         catalog: Some("flag.yaml".into()),
         vars: vec!["a,b.yaml".into(), "c.yaml".into()],
+        allow_breaking: vec!["plan-in-use".to_owned()],
         store: Some("none".into()),
         address: Some("::1".into()),
         port: Some("0".into()),
@@ -192,6 +193,7 @@ fn every_setting_can_be_given_in_the_file_and_in_the_environment() {
     let yaml = "
 catalog: c.yaml
 vars: [a.yaml, b.yaml]
+allow_breaking: [plan-in-use]
 store: { url: none, connections: 3, timeout: 2s, ephemeral_ok: true }
 server:
   address: 127.0.0.1
@@ -211,6 +213,7 @@ log: { format: json, level: debug }
     let variables = [
         ("BROKER_CATALOG", "c.yaml"),
         ("BROKER_VARS", "a.yaml, b.yaml"),
+        ("BROKER_ALLOW_BREAKING", "plan-in-use"),
         ("BROKER_STORE__URL", "none"),
         ("BROKER_STORE__CONNECTIONS", "3"),
         ("BROKER_STORE__TIMEOUT", "2s"),
@@ -515,7 +518,7 @@ fn what_is_wrong_in_the_file_is_told_with_its_place() {
         ),
         (
             "colour: red",
-            "broker.yaml:1:1 colour: is no setting; known here: catalog, vars, store",
+            "broker.yaml:1:1 colour: is no setting; known here: catalog, vars, allow_breaking, store",
         ),
         ("store: { keys: [a] }", "store.keys: is not in this version"),
         ("server: 5", "a number where a map of settings is expected"),

@@ -85,7 +85,7 @@ pub(super) fn needs_memory(draft: &Draft<'_>, report: &mut Report<'_>) {
 
 /// `attempts-positive`.
 pub(super) fn attempts(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for (_, plan) in draft.plans() {
+    for plan in draft.with_backends() {
         if number(&plan.node, "max_attempts") == Some(0) {
             let message = "with no attempt nothing is ever done";
             report.at_key(

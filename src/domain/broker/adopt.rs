@@ -268,7 +268,7 @@ fn exposed(object: Option<&Secret<Object>>) -> Object {
 /// A delete goes on without what cannot be adopted: a template must not block a clean-up.
 fn never_in_the_way(adopted: Result<bool, BrokerError>) -> Result<bool, BrokerError> {
     match adopted {
-        Err(BrokerError::Render(why)) => {
+        Err(BrokerError::Render(why) | BrokerError::ParametersUnusable(why)) => {
             log::error!("what is deleted cannot be adopted, and counts as gone: {why}");
             Ok(false)
         }

@@ -91,7 +91,13 @@ impl Worker {
             Some(target) => &target.plan_id,
             None => &taken.instance.plan_id,
         };
-        let Ok(chosen) = self.catalog.choose(&taken.instance.service_id, plan_id) else {
+        let service_id = &taken.instance.service_id;
+        // What is hidden makes nothing any more.
+        let chosen = match taken.operation.kind {
+            Kind::Unbind | Kind::Deprovision => self.catalog.remover(service_id, plan_id),
+            _ => self.catalog.choose(service_id, plan_id).ok(),
+        };
+        let Some(chosen) = chosen else {
             return Over::Outcome(Outcome::Failed(Failure {
                 description: format!(
                     "The plan `{plan_id}` is no longer in the catalog. Ask the operator of the broker."
@@ -190,7 +196,7 @@ impl Worker {
     async fn conclude(&self, taken: Taken, outcome: Outcome) {
         let catalog = &self.catalog;
         let max = catalog
-            .find(&taken.instance.plan_id)
+            .remover(&taken.instance.service_id, &taken.instance.plan_id)
             .map_or(1, |chosen| chosen.plan.responding.max_attempts);
         let outcome = match outcome {
             Outcome::Again { description, .. } if taken.tries >= max => {

@@ -238,3 +238,33 @@ fn rest(tries: u32) -> Duration {
     let _ = getrandom::fill(&mut chance);
     whole.mul_f64(0.75 + f64::from(chance[0]) / 1024.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_rest_is_about_twice_the_last_and_none_quite_the_same() {
+        for (tries, whole) in [
+            (1, 1),
+            (2, 2),
+            (3, 4),
+            (6, 32),
+            (7, 60),
+            (8, 60),
+            (u32::MAX, 60),
+        ] {
+            let whole = Duration::from_secs(whole);
+            let drawn: BTreeSet<Duration> = (0..64).map(|_| rest(tries)).collect();
+            assert!(drawn.len() > 8, "{tries}: {drawn:?}");
+            for rest in drawn {
+                assert!(
+                    rest >= whole.mul_f64(0.75) && rest <= whole,
+                    "{tries}: {rest:?}"
+                );
+            }
+        }
+    }
+}

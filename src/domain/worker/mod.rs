@@ -151,11 +151,7 @@ impl Worker {
     }
 
     fn limits(&self) -> Vec<(Arc<str>, u32)> {
-        let plans = self
-            .catalog
-            .offerings()
-            .iter()
-            .flat_map(|offering| &offering.plans);
+        let plans = self.catalog.plans();
         let mut limits: Vec<(Arc<str>, u32)> = plans
             .filter_map(|plan| Some((plan.backend.name().into(), plan.backend.concurrency()?)))
             .collect();

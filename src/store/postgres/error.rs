@@ -36,6 +36,17 @@ impl StepError {
         }
     }
 
+    /// Whether the server lacks what a write needs (classes 53, 54, 58 and XX): it answers, and the next write may fail too.
+    pub(super) fn is_ailment(&self) -> bool {
+        let (Self::Database(error) | Self::Unknown(error)) = self else {
+            return false;
+        };
+        let code = error.code().map(SqlState::code).unwrap_or_default();
+        ["53", "54", "58", "XX"]
+            .iter()
+            .any(|class| code.starts_with(class))
+    }
+
     /// Whether the engine lacks a function that a statement uses.
     pub(super) fn is_unknown_function(&self) -> bool {
         matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNDEFINED_FUNCTION))

@@ -35,7 +35,8 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, StoreError, Take, Taken, Unbound,
+    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
+    Unbound,
 };
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -158,6 +159,13 @@ impl Store for PostgresStore {
         }))
     }
 
+    fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.ask(rows::plans_in_use).await),
+        )
+    }
+
     fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()> {
         Box::pin(self.driver.run(async move |pool| {
             pool.step(async |database| jobs::give_back(database, &owner, now).await)
@@ -173,10 +181,7 @@ impl Store for PostgresStore {
     }
 
     fn health(&self) -> Answer<'_, ()> {
-        Box::pin(self.driver.run(async |pool| {
-            pool.ask(async |database| rows::writable(database).await)
-                .await
-        }))
+        Box::pin(self.driver.run(async |pool| pool.health().await))
     }
 
     fn fingerprint_key(&self) -> &FingerprintKey {

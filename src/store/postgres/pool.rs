@@ -2,7 +2,7 @@
 //! away, and the server undoes what was open on it. So nothing has to be cleaned up after trouble, and none that hangs
 //! is lent again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -32,6 +32,8 @@ pub(super) struct Pool {
     /// What the server's own lists call brokers.
     pub(super) brokers: String,
     room: Semaphore,
+    /// Whether the last step failed in a way that the next one may, too: the disk is full, say.
+    pub(super) ailing: Cell<bool>,
     idle: RefCell<Vec<Connection>>,
     drivers: RefCell<JoinSet<()>>,
 }
@@ -57,6 +59,7 @@ impl Pool {
             bounds,
             brokers: target.brokers,
             room: Semaphore::new(bounds.connections),
+            ailing: Cell::new(false),
             idle: RefCell::default(),
             drivers: RefCell::default(),
         })

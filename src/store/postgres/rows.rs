@@ -15,7 +15,7 @@ use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
 use crate::domain::operation::{Kind, Operation, Subject};
-use crate::domain::store::{Act, Begun, Change};
+use crate::domain::store::{Act, Begun, Change, PlanInUse};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::packed;
@@ -581,6 +581,28 @@ pub(super) async fn bindings(
         .collect()
 }
 
+/// The plans of what a backend made.
+pub(super) async fn plans_in_use(database: &Transaction<'_>) -> Result<Vec<PlanInUse>, StepError> {
+    database
+        .query(
+            "SELECT service_id, plan_id, count(*), count(DISTINCT organization) FROM broker_instances
+             WHERE backend IS NOT NULL GROUP BY service_id, plan_id ORDER BY service_id, plan_id",
+            values![],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            Ok(PlanInUse {
+                service_id: ServiceId::parse(columns.text()?)?,
+                plan_id: PlanId::parse(columns.text()?)?,
+                instances: columns.count()?,
+                organizations: columns.count()?,
+            })
+        })
+        .collect()
+}
+
 /// The binding, where the row has one.
 pub(super) fn read_maybe_binding(columns: &mut Columns<'_>) -> Result<Option<Binding>, StepError> {
     columns
@@ -653,6 +675,18 @@ pub(super) async fn writable(database: &Transaction<'_>) -> Result<(), StepError
         Some(Ok(true)) => Ok(()),
         _ => Err(StepError::ReadOnly),
     }
+}
+
+/// Writes what is there already.
+pub(super) async fn probe(database: &Transaction<'_>) -> Result<(), StepError> {
+    writable(database).await?;
+    database
+        .execute(
+            "UPDATE broker_meta SET value = value WHERE name = 'fingerprint key'",
+            values![],
+        )
+        .await
+        .map(|_| ())
 }
 
 pub(super) fn packed<T: Serialize>(value: &Secret<T>) -> Result<Vec<u8>, StepError> {

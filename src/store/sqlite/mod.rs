@@ -31,7 +31,8 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, StoreError, Take, Taken, Unbound,
+    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
+    Unbound,
 };
 use crate::domain::time::Timestamp;
 
@@ -164,6 +165,13 @@ impl Store for SqliteStore {
         Box::pin(
             self.readers
                 .ask(move |connection| Ok(rows::bindings(connection, &instance)?)),
+        )
+    }
+
+    fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
+        Box::pin(
+            self.readers
+                .ask(|connection| Ok(rows::plans_in_use(connection)?)),
         )
     }
 
