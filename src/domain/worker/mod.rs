@@ -80,6 +80,11 @@ impl Worker {
         }
     }
 
+    /// Its name in leases.
+    pub fn owner(&self) -> &Arc<str> {
+        &self.terms.owner
+    }
+
     /// Begins to work, on the runtime of whoever calls.
     pub fn start(self) -> Working {
         let worker = Arc::new(self);
