@@ -11,7 +11,6 @@ use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
-use crate::domain::operation::{Kind, State};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -133,7 +132,7 @@ impl<'a> Takeover<'a> {
             (None, None) => return Ok(Err(Unfit::NoInstance(old.instance.clone()))),
         };
         let last = &instance.last_operation;
-        if last.in_progress() || last.is(Kind::Provision, State::Failed) {
+        if last.in_progress() || instance.is_broken() {
             return Ok(Err(Unfit::InstanceNotUsable(old.instance.clone())));
         }
         Ok(new(takeover::binding(
