@@ -213,6 +213,10 @@ fn earlier(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp(now.0.saturating_sub(millis(by)))
 }
 
+fn between(one: Timestamp, other: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(other.0.saturating_sub(one.0)).unwrap_or(0))
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
