@@ -121,7 +121,9 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = start(&settings.server, listener, &api)?;
+    let owner = Arc::clone(worker.owner());
     let working = worker.start();
+    log::info!("takes operations up as {owner}");
     log::info!("listening on http://{address}{}", settings.server.base_path);
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
     server.await.map_err(StartError::System)?;

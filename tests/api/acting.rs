@@ -428,6 +428,49 @@ fn after_a_failed_delete_all_is_there_and_it_may_be_sent_again() {
     assert_eq!(stage.delete(&at_instance("i"), "auto").status, 200);
 }
 
+/// What was never made is not there because its delete failed too: the same request makes it, and nothing is made of it.
+#[test]
+fn a_failed_delete_makes_nothing_of_what_was_never_made() {
+    let stage = Stage::new();
+    stage.does("deprovision", "fail");
+    stage.does("provision", "wait");
+    accepted(&stage.provision("i", "async"));
+    stage.wait_for_calls("provision", 1);
+    let cancelled = accepted(&stage.delete(&at_instance("i"), "async"));
+    let over = awaited(&stage.broker, &at_instance("i"), &cancelled);
+    assert_eq!(over.json()["state"], "failed");
+    refused(&stage.bind("b", "async"), 400, "InstanceNotUsable");
+    let change = json!({ "plan_id": "async", "parameters": {} });
+    refused(&stage.update(&change), 400, "InstanceNotUsable");
+    stage.does("provision", "fail");
+    let again = accepted(&stage.provision("i", "async"));
+    let over = awaited(&stage.broker, &at_instance("i"), &again);
+    assert_eq!(over.json()["state"], "failed");
+    let gone = accepted(&stage.delete(&at_instance("i"), "async"));
+    assert_eq!(
+        awaited(&stage.broker, &at_instance("i"), &gone).json()["state"],
+        "failed"
+    );
+    stage.does("provision", "");
+    let made = accepted(&stage.provision("i", "async"));
+    let over = awaited(&stage.broker, &at_instance("i"), &made);
+    assert_eq!(over.json()["state"], "succeeded");
+    assert_eq!(stage.broker.fetch("i").status, 200);
+
+    stage.does("bind", "fail");
+    stage.does("unbind", "fail");
+    let bound = accepted(&stage.bind("b", "async"));
+    awaited(&stage.broker, &at_binding("i", "b"), &bound);
+    let gone = accepted(&stage.delete(&at_binding("i", "b"), "async"));
+    awaited(&stage.broker, &at_binding("i", "b"), &gone);
+    stage.does("bind", "");
+    let made = accepted(&stage.bind("b", "async"));
+    let over = awaited(&stage.broker, &at_binding("i", "b"), &made);
+    assert_eq!(over.json()["state"], "succeeded");
+    let found = stage.broker.fetch_binding("i", "b").json();
+    assert_eq!(found["credentials"]["by"], "bind");
+}
+
 #[test]
 fn what_is_to_be_tried_again_is_and_not_for_ever() {
     let stage = Stage::new();

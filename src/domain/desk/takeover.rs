@@ -14,7 +14,6 @@ use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
 use crate::domain::offering::Schemas;
-use crate::domain::operation::{Kind, State};
 use crate::domain::schema::{Schema, Violation};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store};
 use crate::domain::time::Timestamp;
@@ -141,7 +140,7 @@ impl<'a> Takeover<'a> {
             (None, None) => return Ok(Err(Unfit::NoInstance(old.instance.clone()))),
         };
         let last = &instance.last_operation;
-        if last.in_progress() || last.is(Kind::Provision, State::Failed) {
+        if last.in_progress() || instance.is_broken() {
             return Ok(Err(Unfit::InstanceNotUsable(old.instance.clone())));
         }
         let change = takeover::binding(

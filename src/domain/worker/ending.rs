@@ -134,6 +134,7 @@ fn instance_done(
     let kind = taken.operation.kind;
     let mut instance = after(taken).unwrap_or_else(|| taken.instance.clone());
     let mut details = std::mem::take(&mut instance.details).into_exposed();
+    details.unmade = false;
     if kind == Kind::Provision || !done.outputs.expose().is_empty() {
         details.outputs.clone_from(done.outputs.expose());
     }
@@ -155,6 +156,7 @@ fn binding_done(
     done: &Done,
 ) -> Result<Binding, RenderError> {
     let mut details = binding.details.expose().clone();
+    details.unmade = false;
     details.outputs.clone_from(done.outputs.expose());
     details.state = done.state.as_ref().map(|state| state.expose().clone());
     if let Some(chosen) = chosen {

@@ -80,6 +80,11 @@ impl Worker {
         }
     }
 
+    /// Its name in leases.
+    pub fn owner(&self) -> &Arc<str> {
+        &self.terms.owner
+    }
+
     /// Begins to work, on the runtime of whoever calls.
     pub fn start(self) -> Working {
         let worker = Arc::new(self);
@@ -202,6 +207,10 @@ fn later(now: Timestamp, by: Duration) -> Timestamp {
 
 fn earlier(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp(now.0.saturating_sub(millis(by)))
+}
+
+fn between(one: Timestamp, other: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(other.0.saturating_sub(one.0)).unwrap_or(0))
 }
 
 fn millis(duration: Duration) -> i64 {
