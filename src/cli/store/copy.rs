@@ -65,7 +65,7 @@ fn named(flags: &Flags, url: &str) -> Result<StoreSettings, Exit> {
         store: Some(resolved(url)?),
         ..flags.clone()
     };
-    Ok(Surroundings::read(&flags)?.loaded.settings.store)
+    Ok(Surroundings::read_with_keys(&flags)?.loaded.settings.store)
 }
 
 /// The URL with what its references bring in.

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::{SqliteStore, migrations};
 use crate::domain::store::{Begun, Lookup, Store, StoreError};
+use crate::store::Keys;
 use crate::store::tests::{Folder, id, provision, run};
 
 /// Makes `names` while the database is held, so that all but the first wait together for the next commit; how each
@@ -62,7 +63,7 @@ fn is_there(store: &SqliteStore, name: &str) -> bool {
 #[test]
 fn changes_that_wait_share_one_commit() {
     let folder = Folder::new();
-    let store = Arc::new(SqliteStore::open(&folder.file()).expect("a store"));
+    let store = Arc::new(SqliteStore::open(&folder.file(), &Keys::default()).expect("a store"));
     let (results, commits) = made_together(&store, &folder, &["a", "b", "c", "b", "d", "e"]);
     let done = results
         .iter()
@@ -87,7 +88,7 @@ fn changes_that_wait_share_one_commit() {
 fn a_bad_change_takes_no_other_with_it() {
     for (raise, good, health) in [("ABORT", true, true), ("ROLLBACK", false, true)] {
         let folder = Folder::new();
-        let store = Arc::new(SqliteStore::open(&folder.file()).expect("a store"));
+        let store = Arc::new(SqliteStore::open(&folder.file(), &Keys::default()).expect("a store"));
         let trap = format!(
             "CREATE TRIGGER trap BEFORE INSERT ON operations WHEN NEW.instance_id = 'bad'
              BEGIN SELECT RAISE({raise}, 'trapped'); END"
@@ -152,7 +153,7 @@ fn plan(connection: &Connection, statement: &str) -> String {
 #[test]
 fn tables_are_strict_and_bindings_belong_to_an_instance() {
     let folder = Folder::new();
-    let store = SqliteStore::open(&folder.file()).expect("a store");
+    let store = SqliteStore::open(&folder.file(), &Keys::default()).expect("a store");
     run(store.begin(provision("i"))).expect("an answer");
     let database = super::open::connect(&folder.file()).expect("a connection as the writer's");
     let (tables, strict): (i64, i64) = database
