@@ -301,6 +301,11 @@ impl Sealer {
         self.terms().seals.and_then(|at| self.keys.0.get(at))
     }
 
+    /// Whether cells are sealed that were not before.
+    pub(super) fn replaces_plain(&self) -> bool {
+        self.has_keys() && self.terms().opens_plain
+    }
+
     /// The key that seals.
     pub(super) fn sealing_key(&self) -> Option<KeyId> {
         self.sealing().map(|key| key.id)

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod desk;
+mod seal;
 
 use std::collections::BTreeSet;
 use std::process::Command;

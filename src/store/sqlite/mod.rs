@@ -84,6 +84,10 @@ impl SqliteStore {
         open::whole(&connection)?;
         let sealer = Arc::new(Sealer::new(keys));
         let key = open::unlock(&mut connection, &sealer, opener)?;
+        if sealer.replaces_plain() {
+            // What stood in a cell does not stay in its page.
+            connection.pragma_update(None, "secure_delete", true)?;
+        }
         let readers = Readers::start(path, &sealer)?;
         Ok(Self {
             writer: Writer::start(Database::new(connection, Arc::clone(&sealer)))?,

@@ -196,10 +196,8 @@ impl Change {
     }
 }
 
-/// Writes what was read in vain by nobody else; how many cells.
+/// Writes what nobody has changed since; how many cells.
 pub(super) fn write(connection: &Database, changes: &[Change]) -> Result<u64, RowError> {
-    // What stood in a cell does not stay in the page that it was in.
-    connection.pragma_update(None, "secure_delete", true)?;
     let mut written = 0;
     for change in changes {
         let mut statement = connection.prepare_cached(change.statement)?;
