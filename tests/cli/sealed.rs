@@ -31,6 +31,7 @@ engines::on_both! {
     what_is_no_cell_is_not_believed,
     a_copy_is_sealed_with_the_first_key,
     who_would_seal_what_no_broker_opens_is_refused,
+    what_is_taken_over_is_sealed,
 }
 
 /// A store, and who works on it with which keys.
@@ -604,6 +605,46 @@ fn who_would_seal_what_no_broker_opens_is_refused(engine: Engine) {
     assert_eq!(store.only_key(ONE), first);
     stop(broker);
     stop(store.serve(ONE));
+}
+
+/// Into a store that is made for it, and into one that is served with a key behind which the command has another one.
+fn what_is_taken_over_is_sealed(engine: Engine) {
+    let store = Sealed::on(engine);
+    let line = |id: &str| {
+        let mut instance = body("now", 1);
+        instance["id"] = id.into();
+        json!({ "instance": instance }).to_string()
+    };
+    let import = ["store", "import", "old.jsonl"];
+    store.folder.write("old.jsonl", &line("i"));
+    store.run(ONE, &import).exits(0);
+    let first = store.only_key(ONE);
+    let broker = store.serve(ONE);
+    store.folder.write("old.jsonl", &line("j"));
+    store.run(&format!("{TWO},{ONE}"), &import).exits(0);
+    assert_eq!(store.only_key(ONE), first);
+    for name in ["i", "j"] {
+        assert_eq!(broker.provision(name, &body("now", 1)).status, 200);
+    }
+    if engine == Engine::Sqlite {
+        let data = store.folder.path().join("data");
+        assert_eq!(found(&data, "MARKED"), Vec::<String>::new());
+    }
+}
+
+/// Where nothing is remembered there is nothing to seal: keys are passed over, and nothing is warned of.
+#[test]
+fn the_store_none_has_nothing_to_seal() {
+    for keys in [ONE, ""] {
+        let catalog = "services: [{ id: s, name: s, description: A service, bindable: true,
+            plans: [{ id: now, name: now, description: At once, binding: { credentials: { a: b } } }] }]";
+        let broker = Setup::new(catalog)
+            .env("BROKER_STORE__URL", "none")
+            .env(KEYS, keys)
+            .start();
+        assert_eq!(broker.provision("i", &of("now")).status, 201);
+        assert!(!broker.log().contains("store.keys"), "{}", broker.log());
+    }
 }
 
 /// From a file that nothing is sealed in to one where all is; and nothing of what it was is left in it.
