@@ -24,6 +24,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
 use crate::settings::{LoginKind, ServerSettings, Settings, StoreSettings, StoreUrl};
+use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
@@ -140,21 +141,37 @@ fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|error| StartError::Bind(address, error))
 }
 
+/// What is said of a file that is not sealed. With a database a broker does not even start.
+const UNSEALED: &str = "parameters, credentials and what backends return lie in the store as they are: to seal it, set \
+                        store.keys (BROKER_STORE__KEYS) to what `openssl rand -base64 32` prints";
+
 fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
+    let keys = keys(settings);
     match &settings.url {
         StoreUrl::None => Ok(Arc::new(NoStore::default())),
-        StoreUrl::Sqlite(path) => match SqliteStore::open(path) {
-            Ok(store) => Ok(Arc::new(store)),
+        StoreUrl::Sqlite(path) => match SqliteStore::open(path, &keys) {
+            Ok(store) => {
+                if keys.is_empty() {
+                    log::warn!("{UNSEALED}");
+                }
+                Ok(Arc::new(store))
+            }
             Err(why) => Err(StartError::Store(
                 format!("sqlite:{}", path.display()),
                 why.into(),
             )),
         },
-        StoreUrl::Postgres(url) => match PostgresStore::open(url.clone(), bounds(settings)) {
-            Ok(store) => Ok(Arc::new(store)),
-            Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
-        },
+        StoreUrl::Postgres(url) => {
+            match PostgresStore::open(url.clone(), bounds(settings), &keys) {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
+            }
+        }
     }
+}
+
+fn keys(settings: &StoreSettings) -> Keys {
+    Keys::new(&settings.keys)
 }
 
 const fn bounds(settings: &StoreSettings) -> Bounds {

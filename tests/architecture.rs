@@ -54,6 +54,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("actix_web", &["main", "app", "http", "cli"]),
     ("actix_web_httpauth", &["http"]),
     ("rusqlite", &["store"]),
+    ("chacha20poly1305", &["store"]),
     ("tokio_postgres", &["store"]),
     ("tokio_rustls", &["store"]),
     ("webpki_roots", &["store"]),

@@ -12,6 +12,7 @@ use catalog_broker::domain::operation::{Kind, Operation, Report, State, Subject,
 use catalog_broker::domain::store::{Act, Change, End, Ending, Job, Leaves, Store, Take, Taken};
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::secret::Secret;
+use catalog_broker::store::Keys;
 use catalog_broker::store::postgres::{Bounds, PostgresStore};
 use catalog_broker::store::sqlite::SqliteStore;
 use tokio::runtime::{Builder, Runtime};
@@ -37,7 +38,7 @@ pub fn run() {
 fn sqlite() {
     let (few, many) = (Folder::new(), Folder::new());
     let open = |folder: &Folder| -> Box<dyn Store> {
-        Box::new(SqliteStore::open(&folder.0.join("broker.db")).expect("a store"))
+        Box::new(SqliteStore::open(&folder.0.join("broker.db"), &Keys::default()).expect("a store"))
     };
     compare("sqlite", &open(&few), &open(&many));
 }
@@ -50,7 +51,9 @@ fn postgres() {
             timeout: Duration::from_secs(30),
         };
         let url = Secret::new(server.socket_url(&server.database()));
-        Box::new(PostgresStore::open(url, bounds).expect("a store"))
+        Box::new(
+            PostgresStore::open(url, bounds, &Keys::new(&[Secret::new([7; 32])])).expect("a store"),
+        )
     };
     compare("postgres", &open(), &open());
 }
@@ -182,6 +185,7 @@ fn done(taken: &Taken) -> End {
     instance.version += 1;
     End {
         operation: taken.operation.id.clone(),
+        subject: taken.operation.subject.clone(),
         attempt: taken.attempt,
         at: NOW,
         ending: Ending::Over {

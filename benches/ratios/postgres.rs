@@ -19,6 +19,8 @@ use crate::load::{drive, drive_all, guid};
 use crate::process::Process;
 use crate::report::{at_least, median, note};
 
+/// A broker on PostgreSQL seals what it writes.
+const KEY: &str = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
 const CLIENTS: usize = 64;
 const EACH: usize = 60;
 const ROUNDS: usize = 5;
@@ -71,7 +73,9 @@ fn brokers(server: &Cluster, database: &str, count: usize) -> (Serving, Vec<Fold
     let start = |_| {
         let folder = Folder::with(CATALOG);
         let mut command: Command = broker::command(&folder, "off");
-        command.env("BROKER_STORE__URL", &url);
+        command
+            .env("BROKER_STORE__URL", &url)
+            .env("BROKER_STORE__KEYS", KEY);
         (Process::listening(&mut command), folder)
     };
     (0..count).map(start).unzip()

@@ -210,6 +210,8 @@ pub struct Taken {
 pub struct Renewal {
     /// Of this operation.
     pub operation: OperationId,
+    /// Which is about this.
+    pub subject: Subject,
     /// Of this attempt.
     pub attempt: u32,
     /// When. One that has run out by then is lost, though nobody has taken the operation up: its room under a limit may
@@ -235,6 +237,8 @@ pub enum Lease {
 pub struct End {
     /// Of this operation.
     pub operation: OperationId,
+    /// Which is about this.
+    pub subject: Subject,
     /// Of this attempt.
     pub attempt: u32,
     /// When.

@@ -44,6 +44,8 @@ pub struct StoreSettings {
     pub connections: usize,
     /// How long a database may take for a step.
     pub timeout: Duration,
+    /// What it is sealed with: the first seals, all open. Without one nothing is sealed.
+    pub keys: Vec<Secret<[u8; 32]>>,
     /// Whether sqlite may be used where the disk is lost at every restart.
     pub ephemeral_ok: bool,
 }

@@ -75,6 +75,7 @@ impl Worker {
             let next = later(now, self.terms.lease);
             let renewal = Renewal {
                 operation: taken.operation.id.clone(),
+                subject: taken.operation.subject.clone(),
                 attempt: taken.attempt,
                 now,
                 until: next,
@@ -254,6 +255,7 @@ impl Worker {
         loop {
             let end = End {
                 operation: taken.operation.id.clone(),
+                subject: taken.operation.subject.clone(),
                 attempt: taken.attempt,
                 at: (self.clock)(),
                 ending: ending.clone(),

@@ -3,6 +3,7 @@
 //! is lent again.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -12,6 +13,7 @@ use tokio_postgres::{Client, Config};
 use super::error::{OpenError, StepError};
 use super::tls::Tls;
 use super::url::Target;
+use crate::store::seal::Sealer;
 
 /// How long the connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -29,6 +31,7 @@ pub(super) struct Pool {
     config: Config,
     tls: Tls,
     pub(super) bounds: Bounds,
+    pub(super) sealer: Arc<Sealer>,
     /// What the server's own lists call brokers.
     pub(super) brokers: String,
     room: Semaphore,
@@ -52,11 +55,16 @@ pub(super) struct Lent<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(target: Target, bounds: Bounds) -> Result<Self, OpenError> {
+    pub(super) fn new(
+        target: Target,
+        bounds: Bounds,
+        sealer: Arc<Sealer>,
+    ) -> Result<Self, OpenError> {
         Ok(Self {
             tls: target.way.tls()?,
             config: target.config,
             bounds,
+            sealer,
             brokers: target.brokers,
             room: Semaphore::new(bounds.connections),
             ailing: Cell::new(false),

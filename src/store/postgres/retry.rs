@@ -68,7 +68,7 @@ impl Pool {
         step: &impl AsyncFn(&Transaction<'_>) -> Result<T, StepError>,
     ) -> Result<T, StepError> {
         let lent = self.lend().await?;
-        let transaction = Transaction::new(lent.client()?, within);
+        let transaction = Transaction::new(lent.client()?, &self.sealer, within);
         let limit = self.bounds.timeout.saturating_add(GRACE);
         let result = tokio::time::timeout(limit, carry_out(transaction, step))
             .await

@@ -74,7 +74,7 @@ struct Plan {
 }
 
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
-    let surroundings = match Surroundings::read(flags) {
+    let surroundings = match Surroundings::read_with_keys(flags) {
         Ok(surroundings) => surroundings,
         Err(exit) => return exit,
     };
