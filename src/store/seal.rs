@@ -9,6 +9,8 @@
 //! at start. Whether cells may be there that are not sealed stands in it, too: where none can be, one that appears was put
 //! there by somebody else.
 
+mod cell;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -17,10 +19,10 @@ use chacha20poly1305::{AeadInOut as _, KeyInit as _, Tag, XChaCha20Poly1305, XNo
 use sha2::{Digest as _, Sha256};
 
 use super::packed::Unreadable;
-use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::ledger::{KeyId, Seal};
-use crate::domain::operation::Subject;
 use crate::secret::Secret;
+
+pub(super) use cell::Cell;
 
 /// How a cell is written: as it is.
 const PLAIN: u8 = 0;
@@ -80,68 +82,6 @@ impl Key {
         Self {
             id: KeyId(id),
             cipher: XChaCha20Poly1305::new(key.expose().into()),
-        }
-    }
-}
-
-/// Where a cell stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cell<'a> {
-    /// The details of an instance.
-    Instance(&'a InstanceId),
-    /// The details of a binding.
-    Binding(&'a InstanceId, &'a BindingId),
-    /// The report of an operation on a subject.
-    Report(&'a OperationId, &'a Subject),
-    /// The task of an operation on a subject.
-    Task(&'a OperationId, &'a Subject),
-    /// The key of fingerprints.
-    Fingerprints,
-}
-
-impl<'a> Cell<'a> {
-    /// Its column, and the ids of instance, binding and operation.
-    fn place(self) -> (u8, [&'a str; 3]) {
-        let of = |subject: &'a Subject, operation: &'a OperationId| {
-            let binding = subject.binding().map_or("", BindingId::as_str);
-            [subject.instance().as_str(), binding, operation.as_str()]
-        };
-        match self {
-            Self::Instance(id) => (1, [id.as_str(), "", ""]),
-            Self::Binding(instance, id) => (2, [instance.as_str(), id.as_str(), ""]),
-            Self::Report(operation, subject) => (3, of(subject, operation)),
-            Self::Task(operation, subject) => (4, of(subject, operation)),
-            Self::Fingerprints => (5, ["", "", ""]),
-        }
-    }
-
-    /// What is bound to what is sealed: each part with its length, so that no two cells have the same.
-    fn bound(self) -> Vec<u8> {
-        let (column, ids) = self.place();
-        let mut bound = Vec::with_capacity(160);
-        bound.push(column);
-        for id in ids {
-            bound.extend_from_slice(&(id.len() as u64).to_be_bytes());
-            bound.extend_from_slice(id.as_bytes());
-        }
-        bound
-    }
-
-    pub(super) fn unreadable(self, why: impl fmt::Display) -> Unreadable {
-        Unreadable(format!("{self}: {why}"))
-    }
-}
-
-impl fmt::Display for Cell<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Instance(id) => write!(out, "details of instance {id}"),
-            Self::Binding(instance, id) => {
-                write!(out, "details of binding {id} of instance {instance}")
-            }
-            Self::Report(operation, _) => write!(out, "report of operation {operation}"),
-            Self::Task(operation, _) => write!(out, "task of operation {operation}"),
-            Self::Fingerprints => out.write_str("key of fingerprints"),
         }
     }
 }

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::id::OperationId;
+use crate::domain::operation::Subject;
 use crate::store::tests::engines::keys;
 use crate::store::tests::{binding_id, id};
 
