@@ -338,22 +338,23 @@ impl Client<'_> {
 
     /// Until there is one way only that things can stand.
     fn end(&mut self, mut life: Life) -> Lives<(String, World)> {
-        life.belief.lay_ghosts();
-        for id in BINDINGS {
-            self.finish(&mut life, &Call::FetchBinding(id))?;
-        }
-        self.finish(&mut life, &Call::Fetch)?;
-        let settled = life.belief.settled();
-        if !settled.is_some_and(|world| matches!(world.thing, Thing::There(_)) && is_quiet(&world))
-        {
+        let begun = Instant::now();
+        loop {
+            // All are ready: what was sent before is done, or never will be.
+            self.rest(100);
+            life.belief.lay_ghosts();
+            for id in BINDINGS {
+                self.finish(&mut life, &Call::FetchBinding(id))?;
+            }
+            self.finish(&mut life, &Call::Fetch)?;
+            if let Some(world) = life.belief.settled()
+                && (world.thing == Thing::Absent || is_there(&life) && is_quiet(&world))
+            {
+                return Ok((life.id, world));
+            }
             self.take_away(&mut life)?;
+            self.within_reason(begun, &life, &Call::Deprovision)?;
         }
-        if let Some(world) = life.belief.settled() {
-            return Ok((life.id, world));
-        }
-        self.stage
-            .fault(format!("nobody knows how {} stands", life.id));
-        Err(Lost)
     }
 
     fn rest(&mut self, most: u64) {

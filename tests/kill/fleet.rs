@@ -17,6 +17,7 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::cluster::Cluster;
 use crate::harness::{Broker, Folder, SERVER, Setup};
+use crate::http::{self, Request};
 use crate::proxy::{Cut, Proxy};
 
 /// How long anything may take that must come to its end.
@@ -239,6 +240,24 @@ impl Fleet {
         let hit = self.leased() > 0;
         proxy.cut(cut);
         hit
+    }
+
+    /// Waits until all of them can work; whether they can.
+    pub fn are_ready(&self) -> bool {
+        let until = Instant::now() + PATIENCE;
+        let ready = |address| {
+            let answer = http::send(address, &Request::new("GET", "/readyz"));
+            answer.is_ok_and(|response| response.status == 200)
+        };
+        (0..self.size()).all(|number| {
+            while !self.address(number).is_some_and(ready) {
+                if Instant::now() > until {
+                    return false;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            true
+        })
     }
 
     /// All that one has written.

@@ -129,6 +129,9 @@ fn run(plan: &Plan, seed: u64) -> Outcome {
         while begun.elapsed() < plan.least && !stage.stop.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(20));
         }
+        if !stage.fleet.are_ready() {
+            stage.fault("the brokers are not ready again".to_owned());
+        }
         stage.stop.store(true, Ordering::SeqCst);
         let mut said = Said::new();
         for client in clients {
