@@ -7,6 +7,7 @@
 mod adopt;
 mod backup;
 mod error;
+mod in_use;
 mod jobs;
 mod ledger;
 mod migrations;
@@ -171,7 +172,7 @@ impl Store for SqliteStore {
     fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
         Box::pin(
             self.readers
-                .ask(|connection| Ok(rows::plans_in_use(connection)?)),
+                .ask(|connection| Ok(in_use::plans_in_use(connection)?)),
         )
     }
 
