@@ -8,6 +8,7 @@ mod adopt;
 mod backup;
 mod database;
 mod error;
+mod in_use;
 mod jobs;
 mod ledger;
 mod migrations;
@@ -191,7 +192,7 @@ impl Store for SqliteStore {
     fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
         Box::pin(
             self.readers
-                .ask(|connection| Ok(rows::plans_in_use(connection)?)),
+                .ask(|connection| Ok(in_use::plans_in_use(connection)?)),
         )
     }
 

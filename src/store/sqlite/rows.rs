@@ -12,7 +12,7 @@ use crate::domain::id::{BindingId, IdError, InstanceId, OperationId, PlanId, Ser
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
 use crate::domain::operation::{Kind, LastOperation, Operation, Report, State, Subject};
-use crate::domain::store::{Act, Begun, Change, PlanInUse, StoreError};
+use crate::domain::store::{Act, Begun, Change, StoreError};
 use crate::domain::time::Timestamp;
 use crate::store::packed;
 use crate::store::seal::Cell;
@@ -558,30 +558,6 @@ pub(super) fn bindings(
         .query_map([instance.as_str()], |row| Ok(read_binding(connection, row)))?
         .map(|row| row.map_err(RowError::from).and_then(|binding| binding))
         .collect()
-}
-
-/// The plans of what a backend made.
-pub(super) fn plans_in_use(connection: &Database) -> Result<Vec<PlanInUse>, RowError> {
-    connection
-        .prepare_cached(
-            "SELECT service_id, plan_id, count(*), count(DISTINCT organization) FROM instances
-             WHERE backend IS NOT NULL GROUP BY service_id, plan_id ORDER BY service_id, plan_id",
-        )?
-        .query_map([], |row| Ok(read_plan_in_use(row)))?
-        .map(|row| row.map_err(RowError::from).and_then(|plan| plan))
-        .collect()
-}
-
-fn read_plan_in_use(row: &Row<'_>) -> Result<PlanInUse, RowError> {
-    let count = |at| -> Result<u64, RowError> {
-        u64::try_from(row.get::<_, i64>(at)?).map_err(|_| RowError::Unreadable("number"))
-    };
-    Ok(PlanInUse {
-        service_id: ServiceId::parse(text(row, "service_id")?)?,
-        plan_id: PlanId::parse(text(row, "plan_id")?)?,
-        instances: count(2)?,
-        organizations: count(3)?,
-    })
 }
 
 /// The operation that is named if it is about `subject`; else the latest.
