@@ -433,6 +433,28 @@ fn what_is_to_be_tried_again_is_and_not_for_ever() {
     assert_eq!(stage.calls("deprovision"), 4);
 }
 
+/// They go first, and with them what they were made of.
+#[test]
+fn while_an_instance_goes_its_bindings_are_neither_shown_nor_bound_again() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    assert_eq!(stage.bind("b", "auto").status, 201);
+    stage.does("unbind", "wait");
+    let operation = accepted(&stage.delete(&at_instance("i"), "auto"));
+    stage.wait_for_calls("unbind", 1);
+    refused(&stage.bind("b", "auto"), 422, "ConcurrencyError");
+    refused(
+        &stage.broker.fetch_binding("i", "b"),
+        404,
+        "BindingNotFound",
+    );
+    stage.go();
+    assert_eq!(
+        awaited(&stage.broker, &at_instance("i"), &operation).status,
+        410
+    );
+}
+
 #[test]
 fn a_delete_cancels_what_is_being_made() {
     let stage = Stage::new();

@@ -167,8 +167,15 @@ impl Broker {
                     .await
                     .map(There::Answer)
             }
-            (Kind::Bind, State::Failed) => Ok(There::Failed(last.id.clone())),
             (_, State::InProgress) => Err(BrokerError::Concurrency),
+            // It goes with its instance.
+            _ if instance
+                .last_operation
+                .is(Kind::Deprovision, State::InProgress) =>
+            {
+                Err(BrokerError::Concurrency)
+            }
+            (Kind::Bind, State::Failed) => Ok(There::Failed(last.id.clone())),
             _ => Ok(There::Answer(Bound::AlreadyThere(answer_of(existing)))),
         }
     }
