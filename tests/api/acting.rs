@@ -385,6 +385,19 @@ fn what_is_refused_leaves_nothing() {
     assert_eq!(stage.bind("b", "auto").status, 201);
 }
 
+/// What failed may have done something by half, and only a delete takes that away.
+#[test]
+fn a_refusal_after_a_failure_leaves_what_failed() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    for mode in ["fail", "refuse"] {
+        stage.does("bind", mode);
+        assert!(stage.bind("b", "auto").status >= 400, "{mode}");
+    }
+    assert_eq!(stage.delete(&at_binding("i", "b"), "auto").status, 200);
+    assert_eq!(stage.calls("unbind"), 1);
+}
+
 #[test]
 fn after_a_failed_delete_all_is_there_and_it_may_be_sent_again() {
     let stage = Stage::new();
