@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::binding::Binding;
-use super::id::{BindingId, InstanceId, OperationId};
+use super::id::{BindingId, InstanceId, OperationId, PlanId};
 use super::instance::Instance;
 use super::json::FingerprintKey;
 use super::operation::{Operation, Report, State, Subject, Task};
@@ -200,6 +200,16 @@ pub struct Taken {
     pub instance: Instance,
     /// The binding, where the operation is about one.
     pub binding: Option<Binding>,
+}
+
+impl Taken {
+    /// The plan that acts: of an update, the one that is moved to.
+    pub fn plan_id(&self) -> &PlanId {
+        match &self.task.expose().update {
+            Some(target) => &target.plan_id,
+            None => &self.instance.plan_id,
+        }
+    }
 }
 
 /// A lease to be renewed.

@@ -52,6 +52,7 @@ services:
       - { id: auto, name: auto, description: Waits a little, answer_within: 300ms }
       - { id: sync, name: sync, description: Waits, respond: sync, instance: { dashboard_url: "https://h/{{ instance.outputs.by }}" } }
       - { id: async, name: async, description: Never waits, respond: async, poll_every: 7s }
+      - { id: brief, name: brief, description: Is soon given up, respond: async, max_attempts: 2 }
       - { id: narrow, name: narrow, description: One at a time, respond: async, backend: { use: narrow } }
 "#;
 
@@ -444,6 +445,18 @@ fn what_is_to_be_tried_again_is_and_not_for_ever() {
     assert_eq!(over["state"], "failed");
     assert_eq!(over["description"], "Not yet. (given up after 4 attempts)");
     assert_eq!(stage.calls("deprovision"), 4);
+}
+
+/// What an update moves to is what acts.
+#[test]
+fn an_update_is_tried_as_often_as_the_plan_says_that_it_moves_to() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    stage.does("update", "again");
+    let operation = accepted(&stage.update(&json!({ "plan_id": "brief" })));
+    let over = awaited(&stage.broker, &at_instance("i"), &operation).json();
+    assert_eq!(over["description"], "Not yet. (given up after 2 attempts)");
+    assert_eq!(stage.calls("update"), 2);
 }
 
 /// They go first, and with them what they were made of.

@@ -87,10 +87,7 @@ impl Worker {
     }
 
     async fn act(&self, taken: &Taken, note: &Note) -> Over {
-        let plan_id = match &taken.task.expose().update {
-            Some(target) => &target.plan_id,
-            None => &taken.instance.plan_id,
-        };
+        let plan_id = taken.plan_id();
         let Ok(chosen) = self.catalog.choose(&taken.instance.service_id, plan_id) else {
             return Over::Outcome(Outcome::Failed(Failure {
                 description: format!(
@@ -190,7 +187,7 @@ impl Worker {
     async fn conclude(&self, taken: Taken, outcome: Outcome) {
         let catalog = &self.catalog;
         let max = catalog
-            .find(&taken.instance.plan_id)
+            .find(taken.plan_id())
             .map_or(1, |chosen| chosen.plan.responding.max_attempts);
         let outcome = match outcome {
             Outcome::Again { description, .. } if taken.tries >= max => {
@@ -257,17 +254,13 @@ impl Worker {
     }
 
     fn tell_end(&self, taken: &Taken, state: State, report: &Report) {
-        let plan = match &taken.task.expose().update {
-            Some(target) => &target.plan_id,
-            None => &taken.instance.plan_id,
-        };
         self.witness.happened(&Event {
             operation: Some(&taken.operation.id),
             login: &taken.task.expose().asker.login,
             kind: taken.operation.kind,
             subject: &taken.operation.subject,
             service: Some(&taken.instance.service_id),
-            plan: Some(plan),
+            plan: Some(taken.plan_id()),
             state,
             report: Some(report),
         });
