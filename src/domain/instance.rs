@@ -66,7 +66,7 @@ pub struct InstanceDetails {
     /// else that its provision said are not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
-    /// Plans that it had before: a platform that timed out may still name one in a DELETE.
+    /// Plans that it had or was asked to have: a platform that timed out may still name one in a DELETE.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_plans: Vec<String>,
 }

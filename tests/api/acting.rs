@@ -459,6 +459,24 @@ fn an_update_is_tried_as_often_as_the_plan_says_that_it_moves_to() {
     assert_eq!(stage.calls("update"), 2);
 }
 
+#[test]
+fn a_delete_may_name_the_plan_that_an_update_failed_to_move_to() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    stage.does("update", "fail");
+    refused(
+        &stage.update(&json!({ "plan_id": "sync" })),
+        500,
+        "OperationFailed",
+    );
+    refused(
+        &stage.delete(&at_instance("i"), "narrow"),
+        400,
+        "PlanMismatch",
+    );
+    assert_eq!(stage.delete(&at_instance("i"), "sync").status, 200);
+}
+
 /// They go first, and with them what they were made of.
 #[test]
 fn while_an_instance_goes_its_bindings_are_neither_shown_nor_bound_again() {
