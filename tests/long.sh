@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
-#   tests/long.sh             all of it: about half an hour on 2 cores
-#   tests/long.sh machine     one part; parts are machine, fuzz, kills, size
+#   tests/long.sh             all of it: about three quarters of an hour on 2 cores
+#   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
+#   lives    the same of plans that take time, with a clock that the sequence moves, on sqlite and half as many on
+#            PostgreSQL (LIVES=3000)
 #   fuzz     good catalogs with mistakes at random: findings or a catalog, never a panic (FUZZ=100000)
 #   kills    32 clients, the broker killed under their load six times a round: what was answered is there (KILLS=50)
 #   size     provision and fetch with 1,000,000 instances stored against 1,000
@@ -32,6 +34,13 @@ machine() {
   PROPTEST_CASES=${MACHINE:-5000} prove api machine::random_lives_go_as_the_model_says
 }
 
+lives() {
+  local store
+  for store in sqlite postgres; do
+    PROPTEST_CASES=${LIVES:-3000} prove lives "lives_on_${store}_go_as_the_model_says"
+  done
+}
+
 # Eight documents a case.
 fuzz() {
   PROPTEST_CASES=$((${FUZZ:-100000} / 8)) prove fuzz a_catalog_with_mistakes_is_refused_or_published_as_platforms_take_it
@@ -50,12 +59,12 @@ size() {
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(machine fuzz kills size)
+((${#parts[@]})) || parts=(machine lives fuzz kills size)
 for part in "${parts[@]}"; do
   case $part in
-    machine | fuzz | kills | size) ;;
+    machine | lives | fuzz | kills | size) ;;
     *)
-      echo "tests/long.sh: no part is called $part; there are machine, fuzz, kills, size" >&2
+      echo "tests/long.sh: no part is called $part; there are machine, lives, fuzz, kills, size" >&2
       exit 2
       ;;
   esac
