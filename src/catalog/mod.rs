@@ -12,6 +12,7 @@ mod backends;
 mod build;
 mod draft;
 pub mod language;
+mod limits;
 mod load;
 mod memory;
 mod merge;

@@ -57,6 +57,8 @@ pub enum BrokerError {
     Requires(BindTarget),
     /// The parameters break the plan's schema.
     ParametersInvalid(Vec<Violation>),
+    /// There are as many as the limits allow.
+    QuotaExceeded(Kind, Quota),
     /// Others changed the instance again and again while this request tried to.
     Concurrency,
     /// The plan answers with 202, and the platform does not say that it takes one.
@@ -136,6 +138,7 @@ impl fmt::Display for BrokerError {
                 }
                 out.write_str(".")
             }
+            Self::QuotaExceeded(_, quota) => out.write_str(&quota.0),
             Self::Concurrency => out.write_str("Another operation for this service instance is in progress. Wait until it is done and send the request again."),
             Self::AsyncRequired => out.write_str("This service plan requires client support for asynchronous service operations. Send the request with `accepts_incomplete=true`."),
             Self::InstanceNotUsable => out.write_str("The service instance failed to be provisioned, so it can only be deprovisioned, or provisioned again by the same request."),
@@ -155,6 +158,10 @@ impl fmt::Display for BrokerError {
 }
 
 impl std::error::Error for BrokerError {}
+
+/// A limit that is reached, as a sentence: which one, and whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota(pub(super) String);
 
 /// What can be wrong with a name in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

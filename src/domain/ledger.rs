@@ -285,6 +285,13 @@ pub struct Recorded {
     pub turn: i64,
 }
 
+impl Recorded {
+    /// The plan that it makes its instance have, if it is an update.
+    pub fn moves_to(&self) -> Option<&PlanId> {
+        self.task.as_ref()?.expose().moves_to()
+    }
+}
+
 impl KeyId {
     /// The id that is written so.
     pub fn parse(text: &str) -> Option<Self> {

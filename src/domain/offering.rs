@@ -10,6 +10,7 @@ use super::answer::{BindingTemplate, InstanceTemplate};
 use super::backend::Backend;
 use super::id::{PlanId, ServiceId};
 use super::json::Object;
+use super::limits::Limits;
 use super::respond::Responding;
 use super::schema::Schema;
 use super::time::Timestamp;
@@ -43,6 +44,8 @@ pub struct Offering {
     pub dashboard_client: Option<Object>,
     /// Vendor fields, published flat.
     pub extensions: Object,
+    /// Private: how much there may be of all its plans together.
+    pub limits: Limits,
     /// At least one.
     pub plans: Vec<Arc<Plan>>,
 }
@@ -85,6 +88,8 @@ pub struct Plan {
     pub responding: Responding,
     /// Private: whether what a platform names and the store does not know counts as existing.
     pub adopt: Adopt,
+    /// Private: how much there may be of it.
+    pub limits: Limits,
 }
 
 /// Whether what a platform names and the store does not know counts as existing.

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::binding::Binding;
+use super::guard::{AtMost, Guard};
 use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
 use super::json::FingerprintKey;
@@ -86,6 +87,8 @@ pub struct Change {
     pub act: Act,
     /// What is left to be done, where the operation is not over with this change.
     pub job: Option<Job>,
+    /// What it is held against when nothing else is in its way.
+    pub guards: Vec<Guard>,
 }
 
 /// An operation that waits to be carried out.
@@ -169,6 +172,8 @@ pub enum Begun {
     Busy,
     /// What was to be changed, or the instance to be bound, is not there; or what was to be adopted is there no more.
     Absent,
+    /// There are as many as there may be.
+    Full(AtMost),
     /// Nothing is remembered here, so nothing stood in the way (store `none`).
     Unrecorded,
 }

@@ -28,6 +28,7 @@ mod fields;
 mod identity;
 mod later;
 mod life;
+mod limits;
 mod logs;
 mod machine;
 mod none;

@@ -221,6 +221,45 @@ pub(crate) static ADOPT: Record = Record {
     later: &[],
 };
 
+/// `limits` of an offering or a plan.
+pub(crate) static LIMITS: Record = Record {
+    name: "limits",
+    keys: &[
+        Key::new(
+            "instances",
+            Integer,
+            References,
+            "How many instances there may be.",
+        ),
+        Key::new(
+            "per_organization",
+            Integer,
+            References,
+            "How many instances there may be in one organization.",
+        ),
+        Key::new(
+            "per_space",
+            Integer,
+            References,
+            "How many instances there may be in one space.",
+        ),
+        Key::new(
+            "bindings_per_instance",
+            Integer,
+            References,
+            "How many bindings one instance may have.",
+        ),
+        Key::new(
+            "contact",
+            Text,
+            References,
+            "Whom to ask for more, as users are told it. Default: the operator of the broker.",
+        ),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
 /// `backend` of a plan: one kind, or the name of one of `backends`.
 pub(crate) static BACKEND: Record = Record {
     name: "backend",

@@ -5,6 +5,7 @@ mod accept;
 mod adopting;
 mod answers;
 mod ids;
+mod limits;
 mod plans;
 mod published;
 mod renderings;

@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, ids, plans, published, responding, schemas,
-    secrets, store,
+    Check, Rule, Source, accept, adopting, answers, ids, limits, plans, published, responding,
+    schemas, secrets, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -110,10 +110,13 @@ pub static RULES: &[Rule] = &[
     draft!("adopt-until", Language("adopt"), Error, "`adopt` ends at a date or a time.", adopting::until),
     draft!("adopt-fixed", Language("adopt"), Error, "Only plans of which no backend acts adopt.", adopting::fixed),
     draft!("adopt-values", Language("adopt"), Warning, "What adopts makes no values by chance, of the time or of parameters.", adopting::values),
+    draft!("limits-positive", Language("limits"), Error, "A limit is at least 1.", limits::positive),
+    draft!("limits-within", Language("limits"), Warning, "No limit of a plan is above that of its offering.", limits::within),
     draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
     draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
     draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),
     draft!("store-none-made-once", NONE, Error, "With store `none` nothing is random or of a time.", store::made_once),
     draft!("store-none-backend", NONE, Error, "With store `none` no backend acts and nothing is answered later.", responding::needs_memory),
+    draft!("store-none-limits", NONE, Error, "With store `none` nothing is limited.", limits::needs_memory),
     draft!("store-none-instance", NONE, Error, "With store `none` a binding knows nothing of its instance but the id.", store::instance),
 ];

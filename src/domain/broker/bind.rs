@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Bind, Bound, Broker, Manner, Reached, TRIES, answer_of, beside_the_point, choose,
+    Bind, Bound, Broker, Manner, Reached, TRIES, answer_of, beside_the_point, choose, limits,
     parameters_fit,
 };
 use crate::domain::answer::{BindTarget, BindingAnswer};
@@ -114,6 +114,11 @@ impl Broker {
             caller, chosen, instance, &operation, request, details, later,
         )?;
         let (named, answer) = (operation.id.clone(), answer_of(&binding));
+        // One that failed counts already.
+        let guards = match replaces {
+            None => limits::to_bind(chosen, instance),
+            Some(_) => Vec::new(),
+        };
         let act = Act::Bind {
             binding: Box::new(binding),
             expected_version: instance.version,
@@ -125,6 +130,7 @@ impl Broker {
                 operation,
                 act,
                 job,
+                guards,
             })
             .await?
         {
@@ -140,6 +146,7 @@ impl Broker {
             // What is there now is looked at from the start.
             Begun::Stale | Begun::BindingThere(_) => Ok(None),
             Begun::Absent => Err(BrokerError::InstanceNotFound),
+            Begun::Full(full) => Err(limits::exceeded(chosen, Kind::Bind, &full)),
             other => Err(beside_the_point(&other)),
         }
     }

@@ -8,6 +8,7 @@ mod bind;
 mod deprovision;
 mod fetch;
 mod later;
+mod limits;
 mod poll;
 mod preview;
 mod provision;

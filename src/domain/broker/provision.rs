@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose,
+    Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose, limits,
     maintenance_agrees, parameters_fit, random,
 };
 use crate::domain::answer::InstanceAnswer;
@@ -68,6 +68,7 @@ impl Broker {
                         There::Failed(instance) => failed = Some(instance),
                     }
                 }
+                Begun::Full(full) => return Err(limits::exceeded(chosen, Kind::Provision, &full)),
                 Begun::Stale | Begun::Absent => {}
                 other @ (Begun::BindingThere(_) | Begun::Busy) => {
                     return Err(beside_the_point(&other));
@@ -98,6 +99,11 @@ impl Broker {
             details.state = failed.details.into_exposed().state;
             instance.details = Secret::new(details);
         }
+        // One that failed counts already.
+        let guards = match replaces {
+            None => limits::to_provision(chosen, request),
+            Some(_) => Vec::new(),
+        };
         Ok(Change {
             operation,
             act: Act::Provision {
@@ -105,6 +111,7 @@ impl Broker {
                 replaces,
             },
             job,
+            guards,
         })
     }
 

@@ -160,5 +160,6 @@ const fn recorded(operation: Operation, act: Act) -> Change {
         operation,
         act,
         job: None,
+        guards: Vec::new(),
     }
 }

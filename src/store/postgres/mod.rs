@@ -10,6 +10,7 @@
 mod adopt;
 mod driver;
 mod error;
+mod guards;
 mod jobs;
 mod ledger;
 mod migrations;
@@ -106,6 +107,7 @@ pub fn place(url: &Secret<String>) -> String {
 impl Store for PostgresStore {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
         Box::pin(self.driver.run(async move |pool| {
+            guards::prepare(pool, &change.guards).await?;
             pool.step(async |database| rows::apply(database, &change).await)
                 .await
         }))

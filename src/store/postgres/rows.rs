@@ -8,8 +8,9 @@ use tokio_postgres::Row;
 use super::error::StepError;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{adopt, jobs};
+use super::{adopt, guards, jobs};
 use crate::domain::binding::Binding;
+use crate::domain::guard::{AtMost, Guard};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
@@ -38,11 +39,15 @@ pub(super) use binding_columns;
 
 /// Carries a change out inside the transaction that is open.
 pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result<Begun, StepError> {
+    let subject = &change.operation.subject;
     let begun = match &change.act {
         Act::Provision {
             instance,
             replaces: None,
-        } => insert_instance(database, instance).await?,
+        } => match guards::full(database, &change.guards, subject).await? {
+            Some(full) => not_inserted(database, &instance.id, full).await?,
+            None => insert_instance(database, instance).await?,
+        },
         Act::Provision {
             instance,
             replaces: Some(version),
@@ -55,7 +60,7 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
         Act::Update {
             instance,
             expected_version,
-        } => update_instance(database, instance, *expected_version).await?,
+        } => update_instance(database, change, instance, *expected_version).await?,
         Act::Deprovision { expected_version } => {
             begin_deprovision(database, change, *expected_version).await?
         }
@@ -63,7 +68,10 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
             binding,
             expected_version,
             replaces,
-        } => insert_binding(database, binding, *expected_version, replaces.as_ref()).await?,
+        } => {
+            let seen = (*expected_version, replaces.as_ref());
+            insert_binding(database, binding, seen, &change.guards).await?
+        }
         Act::Unbind { expected } => begin_unbind(database, change, expected).await?,
     };
     if matches!(begun, Begun::Done) {
@@ -157,13 +165,30 @@ async fn replace_instance(
     }
 }
 
+/// What is there speaks before there is no room for it.
+async fn not_inserted(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+    full: AtMost,
+) -> Result<Begun, StepError> {
+    Ok(match instance(database, id).await? {
+        Some(there) => Begun::InstanceThere(Box::new(there)),
+        None => Begun::Full(full),
+    })
+}
+
 async fn update_instance(
     database: &Transaction<'_>,
+    change: &Change,
     instance: &Instance,
     expected_version: i64,
 ) -> Result<Begun, StepError> {
     let locked = lock_quiet(database, &instance.id, expected_version).await?;
     if matches!(locked, Begun::Done) {
+        let subject = &change.operation.subject;
+        if let Some(full) = guards::full(database, &change.guards, subject).await? {
+            return Ok(Begun::Full(full));
+        }
         write_instance(database, instance, expected_version).await?;
     }
     Ok(locked)
@@ -285,11 +310,18 @@ pub(super) async fn delete_instance(
 pub(super) async fn insert_binding(
     database: &Transaction<'_>,
     binding: &Binding,
-    expected_version: i64,
-    replaces: Option<&OperationId>,
+    (expected_version, replaces): (i64, Option<&OperationId>),
+    guards: &[Guard],
 ) -> Result<Begun, StepError> {
-    let version: i64 = match hold_instance(database, &binding.instance_id).await? {
-        Some(row) => database.columns(&row).take()?,
+    let id = &binding.instance_id;
+    let held = if guards::count_bindings(guards) {
+        lock_instance(database, id).await?
+    } else {
+        let row = hold_instance(database, id).await?;
+        row.map(|row| database.columns(&row).take()).transpose()?
+    };
+    let version = match held {
+        Some(version) => version,
         None if replaces.is_some() => return Ok(Begun::Stale),
         None => return Ok(Begun::Absent),
     };
@@ -300,13 +332,18 @@ pub(super) async fn insert_binding(
     {
         return Ok(Begun::Stale);
     }
-    if current && add_binding(database, binding).await? {
-        return Ok(Begun::Done);
+    let mut full = None;
+    if current {
+        let subject = Subject::Binding(id.clone(), binding.id.clone());
+        full = guards::full(database, guards, &subject).await?;
+        if full.is_none() && add_binding(database, binding).await? {
+            return Ok(Begun::Done);
+        }
     }
     // What is there speaks before what has changed meanwhile.
     match self::binding(database, &binding.instance_id, &binding.id).await? {
         Some(there) => Ok(Begun::BindingThere(Box::new(there))),
-        None if current => Err(StepError::Raced),
+        None if current => full.map_or(Err(StepError::Raced), |full| Ok(Begun::Full(full))),
         None => Ok(Begun::Stale),
     }
 }

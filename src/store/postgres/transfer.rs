@@ -9,7 +9,7 @@ use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
 use super::values::{Columns, Value, values};
 use crate::domain::binding::Binding;
-use crate::domain::id::{BindingId, OperationId};
+use crate::domain::id::{BindingId, OperationId, PlanId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{Page, Place, Recorded, Row};
 use crate::domain::operation::Report;
@@ -217,7 +217,7 @@ async fn write_some(database: &Transaction<'_>, rows: &[Row]) -> Result<(), Step
     );
     let mut operations = Batch::new(
         "broker_operations (instance_id, binding_id, id, kind, state, report, fingerprint, started_at, finished_at, \
-         backend, attempt, tries, owner, due_at, waits_for, task, turn)",
+         backend, attempt, tries, owner, due_at, waits_for, task, turn, moves_to)",
     );
     for row in rows {
         match row {
@@ -313,7 +313,7 @@ fn of_binding<'a>(
 fn of_operation<'a>(
     database: &Transaction<'_>,
     recorded: &'a Recorded,
-) -> Result<[Value<'a>; 17], StepError> {
+) -> Result<[Value<'a>; 18], StepError> {
     let entry = &recorded.entry;
     let operation = &entry.operation;
     // A report that says nothing was never written.
@@ -346,5 +346,6 @@ fn of_operation<'a>(
         entry.waits_for.as_ref().map(OperationId::as_str).into(),
         task.transpose()?.into(),
         recorded.turn.into(),
+        recorded.moves_to().map(PlanId::as_str).into(),
     ])
 }

@@ -8,6 +8,7 @@ mod adopt;
 mod backup;
 mod database;
 mod error;
+mod guards;
 mod in_use;
 mod jobs;
 mod ledger;

@@ -6,8 +6,9 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::database::Database;
-use super::{adopt, jobs};
+use super::{adopt, guards, jobs};
 use crate::domain::binding::Binding;
+use crate::domain::guard::AtMost;
 use crate::domain::id::{BindingId, IdError, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
@@ -75,7 +76,12 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
 pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, RowError> {
     let subject = &change.operation.subject;
     let begun = match &change.act {
-        Act::Provision { instance, replaces } => insert_instance(connection, instance, *replaces)?,
+        Act::Provision { instance, replaces } => {
+            match guards::full(connection, &change.guards, subject)? {
+                Some(full) => not_inserted(connection, &instance.id, full)?,
+                None => insert_instance(connection, instance, *replaces)?,
+            }
+        }
         Act::Adopt { instance } => adopt::instance(connection, instance, &change.operation)?,
         Act::AdoptBinding {
             binding,
@@ -84,7 +90,7 @@ pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, Row
         Act::Update {
             instance,
             expected_version,
-        } => update_instance(connection, instance, *expected_version)?,
+        } => update_instance(connection, change, instance, *expected_version)?,
         Act::Deprovision { expected_version } => {
             begin_deprovision(connection, change, *expected_version)?
         }
@@ -92,7 +98,10 @@ pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, Row
             binding,
             expected_version,
             replaces,
-        } => insert_binding(connection, binding, *expected_version, replaces.as_ref())?,
+        } => match guards::full(connection, &change.guards, subject)? {
+            Some(full) => not_bound(connection, binding, *expected_version, full)?,
+            None => insert_binding(connection, binding, *expected_version, replaces.as_ref())?,
+        },
         Act::Unbind { expected } => begin_unbind(connection, change, expected)?,
     };
     if matches!(begun, Begun::Done) {
@@ -157,13 +166,27 @@ pub(super) fn insert_instance(
     }
 }
 
+/// What is there speaks before there is no room for it.
+fn not_inserted(connection: &Database, id: &InstanceId, full: AtMost) -> Result<Begun, RowError> {
+    Ok(match instance(connection, id)? {
+        Some(there) => Begun::InstanceThere(Box::new(there)),
+        None => Begun::Full(full),
+    })
+}
+
 fn update_instance(
     connection: &Database,
+    change: &Change,
     instance: &Instance,
     expected_version: i64,
 ) -> Result<Begun, RowError> {
     if binding_in_progress(connection, &instance.id)? {
         return Ok(Begun::Busy);
+    }
+    if has_version(connection, &instance.id, expected_version)?
+        && let Some(full) = guards::full(connection, &change.guards, &change.operation.subject)?
+    {
+        return Ok(Begun::Full(full));
     }
     if write_instance(connection, instance, expected_version)? > 0 {
         Ok(Begun::Done)
@@ -319,6 +342,21 @@ pub(super) fn insert_binding(
     match self::binding(connection, &binding.instance_id, &binding.id)? {
         Some(there) => Ok(Begun::BindingThere(Box::new(there))),
         None => stale_or_absent(connection, &binding.instance_id),
+    }
+}
+
+/// What is there, and what has changed, speak before there is no room for it.
+fn not_bound(
+    connection: &Database,
+    binding: &Binding,
+    expected_version: i64,
+    full: AtMost,
+) -> Result<Begun, RowError> {
+    let id = &binding.instance_id;
+    match self::binding(connection, id, &binding.id)? {
+        Some(there) => Ok(Begun::BindingThere(Box::new(there))),
+        None if has_version(connection, id, expected_version)? => Ok(Begun::Full(full)),
+        None => stale_or_absent(connection, id),
     }
 }
 

@@ -8,7 +8,7 @@ use super::ledger::{binding_column, read_entry};
 use super::open::UNFINISHED;
 use super::rows::{self, RowError, text};
 use crate::domain::binding::Binding;
-use crate::domain::id::OperationId;
+use crate::domain::id::{OperationId, PlanId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{Page, Place, Recorded, Row};
 use crate::domain::operation::{Report, Task};
@@ -225,8 +225,8 @@ fn write_operation(connection: &Database, recorded: &Recorded) -> Result<(), Row
     connection
         .prepare_cached(
             "INSERT INTO operations (id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at,
-                                     backend, task, attempt, tries, owner, due_at, waits_for)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                     backend, task, attempt, tries, owner, due_at, waits_for, moves_to)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             operation.id.as_str(),
@@ -245,6 +245,7 @@ fn write_operation(connection: &Database, recorded: &Recorded) -> Result<(), Row
             entry.owner.as_deref(),
             entry.due_at.map(|at| at.0),
             entry.waits_for.as_ref().map(OperationId::as_str),
+            recorded.moves_to().map(PlanId::as_str),
         ])?;
     Ok(())
 }
