@@ -16,6 +16,7 @@ mod limits;
 mod load;
 mod memory;
 mod merge;
+mod pool;
 mod reading;
 mod responding;
 pub mod rules;

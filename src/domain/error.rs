@@ -59,6 +59,8 @@ pub enum BrokerError {
     ParametersInvalid(Vec<Violation>),
     /// There are as many as the limits allow.
     QuotaExceeded(Kind, Quota),
+    /// Every entry of the pool is lent, or rests.
+    PoolExhausted,
     /// Others changed the instance again and again while this request tried to.
     Concurrency,
     /// The plan answers with 202, and the platform does not say that it takes one.
@@ -139,6 +141,7 @@ impl fmt::Display for BrokerError {
                 out.write_str(".")
             }
             Self::QuotaExceeded(_, quota) => out.write_str(&quota.0),
+            Self::PoolExhausted => out.write_str("All prepared credentials of this service plan are in use, or may not be used again yet. Delete a service binding or a service instance of it that is not needed, or ask the operator of the broker for more."),
             Self::Concurrency => out.write_str("Another operation for this service instance is in progress. Wait until it is done and send the request again."),
             Self::AsyncRequired => out.write_str("This service plan requires client support for asynchronous service operations. Send the request with `accepts_incomplete=true`."),
             Self::InstanceNotUsable => out.write_str("The service instance failed to be provisioned, so it can only be deprovisioned, or provisioned again by the same request."),

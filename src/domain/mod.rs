@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod limits;
 pub mod offering;
 pub mod operation;
+pub mod pool;
 pub(crate) mod render;
 pub mod respond;
 pub mod schema;

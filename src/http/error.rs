@@ -52,6 +52,7 @@ words! {
     INSTANCE_NOT_USABLE = 400 "InstanceNotUsable" "the instance failed to be provisioned";
     REQUIRES_ROUTE = 400 "RequiresRoute" "the plan can be bound to a route only";
     QUOTA_EXCEEDED = 400 "QuotaExceeded" "there are as many instances or bindings as `limits` allow";
+    POOL_EXHAUSTED = 400 "PoolExhausted" "every entry of the plan's pool is lent, or rests";
     UNAUTHORIZED = 401 "Unauthorized" "the credentials are missing or wrong";
     NO_ROUTE = 404 "NoSuchEndpoint" "the path is none of the API's";
     INSTANCE_NOT_FOUND = 404 "InstanceNotFound" "there is no such service instance";
@@ -193,6 +194,7 @@ const fn word(error: &BrokerError) -> Word {
         }
         BrokerError::QuotaExceeded(Kind::Update, _) => MOVE_EXCEEDS_QUOTA,
         BrokerError::QuotaExceeded(..) => QUOTA_EXCEEDED,
+        BrokerError::PoolExhausted => POOL_EXHAUSTED,
         BrokerError::Concurrency => CONCURRENCY,
         BrokerError::AsyncRequired => ASYNC_REQUIRED,
         BrokerError::InstanceNotUsable => INSTANCE_NOT_USABLE,

@@ -201,6 +201,9 @@ async fn began(store: &dyn Store, change: Change) -> &'static str {
         Begun::Busy => "busy",
         Begun::Absent => "absent",
         Begun::Full(_) => "full",
+        Begun::Lent(_) => "lent",
+        Begun::Exhausted => "exhausted",
+        Begun::Unmade(_) => "unmade",
         Begun::Unrecorded => "unrecorded",
     }
 }

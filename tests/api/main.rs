@@ -35,6 +35,7 @@ mod none;
 mod order;
 mod plan_in_use;
 mod polls;
+mod pools;
 mod postgres;
 mod provision;
 mod races;

@@ -14,13 +14,14 @@ use crate::harness::{Broker, Setup, at_binding, at_instance, with};
 use crate::http::{Connection, Response};
 
 /// Words that no single request can bring about, and what does: they are not answered here.
-const NEED_A_FAULT: [(&str, &str); 11] = [
+const NEED_A_FAULT: [(&str, &str); 12] = [
     ("AsyncRequired", "a plan must answer later: `later`"),
     ("OperationRefused", "a backend must refuse: `later`"),
     ("UpdateRefused", "a backend must refuse: `later`"),
     ("OperationFailed", "a backend must fail: `later`"),
     ("InstanceNotUsable", "a backend must fail: `later`"),
     ("StillRunning", "a backend must be slow: `later`"),
+    ("PoolExhausted", "a plan must lend all it has: `pools`"),
     ("QuotaExceeded", "a plan must have limits: `limits`"),
     (
         "BackendGone",

@@ -106,12 +106,31 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
             [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 3 } })],
             [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 2, "per_organization": 9 } })],
         )),
+        row("pool-moves", {
+            let pool = |lend: &str| json!({ "backend": { "pool": { "lend": lend, "entries": [{ "name": "a", "credentials": { "x": "y" } }] } } });
+            let another = |moves: bool| json!({ "plan_updateable": moves, "plans": [{ "id": other_id, "name": "b", "description": "d", "bindable": false }, { "id": harness::PLAN, "name": "small", "description": "d" }] });
+            let with = |service: Value, plan: Value| { let mut service = service; service["plans"][1].as_object_mut().expect("a plan").extend(plan.as_object().expect("keys").clone()); [none(), service, none()] };
+            (with(another(true), pool("instance")), with(another(true), pool("binding")))
+        }),
+        row("pool-answers-at-once", plan(
+            json!({ "respond": { "bind": "async" }, "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } }),
+            json!({ "respond": "auto", "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } }),
+        )),
+        row("pool-shared", {
+            let uses = |entry: &str| json!({ "plans": [
+                { "id": other_id, "name": "b", "description": "d", "backend": { "use": "p" } },
+                { "id": harness::PLAN, "name": "small", "description": "d", "backend": { "use": "p", "pool": { "entries": [{ "name": entry, "credentials": {} }] } } },
+            ] });
+            let named = json!({ "backends": { "p": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } } });
+            ([named.clone(), uses("z"), none()], [named, uses("a"), none()])
+        }),
         row("plain-secret", plan(json!({ "binding": { "credentials": { "password": "hunter2" } } }), json!({ "binding": { "credentials": { "password": "${PW:-hunter2}" } } }))),
         ("store-none-backend", [none(), none(), json!({ "respond": { "provision": "async" } })], [none(), none(), json!({ "respond": "auto" })]),
         ("store-none-retrievable", [none(), json!({ "instances_retrievable": true }), none()], ok()),
         ("store-none-rotatable", [none(), none(), json!({ "binding_rotatable": true })], ok()),
         ("store-none-made-once", [none(), none(), json!({ "binding": { "values": { "p": "{{ random_password(9) }}" }, "credentials": {} } })], ok()),
         ("store-none-limits", [none(), json!({ "limits": { "bindings_per_instance": 2 } }), none()], [none(), json!({ "limits": { "contact": "us" } }), none()]),
+        ("store-none-pool", [none(), none(), json!({ "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } })], [none(), none(), json!({ "backend": { "fixed": {} } })]),
         ("store-none-instance", [none(), none(), json!({ "binding": { "credentials": { "p": "{{ instance.parameters.p }}" } } })], [none(), none(), json!({ "binding": { "credentials": { "p": "{{ instance.id }}" } } })]),
     ]
 }

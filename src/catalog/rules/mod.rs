@@ -7,6 +7,7 @@ mod answers;
 mod ids;
 mod limits;
 mod plans;
+mod pools;
 mod published;
 mod renderings;
 mod responding;

@@ -8,6 +8,7 @@ mod bind;
 mod deprovision;
 mod fetch;
 mod later;
+mod lend;
 mod limits;
 mod poll;
 mod preview;

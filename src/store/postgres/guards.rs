@@ -16,7 +16,9 @@ pub(super) async fn full(
     subject: &Subject,
 ) -> Result<Option<AtMost>, StepError> {
     for guard in guards {
-        let Guard::AtMost(limit) = guard;
+        let Guard::AtMost(limit) = guard else {
+            continue;
+        };
         if others(database, limit, subject).await? > limit.others {
             return Ok(Some(limit.clone()));
         }
@@ -26,9 +28,9 @@ pub(super) async fn full(
 
 /// Whether bindings are counted: then their instance is locked, not shared.
 pub(super) fn count_bindings(guards: &[Guard]) -> bool {
-    guards
-        .iter()
-        .any(|Guard::AtMost(limit)| matches!(limit.scope, Scope::Bindings(_)))
+    guards.iter().any(
+        |guard| matches!(guard, Guard::AtMost(limit) if matches!(limit.scope, Scope::Bindings(_))),
+    )
 }
 
 /// Makes the index that instances are counted by, before the first of them are: where nothing is limited, nothing is paid
@@ -36,7 +38,7 @@ pub(super) fn count_bindings(guards: &[Guard]) -> bool {
 pub(super) async fn prepare(pool: &Pool, guards: &[Guard]) -> Result<(), StepError> {
     let counts = guards
         .iter()
-        .any(|Guard::AtMost(limit)| matches!(limit.scope, Scope::Instances { .. }));
+        .any(|guard| matches!(guard, Guard::AtMost(limit) if matches!(limit.scope, Scope::Instances { .. })));
     if !counts || pool.counts.get() {
         return Ok(());
     }
@@ -65,7 +67,7 @@ pub(super) async fn prepare(pool: &Pool, guards: &[Guard]) -> Result<(), StepErr
 }
 
 /// Locks the row of that name until the transaction is over.
-async fn lock(database: &Transaction<'_>, name: &str) -> Result<(), StepError> {
+pub(super) async fn lock(database: &Transaction<'_>, name: &str) -> Result<(), StepError> {
     const LOCK: &str = "SELECT 1 FROM broker_guards WHERE name = $1 FOR UPDATE";
     if !database.exists(LOCK, values![name]).await? {
         database

@@ -370,7 +370,8 @@ async fn leave(
             rows::delete_instance(database, id, operation).await?;
         }
         (Leaves::Nothing, Subject::Binding(instance, id)) => {
-            rows::take_away(database, instance, id, &operation.id).await?;
+            let now = operation.finished_at.unwrap_or(operation.started_at);
+            rows::take_away(database, (instance, id), &operation.id, now).await?;
         }
     }
     Ok(())
@@ -449,7 +450,11 @@ pub(super) async fn unbound(
     let Subject::Binding(instance, id) = &unbound.unbind.subject else {
         return Err(StepError::Unreadable("subject of an unbind"));
     };
-    rows::delete_binding(database, instance, id).await?;
+    let now = unbound
+        .unbind
+        .finished_at
+        .unwrap_or(unbound.unbind.started_at);
+    rows::delete_binding(database, instance, id, now).await?;
     rows::record(database, &unbound.unbind).await?;
     Ok(Lease::Held)
 }

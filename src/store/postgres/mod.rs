@@ -13,6 +13,7 @@ mod error;
 mod guards;
 mod jobs;
 mod ledger;
+mod lendings;
 mod migrations;
 mod open;
 mod pool;

@@ -8,9 +8,9 @@ use tokio_postgres::Row;
 use super::error::StepError;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{adopt, guards, jobs};
+use super::{adopt, guards, jobs, lendings};
 use crate::domain::binding::Binding;
-use crate::domain::guard::{AtMost, Guard};
+use crate::domain::guard::Guard;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
@@ -39,13 +39,16 @@ pub(super) use binding_columns;
 
 /// Carries a change out inside the transaction that is open.
 pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result<Begun, StepError> {
+    if let Some(one_of) = change.one_of() {
+        return lendings::lend(database, change, one_of).await;
+    }
     let subject = &change.operation.subject;
     let begun = match &change.act {
         Act::Provision {
             instance,
             replaces: None,
         } => match guards::full(database, &change.guards, subject).await? {
-            Some(full) => not_inserted(database, &instance.id, full).await?,
+            Some(full) => unless_there(database, &change.act, Begun::Full(full)).await?,
             None => insert_instance(database, instance).await?,
         },
         Act::Provision {
@@ -110,6 +113,19 @@ async fn hold_instance(
         .await
 }
 
+/// Holds an instance for a bind, or locks it where its bindings are counted; its version, if it is there.
+pub(super) async fn hold_for(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+    guards: &[Guard],
+) -> Result<Option<i64>, StepError> {
+    if guards::count_bindings(guards) {
+        return lock_instance(database, id).await;
+    }
+    let row = hold_instance(database, id).await?;
+    row.map(|row| database.columns(&row).take()).transpose()
+}
+
 pub(super) async fn insert_instance(
     database: &Transaction<'_>,
     instance: &Instance,
@@ -165,16 +181,36 @@ async fn replace_instance(
     }
 }
 
-/// What is there speaks before there is no room for it.
-async fn not_inserted(
+/// What is there, and what has changed, speak before what is not to be had.
+pub(super) async fn unless_there(
     database: &Transaction<'_>,
-    id: &InstanceId,
-    full: AtMost,
+    act: &Act,
+    otherwise: Begun,
 ) -> Result<Begun, StepError> {
-    Ok(match instance(database, id).await? {
-        Some(there) => Begun::InstanceThere(Box::new(there)),
-        None => Begun::Full(full),
-    })
+    match act {
+        Act::Provision { instance, .. } => {
+            Ok(match self::instance(database, &instance.id).await? {
+                Some(there) => Begun::InstanceThere(Box::new(there)),
+                None => otherwise,
+            })
+        }
+        Act::Bind {
+            binding,
+            expected_version,
+            ..
+        } => {
+            let id = &binding.instance_id;
+            if let Some(there) = self::binding(database, id, &binding.id).await? {
+                return Ok(Begun::BindingThere(Box::new(there)));
+            }
+            Ok(match hold_for(database, id, &[]).await? {
+                None => Begun::Absent,
+                Some(version) if version != *expected_version => Begun::Stale,
+                Some(_) => otherwise,
+            })
+        }
+        _ => Ok(otherwise),
+    }
 }
 
 async fn update_instance(
@@ -300,8 +336,10 @@ pub(super) async fn delete_instance(
     }
     database
         .execute(
-            "DELETE FROM broker_instances WHERE id = $1",
-            values![id.as_str()],
+            "WITH returned AS (
+                 UPDATE broker_lendings SET returned_at = $2 WHERE instance_id = $1 AND returned_at IS NULL)
+             DELETE FROM broker_instances WHERE id = $1",
+            values![id.as_str(), operation.started_at.0],
         )
         .await?;
     Ok(())
@@ -314,13 +352,7 @@ pub(super) async fn insert_binding(
     guards: &[Guard],
 ) -> Result<Begun, StepError> {
     let id = &binding.instance_id;
-    let held = if guards::count_bindings(guards) {
-        lock_instance(database, id).await?
-    } else {
-        let row = hold_instance(database, id).await?;
-        row.map(|row| database.columns(&row).take()).transpose()?
-    };
-    let version = match held {
+    let version = match hold_for(database, id, guards).await? {
         Some(version) => version,
         None if replaces.is_some() => return Ok(Begun::Stale),
         None => return Ok(Begun::Absent),
@@ -328,7 +360,14 @@ pub(super) async fn insert_binding(
     let current = version == expected_version;
     // A failed one makes room, if it still is the one that was read.
     if let Some(failed) = replaces
-        && !(current && take_away(database, &binding.instance_id, &binding.id, failed).await?)
+        && !(current
+            && take_away(
+                database,
+                (&binding.instance_id, &binding.id),
+                failed,
+                binding.created_at,
+            )
+            .await?)
     {
         return Ok(Begun::Stale);
     }
@@ -378,17 +417,22 @@ async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bo
 /// Deletes a binding whose latest operation is this one; whether it was there.
 pub(super) async fn take_away(
     database: &Transaction<'_>,
-    instance: &InstanceId,
-    id: &BindingId,
+    (instance, id): (&InstanceId, &BindingId),
     expected: &OperationId,
+    now: Timestamp,
 ) -> Result<bool, StepError> {
-    let deleted = database
-        .execute(
-            "DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2 AND operation = $3",
-            values![instance.as_str(), id.as_str(), expected.as_str()],
+    database
+        .exists(
+            "WITH gone AS (
+                 DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2 AND operation = $3
+                 RETURNING instance_id, id
+             ), returned AS (
+                 UPDATE broker_lendings l SET returned_at = $4 FROM gone
+                 WHERE l.instance_id = gone.instance_id AND l.binding_id = gone.id AND l.returned_at IS NULL)
+             SELECT 1 FROM gone",
+            values![instance.as_str(), id.as_str(), expected.as_str(), now.0],
         )
-        .await?;
-    Ok(deleted > 0)
+        .await
 }
 
 /// All that may change of a binding, if that operation is its latest.
@@ -422,11 +466,15 @@ pub(super) async fn delete_binding(
     database: &Transaction<'_>,
     instance: &InstanceId,
     id: &BindingId,
+    now: Timestamp,
 ) -> Result<(), StepError> {
     database
         .execute(
-            "DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2",
-            values![instance.as_str(), id.as_str()],
+            "WITH returned AS (
+                 UPDATE broker_lendings SET returned_at = $3
+                 WHERE instance_id = $1 AND binding_id = $2 AND returned_at IS NULL)
+             DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2",
+            values![instance.as_str(), id.as_str(), now.0],
         )
         .await?;
     Ok(())
@@ -449,7 +497,8 @@ async fn begin_unbind(
         }
     }
     let changed = if change.job.is_none() {
-        take_away(database, instance, id, expected).await?
+        let now = change.operation.started_at;
+        take_away(database, (instance, id), expected, now).await?
     } else {
         mark_binding(database, change, expected).await?
     };

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::error::StepError;
 use super::ledger::{entry_columns, read_entry};
+use super::lendings;
 use super::open::UNFINISHED;
 use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
@@ -37,7 +38,14 @@ pub(super) async fn page(
         }
         Place::Operation(instance, binding, turn) => {
             let rows = operations(database, (instance, binding, *turn), most).await?;
-            Ok(paged(rows, None))
+            Ok(paged(rows, Some(Place::lendings())))
+        }
+        Place::Lending(pool, entry) => {
+            let rows = lendings::page(database, (pool, entry), most)
+                .await?
+                .into_iter();
+            let rows = rows.map(|lending| (Place::of(&lending), Row::Lending(lending)));
+            Ok(paged(rows.collect(), None))
         }
     }
 }
@@ -225,6 +233,9 @@ async fn write_some(database: &Transaction<'_>, rows: &[Row]) -> Result<(), Step
             Row::Instance(instance) => instances.add(of_instance(database, instance)?),
             Row::Binding(binding) => bindings.add(of_binding(database, binding)?),
             Row::Operation(recorded) => operations.add(of_operation(database, recorded)?),
+            Row::Lending(lending) => {
+                lendings::write(database, lending).await?;
+            }
         }
     }
     instances.write(database).await?;

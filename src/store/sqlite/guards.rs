@@ -15,7 +15,9 @@ pub(super) fn full(
     subject: &Subject,
 ) -> Result<Option<AtMost>, RowError> {
     for guard in guards {
-        let Guard::AtMost(limit) = guard;
+        let Guard::AtMost(limit) = guard else {
+            continue;
+        };
         if others(connection, limit, subject)? > limit.others {
             return Ok(Some(limit.clone()));
         }

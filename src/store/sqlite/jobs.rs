@@ -313,7 +313,8 @@ fn leave(connection: &Database, operation: &Operation, leaves: &Leaves) -> Resul
             rows::delete_instance(connection, id, operation)?;
         }
         (Leaves::Nothing, Subject::Binding(instance, id)) => {
-            rows::take_away(connection, instance, id, &operation.id)?;
+            let now = operation.finished_at.unwrap_or(operation.started_at);
+            rows::take_away(connection, (instance, id), &operation.id, now)?;
         }
     }
     Ok(())
@@ -381,7 +382,11 @@ pub(super) fn unbound(connection: &Database, unbound: &Unbound) -> Result<Lease,
     let Subject::Binding(instance, id) = &unbound.unbind.subject else {
         return Err(RowError::Unreadable("subject of an unbind"));
     };
-    rows::delete_binding(connection, instance, id)?;
+    let now = unbound
+        .unbind
+        .finished_at
+        .unwrap_or(unbound.unbind.started_at);
+    rows::delete_binding(connection, instance, id, now)?;
     rows::record(connection, &unbound.unbind, &unbound.unbind.subject)?;
     Ok(Lease::Held)
 }

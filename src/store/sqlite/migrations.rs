@@ -10,6 +10,7 @@ const APPLICATION: i32 = 0x4342_524b;
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// Brings the schema up to date, all that is missing in one transaction.

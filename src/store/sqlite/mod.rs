@@ -12,6 +12,7 @@ mod guards;
 mod in_use;
 mod jobs;
 mod ledger;
+mod lendings;
 mod migrations;
 mod open;
 mod reader;

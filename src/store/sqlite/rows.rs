@@ -6,9 +6,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::database::Database;
-use super::{adopt, guards, jobs};
+use super::{adopt, guards, jobs, lendings};
 use crate::domain::binding::Binding;
-use crate::domain::guard::AtMost;
 use crate::domain::id::{BindingId, IdError, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
@@ -74,11 +73,14 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
 /// Carries a change out inside the transaction that is open. Its operation is recorded last; what it makes names it
 /// before (`made_by`), by the number that comes next.
 pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, RowError> {
+    if let Some(one_of) = change.one_of() {
+        return lendings::lend(connection, change, one_of);
+    }
     let subject = &change.operation.subject;
     let begun = match &change.act {
         Act::Provision { instance, replaces } => {
             match guards::full(connection, &change.guards, subject)? {
-                Some(full) => not_inserted(connection, &instance.id, full)?,
+                Some(full) => unless_there(connection, &change.act, Begun::Full(full))?,
                 None => insert_instance(connection, instance, *replaces)?,
             }
         }
@@ -99,7 +101,7 @@ pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, Row
             expected_version,
             replaces,
         } => match guards::full(connection, &change.guards, subject)? {
-            Some(full) => not_bound(connection, binding, *expected_version, full)?,
+            Some(full) => unless_there(connection, &change.act, Begun::Full(full))?,
             None => insert_binding(connection, binding, *expected_version, replaces.as_ref())?,
         },
         Act::Unbind { expected } => begin_unbind(connection, change, expected)?,
@@ -164,14 +166,6 @@ pub(super) fn insert_instance(
             .ok_or(RowError::Unreadable("instance")),
         _ => Ok(Begun::Done),
     }
-}
-
-/// What is there speaks before there is no room for it.
-fn not_inserted(connection: &Database, id: &InstanceId, full: AtMost) -> Result<Begun, RowError> {
-    Ok(match instance(connection, id)? {
-        Some(there) => Begun::InstanceThere(Box::new(there)),
-        None => Begun::Full(full),
-    })
 }
 
 fn update_instance(
@@ -287,6 +281,7 @@ pub(super) fn delete_instance(
         .prepare_cached("DELETE FROM instances WHERE id = ?1 RETURNING made_by")?
         .query_row([id.as_str()], |row| row.get(0))
         .optional()?;
+    lendings::take_back_all(connection, id, operation.started_at)?;
     index(connection, made_by.flatten())
 }
 
@@ -307,7 +302,12 @@ pub(super) fn insert_binding(
     // A failed one makes room, if it still is the one that was read.
     if let Some(failed) = replaces
         && !(has_version(connection, &binding.instance_id, expected_version)?
-            && take_away(connection, &binding.instance_id, &binding.id, failed)?)
+            && take_away(
+                connection,
+                (&binding.instance_id, &binding.id),
+                failed,
+                binding.created_at,
+            )?)
     {
         return Ok(Begun::Stale);
     }
@@ -345,18 +345,30 @@ pub(super) fn insert_binding(
     }
 }
 
-/// What is there, and what has changed, speak before there is no room for it.
-fn not_bound(
+/// What is there, and what has changed, speak before what is not to be had.
+pub(super) fn unless_there(
     connection: &Database,
-    binding: &Binding,
-    expected_version: i64,
-    full: AtMost,
+    act: &Act,
+    otherwise: Begun,
 ) -> Result<Begun, RowError> {
-    let id = &binding.instance_id;
-    match self::binding(connection, id, &binding.id)? {
-        Some(there) => Ok(Begun::BindingThere(Box::new(there))),
-        None if has_version(connection, id, expected_version)? => Ok(Begun::Full(full)),
-        None => stale_or_absent(connection, id),
+    match act {
+        Act::Provision { instance, .. } => Ok(match self::instance(connection, &instance.id)? {
+            Some(there) => Begun::InstanceThere(Box::new(there)),
+            None => otherwise,
+        }),
+        Act::Bind {
+            binding,
+            expected_version,
+            ..
+        } => {
+            let id = &binding.instance_id;
+            match self::binding(connection, id, &binding.id)? {
+                Some(there) => Ok(Begun::BindingThere(Box::new(there))),
+                None if has_version(connection, id, *expected_version)? => Ok(otherwise),
+                None => stale_or_absent(connection, id),
+            }
+        }
+        _ => Ok(otherwise),
     }
 }
 
@@ -369,9 +381,9 @@ fn has_version(connection: &Database, id: &InstanceId, version: i64) -> Result<b
 /// Deletes a binding whose latest operation is this one; whether it was there.
 pub(super) fn take_away(
     connection: &Database,
-    instance: &InstanceId,
-    id: &BindingId,
+    (instance, id): (&InstanceId, &BindingId),
     expected: &OperationId,
+    now: Timestamp,
 ) -> Result<bool, RowError> {
     let deleted = connection
         .prepare_cached(
@@ -382,6 +394,9 @@ pub(super) fn take_away(
         })
         .optional()?;
     let was_there = deleted.is_some();
+    if was_there {
+        lendings::take_back(connection, instance, id, now)?;
+    }
     index(connection, deleted.flatten())?;
     Ok(was_there)
 }
@@ -416,7 +431,9 @@ pub(super) fn delete_binding(
     connection: &Database,
     instance: &InstanceId,
     id: &BindingId,
+    now: Timestamp,
 ) -> Result<(), RowError> {
+    lendings::take_back(connection, instance, id, now)?;
     let made_by = connection
         .prepare_cached(
             "DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2 RETURNING made_by",
@@ -442,7 +459,8 @@ fn begin_unbind(
         return Ok(Begun::Busy);
     }
     let changed = if change.job.is_none() {
-        take_away(connection, instance, id, expected)?
+        let now = change.operation.started_at;
+        take_away(connection, (instance, id), expected, now)?
     } else {
         connection
             .prepare_cached(

@@ -5,6 +5,7 @@ use rusqlite::{Row as SqlRow, params};
 
 use super::database::Database;
 use super::ledger::{binding_column, read_entry};
+use super::lendings;
 use super::open::UNFINISHED;
 use super::rows::{self, RowError, text};
 use crate::domain::binding::Binding;
@@ -32,7 +33,12 @@ pub(super) fn page(connection: &Database, from: &Place, most: u32) -> Result<Pag
         }
         Place::Operation(_, _, turn) => {
             let rows = operations(connection, *turn, most)?;
-            Ok(paged(rows, None))
+            Ok(paged(rows, Some(Place::lendings())))
+        }
+        Place::Lending(pool, entry) => {
+            let rows = lendings::page(connection, (pool, entry), most)?.into_iter();
+            let rows = rows.map(|lending| (Place::of(&lending), Row::Lending(lending)));
+            Ok(paged(rows.collect(), None))
         }
     }
 }
@@ -138,6 +144,7 @@ pub(super) fn write(connection: &Database, row: &Row) -> Result<(), RowError> {
         Row::Instance(instance) => write_instance(connection, instance),
         Row::Binding(binding) => write_binding(connection, binding),
         Row::Operation(recorded) => write_operation(connection, recorded),
+        Row::Lending(lending) => lendings::write(connection, lending),
     }
 }
 
