@@ -94,6 +94,7 @@ fn hidden_plan(node: &Node, backends: &mut Backends<'_>) -> Option<Plan> {
         responding: responding(node),
         adopt: Adopt::Never,
         limits: Limits::default(),
+        updates_to: None,
     })
 }
 
@@ -146,6 +147,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         responding: responding(node),
         adopt: adopt(node).ok()?,
         limits: limits(node),
+        updates_to: texts(node, "updates_to"),
     })
 }
 

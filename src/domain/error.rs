@@ -53,6 +53,13 @@ pub enum BrokerError {
     },
     /// The plan that the instance has may not be changed for another.
     PlanChangeNotSupported,
+    /// The plan that the instance has may be changed for these only.
+    MoveNotAllowed {
+        /// The name of the plan it has.
+        from: String,
+        /// The names of those it may have.
+        to: Vec<String>,
+    },
     /// The bind lacks what it must be for.
     Requires(BindTarget),
     /// The parameters break the plan's schema.
@@ -131,6 +138,8 @@ impl fmt::Display for BrokerError {
             Self::MaintenanceInfoConflict { offered: Some(version) } => write!(out, "The maintenance information for the requested plan has changed: its version is `{version}`. Fetch the catalog again."),
             Self::MaintenanceInfoConflict { offered: None } => out.write_str("The requested plan has no maintenance information. Fetch the catalog again."),
             Self::PlanChangeNotSupported => out.write_str("The plan of this service instance cannot be changed: the catalog does not declare it `plan_updateable`."),
+            Self::MoveNotAllowed { from, to } if to.is_empty() => write!(out, "The plan `{from}` of this service instance cannot be changed for another one."),
+            Self::MoveNotAllowed { from, to } => write!(out, "The plan `{from}` of this service instance can be changed for these only: `{}`.", to.join("`, `")),
             Self::Requires(BindTarget::App) => out.write_str("This service supports generation of credentials through binding an application only. Send the `app_guid`."),
             Self::Requires(BindTarget::Route) => out.write_str("This service can be bound to a route only. Send `bind_resource.route`."),
             Self::ParametersInvalid(violations) => {

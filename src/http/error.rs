@@ -73,7 +73,7 @@ words! {
     MAINTENANCE_CONFLICT = 422 "MaintenanceInfoConflict" "`maintenance_info.version` is not the catalog's";
     MOVE_EXCEEDS_QUOTA = 422 "QuotaExceeded" "the plan that the instance would move to has as many as its `limits` allow";
     REQUIRES_APP = 422 "RequiresApp" "the plan can be bound to an application only";
-    PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed";
+    PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed, or not for that one";
     UPDATE_REFUSED = 422 "UpdateRefused" "the backend would not do the update, and did nothing";
     UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
     HEADERS_TOO_LARGE = 431 "HeadersTooLarge" "the headers are longer than `server.header_limit`";
@@ -186,7 +186,7 @@ const fn word(error: &BrokerError) -> Word {
         BrokerError::PlanMismatch => PLAN_MISMATCH,
         BrokerError::BadName(..) => INVALID_QUERY,
         BrokerError::MaintenanceInfoConflict { .. } => MAINTENANCE_CONFLICT,
-        BrokerError::PlanChangeNotSupported => PLAN_CHANGE,
+        BrokerError::PlanChangeNotSupported | BrokerError::MoveNotAllowed { .. } => PLAN_CHANGE,
         BrokerError::Requires(BindTarget::App) => REQUIRES_APP,
         BrokerError::Requires(BindTarget::Route) => REQUIRES_ROUTE,
         BrokerError::ParametersInvalid(_) | BrokerError::ParametersUnusable(_) => {

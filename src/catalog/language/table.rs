@@ -9,7 +9,7 @@ use super::published::{
 use super::{Key, Others, Record, Shape};
 
 /// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &["updates_to", "lifecycle", "derive"];
+const LATER: &[&str] = &["lifecycle", "derive"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -283,6 +283,12 @@ const BINDING_ROTATABLE: Key = Key::new(
     References,
     "Whether a binding may have a successor. Default: false.",
 );
+const UPDATES_TO: Key = Key::new(
+    "updates_to",
+    List(&Text),
+    References,
+    "Private: the names of the plans that an instance may move to, where `plan_updateable` allows it. Default: all of the offering.",
+);
 const SCHEMAS: Key = Key::new(
     "schemas",
     Shape::Record(&SCHEMAS_RECORD),
@@ -326,6 +332,7 @@ pub(crate) static PLAN: Record = Record {
         BINDING_ROTATABLE,
         PLAN_UPDATEABLE,
         SCHEMAS,
+        UPDATES_TO,
         MAXIMUM_POLLING_DURATION,
         MAINTENANCE_INFO,
         METADATA,
@@ -357,6 +364,7 @@ static PLAN_DEFAULTS: Record = Record {
         BINDING_ROTATABLE,
         PLAN_UPDATEABLE,
         SCHEMAS,
+        UPDATES_TO,
         MAXIMUM_POLLING_DURATION,
         MAINTENANCE_INFO,
         METADATA,

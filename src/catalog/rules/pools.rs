@@ -1,6 +1,6 @@
 //! What a plan may promise that lends entries of a pool.
 
-use super::Report;
+use super::{Report, texts};
 use crate::catalog::draft::{Draft, OfferingDraft, PlanDraft};
 use crate::catalog::memory::Memory;
 use crate::catalog::pool;
@@ -15,14 +15,14 @@ pub(super) fn moves(draft: &Draft<'_>, report: &mut Report<'_>) {
         let others = offering.plans.iter();
         let others = others.filter(|other| other.offered && other.path != plan.path);
         for other in others {
-            let moves = updateable(offering, plan) || updateable(offering, other);
+            let moves = may_move(offering, plan, other) || may_move(offering, other, plan);
             let same =
                 lends_to_instances(other) && named(plan).is_some() && named(plan) == named(other);
             if !moves || same {
                 continue;
             }
             let message = "an instance has the entry that it was lent for its whole life, but it may move from here to another plan of the service, or from there to here";
-            let mend = "write `plan_updateable: false` on the service, let all its plans `use` the same pool, or give this plan a service of its own";
+            let mend = "write `plan_updateable: false` on the service, or `updates_to` on its plans, let all its plans `use` the same pool, or give this plan a service of its own";
             report.at_key(&plan.path, &plan.node, "backend", message, mend);
             break;
         }
@@ -38,11 +38,15 @@ fn named(plan: &PlanDraft) -> Option<&str> {
     plan.node.get("backend")?.get("use")?.as_text()
 }
 
-fn updateable(offering: &OfferingDraft, plan: &PlanDraft) -> bool {
-    [&plan.node, &offering.node]
+/// Whether an instance may move from one plan to another one.
+fn may_move(offering: &OfferingDraft, from: &PlanDraft, to: &PlanDraft) -> bool {
+    let updateable = [&from.node, &offering.node]
         .iter()
-        .find_map(|node| node.get("plan_updateable")?.as_bool())
-        .unwrap_or_default()
+        .find_map(|node| node.get("plan_updateable")?.as_bool());
+    let name = to.node.get("name").and_then(Node::as_text);
+    let listed = from.node.get("updates_to").is_none()
+        || texts(&from.node, "updates_to").any(|(_, _, listed)| Some(listed) == name);
+    updateable.unwrap_or_default() && listed
 }
 
 /// `pool-answers-at-once`.

@@ -112,6 +112,7 @@ pub static RULES: &[Rule] = &[
     draft!("adopt-values", Language("adopt"), Warning, "What adopts makes no values by chance, of the time or of parameters.", adopting::values),
     draft!("limits-positive", Language("limits"), Error, "A limit is at least 1.", limits::positive),
     draft!("limits-within", Language("limits"), Warning, "No limit of a plan is above that of its offering.", limits::within),
+    draft!("updates-to-known", Language("updates_to"), Error, "`updates_to` names plans of the offering.", plans::updates_to),
     draft!("pool-moves", Language("pool"), Error, "No instance moves to or from a plan that lends to instances, but within one pool.", pools::moves),
     draft!("pool-answers-at-once", Language("pool"), Error, "A plan with a pool answers nothing later.", pools::at_once),
     draft!("pool-shared", Language("pool"), Error, "Plans that use one pool by name have the same entries in it.", pools::shared),

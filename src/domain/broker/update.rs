@@ -265,6 +265,15 @@ fn target<'a>(
     if *plan_id != instance.plan_id && !current.is_some_and(|chosen| chosen.updateable()) {
         return Err(BrokerError::PlanChangeNotSupported);
     }
+    if let (Some(current), Some(chosen)) = (current, chosen)
+        && *plan_id != instance.plan_id
+        && !current.may_move_to(chosen.plan)
+    {
+        return Err(BrokerError::MoveNotAllowed {
+            from: current.plan.name.to_string(),
+            to: current.moves().into_iter().map(str::to_owned).collect(),
+        });
+    }
     let Some(chosen) = chosen else {
         return if request.parameters.is_some() {
             Err(BrokerError::UpdateWithdrawn(plan_id.clone()))
