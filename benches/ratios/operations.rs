@@ -176,6 +176,7 @@ fn waiting(number: u64) -> Change {
             task: Secret::new(task),
             cancels: None,
         }),
+        guards: Vec::new(),
     }
 }
 

@@ -3,8 +3,10 @@
 mod command;
 mod contract;
 mod fixed;
+mod pool;
 mod webhook;
 
 pub use command::{Command, CommandSettings};
 pub use fixed::Fixed;
+pub use pool::Prepared;
 pub use webhook::{Auth, ClientCertificate, Webhook, WebhookError, WebhookSettings};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::responding::{number, time};
 use crate::backend::{
-    Auth, ClientCertificate, Command, CommandSettings, Fixed, Webhook, WebhookError,
+    Auth, ClientCertificate, Command, CommandSettings, Fixed, Prepared, Webhook, WebhookError,
     WebhookSettings,
 };
 use crate::document::{Environment, Map, Node};
@@ -55,6 +55,9 @@ impl<'a> Backends<'a> {
     fn make(&self, name: &str, backend: &Node) -> Result<Arc<dyn Backend>, Problem> {
         if let Some(node) = backend.get("command") {
             return Ok(Arc::new(Command::new(command(name, node)?)));
+        }
+        if let Some(node) = backend.get("pool") {
+            return Ok(Arc::new(Prepared(super::pool::pool(name, node)?)));
         }
         if let Some(node) = backend.get("webhook") {
             let made = Webhook::new(self.webhook(name, node)?);

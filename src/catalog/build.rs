@@ -9,12 +9,14 @@ use super::adopting::adopt;
 use super::answers;
 use super::backends::Backends;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
+use super::limits::limits;
 use super::responding::{POLLING, acts, may_answer_later, number, responding};
 use crate::document::Node;
 use crate::domain::answer::{BindingTemplate, InstanceTemplate};
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
+use crate::domain::limits::Limits;
 use crate::domain::offering::{Adopt, MaintenanceInfo, Offering, Plan, Schemas};
 use crate::domain::version::ApiVersion;
 
@@ -63,6 +65,7 @@ fn hidden_plans(draft: &OfferingDraft, backends: &mut Backends<'_>) -> Option<Of
         metadata: None,
         dashboard_client: None,
         extensions: Object::new(),
+        limits: Limits::default(),
         plans,
     })
 }
@@ -90,6 +93,8 @@ fn hidden_plan(node: &Node, backends: &mut Backends<'_>) -> Option<Plan> {
         backend: backends.of(node).ok()?,
         responding: responding(node),
         adopt: Adopt::Never,
+        limits: Limits::default(),
+        updates_to: None,
     })
 }
 
@@ -113,6 +118,7 @@ fn offering(draft: OfferingDraft, backends: &mut Backends<'_>) -> Option<Offerin
         metadata: object(node, "metadata"),
         dashboard_client: object(node, "dashboard_client"),
         extensions: object(node, "extensions").unwrap_or_default(),
+        limits: limits(node),
         plans: plans?,
     })
 }
@@ -140,6 +146,8 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         backend: backends.of(node).ok()?,
         responding: responding(node),
         adopt: adopt(node).ok()?,
+        limits: limits(node),
+        updates_to: texts(node, "updates_to"),
     })
 }
 

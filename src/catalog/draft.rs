@@ -2,8 +2,8 @@
 
 use super::answers::{Answers, Compiler, Schemas};
 use super::memory::Memory;
-use super::merge;
 use super::trail::Trail;
+use super::{merge, pool};
 use crate::document::{Environment, Findings, Node, Path, Place};
 
 /// The whole.
@@ -119,6 +119,7 @@ impl OfferingDraft {
             .filter(|(_, plan)| plan.as_map().is_some())
             .map(|(at, plan)| {
                 let plan = merge::with_named_backend(document, merge::plan(&base, plan));
+                let plan = pool::with_answer(plan);
                 PlanDraft::new(plan, &trail.index(at), compiler)
             })
             .collect();

@@ -71,9 +71,9 @@ pub(crate) fn acts(plan: &Node) -> bool {
         .is_some_and(|kinds| kinds.iter().any(|entry| acting(&entry.key)))
 }
 
-/// Whether a key of `backend` is a kind that acts.
+/// Whether a key of `backend` is a kind that acts: what a pool lends and takes back is the store's work.
 fn acting(key: &str) -> bool {
-    !["fixed", "use"].contains(&key)
+    !["fixed", "pool", "use"].contains(&key)
 }
 
 /// A time, as text or as seconds.

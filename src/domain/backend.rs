@@ -18,6 +18,7 @@ use super::instance::Instance;
 use super::json::Object;
 use super::offering::Chosen;
 use super::operation::Kind;
+use super::pool::Pool;
 use super::time::{Clock, Timestamp};
 use crate::secret::Secret;
 
@@ -41,6 +42,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// Whether it has anything to do for this kind of operation. What it has not is over with being recorded.
     fn carries_out(&self, kind: Kind) -> bool;
+
+    /// The pool that it is, if it is one: what the store lends of.
+    fn pool(&self) -> Option<&Pool> {
+        None
+    }
 
     /// One attempt.
     fn carry_out<'a>(&'a self, work: Work<'a>, progress: &'a dyn Progress) -> Acting<'a>;

@@ -53,10 +53,21 @@ pub enum BrokerError {
     },
     /// The plan that the instance has may not be changed for another.
     PlanChangeNotSupported,
+    /// The plan that the instance has may be changed for these only.
+    MoveNotAllowed {
+        /// The name of the plan it has.
+        from: String,
+        /// The names of those it may have.
+        to: Vec<String>,
+    },
     /// The bind lacks what it must be for.
     Requires(BindTarget),
     /// The parameters break the plan's schema.
     ParametersInvalid(Vec<Violation>),
+    /// There are as many as the limits allow.
+    QuotaExceeded(Kind, Quota),
+    /// Every entry of the pool is lent, or rests.
+    PoolExhausted,
     /// Others changed the instance again and again while this request tried to.
     Concurrency,
     /// The plan answers with 202, and the platform does not say that it takes one.
@@ -127,6 +138,8 @@ impl fmt::Display for BrokerError {
             Self::MaintenanceInfoConflict { offered: Some(version) } => write!(out, "The maintenance information for the requested plan has changed: its version is `{version}`. Fetch the catalog again."),
             Self::MaintenanceInfoConflict { offered: None } => out.write_str("The requested plan has no maintenance information. Fetch the catalog again."),
             Self::PlanChangeNotSupported => out.write_str("The plan of this service instance cannot be changed: the catalog does not declare it `plan_updateable`."),
+            Self::MoveNotAllowed { from, to } if to.is_empty() => write!(out, "The plan `{from}` of this service instance cannot be changed for another one."),
+            Self::MoveNotAllowed { from, to } => write!(out, "The plan `{from}` of this service instance can be changed for these only: `{}`.", to.join("`, `")),
             Self::Requires(BindTarget::App) => out.write_str("This service supports generation of credentials through binding an application only. Send the `app_guid`."),
             Self::Requires(BindTarget::Route) => out.write_str("This service can be bound to a route only. Send `bind_resource.route`."),
             Self::ParametersInvalid(violations) => {
@@ -136,6 +149,8 @@ impl fmt::Display for BrokerError {
                 }
                 out.write_str(".")
             }
+            Self::QuotaExceeded(_, quota) => out.write_str(&quota.0),
+            Self::PoolExhausted => out.write_str("All prepared credentials of this service plan are in use, or may not be used again yet. Delete a service binding or a service instance of it that is not needed, or ask the operator of the broker for more."),
             Self::Concurrency => out.write_str("Another operation for this service instance is in progress. Wait until it is done and send the request again."),
             Self::AsyncRequired => out.write_str("This service plan requires client support for asynchronous service operations. Send the request with `accepts_incomplete=true`."),
             Self::InstanceNotUsable => out.write_str("The service instance failed to be provisioned, so it can only be deprovisioned, or provisioned again by the same request."),
@@ -155,6 +170,10 @@ impl fmt::Display for BrokerError {
 }
 
 impl std::error::Error for BrokerError {}
+
+/// A limit that is reached, as a sentence: which one, and whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota(pub(super) String);
 
 /// What can be wrong with a name in a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::binding::Binding;
+use super::guard::OneOf;
 use super::id::{InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
-use super::operation::{LastOperation, Operation, Report, State, Task};
+use super::operation::{LastOperation, Operation, Report, State, Subject, Task};
 use super::store::{Answer, Store};
 use super::time::Timestamp;
 use crate::secret::Secret;
@@ -149,6 +150,8 @@ pub struct Counts {
     pub oldest: Option<Entry>,
     /// How its cells are written: one entry for each key, and one for those that are not sealed.
     pub sealed: Vec<Sealed>,
+    /// Entries of pools that were ever lent.
+    pub pools: Vec<PoolCount>,
     /// The size of it all on disk, where the engine can tell.
     pub bytes: Option<u64>,
 }
@@ -259,6 +262,8 @@ pub enum Place {
     Binding(String, String),
     /// An operation by instance, binding and its turn among theirs, or all that comes before the first.
     Operation(String, String, i64),
+    /// A lending by pool and entry, or all that comes before the first.
+    Lending(String, String),
 }
 
 /// A row, as it goes from one store to another.
@@ -272,6 +277,34 @@ pub enum Row {
     Binding(Box<Binding>),
     /// An operation.
     Operation(Box<Recorded>),
+    /// Who has an entry of a pool, or had it last.
+    Lending(Lending),
+}
+
+/// Who has an entry of a pool, or had it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lending {
+    /// The pool.
+    pub pool: String,
+    /// The name of the entry.
+    pub entry: String,
+    /// An instance or a binding.
+    pub holder: Subject,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it came back; nothing as long as it is lent.
+    pub returned_at: Option<Timestamp>,
+}
+
+/// How many entries of a pool are lent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolCount {
+    /// The pool.
+    pub pool: String,
+    /// How many are lent.
+    pub lent: u64,
+    /// How many were, and came back.
+    pub returned: u64,
 }
 
 /// An operation, as it goes from one store to another.
@@ -283,6 +316,26 @@ pub struct Recorded {
     pub task: Option<Secret<Task>>,
     /// Of two of one subject the later one has the higher turn.
     pub turn: i64,
+}
+
+impl Lending {
+    /// An entry of a pool in the hands of what an operation makes.
+    pub fn begun(of: &OneOf, entry: &str, operation: &Operation) -> Self {
+        Self {
+            pool: of.pool.to_string(),
+            entry: entry.to_owned(),
+            holder: operation.subject.clone(),
+            since: operation.started_at,
+            returned_at: None,
+        }
+    }
+}
+
+impl Recorded {
+    /// The plan that it makes its instance have, if it is an update.
+    pub fn moves_to(&self) -> Option<&PlanId> {
+        self.task.as_ref()?.expose().moves_to()
+    }
 }
 
 impl KeyId {
@@ -323,7 +376,10 @@ impl Counts {
 
     /// Whether nothing was ever recorded.
     pub fn is_empty(&self) -> bool {
-        self.instances.is_empty() && self.bindings.is_empty() && self.operations.is_empty()
+        self.instances.is_empty()
+            && self.bindings.is_empty()
+            && self.operations.is_empty()
+            && self.pools.is_empty()
     }
 }
 
@@ -341,5 +397,15 @@ impl Place {
     /// Before the first operation.
     pub const fn operations() -> Self {
         Self::Operation(String::new(), String::new(), -1)
+    }
+
+    /// Behind this lending.
+    pub fn of(lending: &Lending) -> Self {
+        Self::Lending(lending.pool.clone(), lending.entry.clone())
+    }
+
+    /// Before the first lending.
+    pub const fn lendings() -> Self {
+        Self::Lending(String::new(), String::new())
     }
 }

@@ -10,6 +10,7 @@ use super::answer::{BindingTemplate, InstanceTemplate};
 use super::backend::Backend;
 use super::id::{PlanId, ServiceId};
 use super::json::Object;
+use super::limits::Limits;
 use super::respond::Responding;
 use super::schema::Schema;
 use super::time::Timestamp;
@@ -43,6 +44,8 @@ pub struct Offering {
     pub dashboard_client: Option<Object>,
     /// Vendor fields, published flat.
     pub extensions: Object,
+    /// Private: how much there may be of all its plans together.
+    pub limits: Limits,
     /// At least one.
     pub plans: Vec<Arc<Plan>>,
 }
@@ -85,6 +88,10 @@ pub struct Plan {
     pub responding: Responding,
     /// Private: whether what a platform names and the store does not know counts as existing.
     pub adopt: Adopt,
+    /// Private: how much there may be of it.
+    pub limits: Limits,
+    /// Private: the names of the plans that an instance may move to, where not to all of its offering.
+    pub updates_to: Option<Vec<String>>,
 }
 
 /// Whether what a platform names and the store does not know counts as existing.
@@ -178,6 +185,19 @@ impl Chosen<'_> {
             .plan_updateable
             .or(self.offering.plan_updateable)
             .unwrap_or(false)
+    }
+
+    /// The plans that an instance of it may move to, by name.
+    pub fn moves(&self) -> Vec<&str> {
+        let others = self.offering.plans.iter();
+        let others = others.filter(|plan| plan.id != self.plan.id && self.may_move_to(plan));
+        others.map(|plan| &*plan.name).collect()
+    }
+
+    /// Whether an instance of it may move to that plan of its offering.
+    pub fn may_move_to(&self, plan: &Plan) -> bool {
+        let named = |names: &Vec<String>| names.iter().any(|name| **name == *plan.name);
+        self.updateable() && self.plan.updates_to.as_ref().is_none_or(named)
     }
 
     /// Whether a binding may have a successor.

@@ -114,6 +114,13 @@ pub struct Target {
     pub details: InstanceDetails,
 }
 
+impl Task {
+    /// The plan that an update makes its instance have.
+    pub fn moves_to(&self) -> Option<&PlanId> {
+        self.update.as_ref().map(|target| &target.plan_id)
+    }
+}
+
 impl Report {
     /// A report that is a sentence.
     pub fn of(description: impl Into<String>) -> Self {

@@ -9,12 +9,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::binding::Binding;
+use super::guard::{AtMost, Guard, OneOf};
 use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
 use super::json::FingerprintKey;
 use super::operation::{Operation, Report, State, Subject, Task};
 use super::time::Timestamp;
 use crate::secret::Secret;
+use crate::template::RenderError;
 
 /// What a store's method gives back.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -86,6 +88,30 @@ pub struct Change {
     pub act: Act,
     /// What is left to be done, where the operation is not over with this change.
     pub job: Option<Job>,
+    /// What it is held against when nothing else is in its way.
+    pub guards: Vec<Guard>,
+}
+
+impl Change {
+    /// The pool that an entry is needed of, if one is.
+    pub fn one_of(&self) -> Option<&OneOf> {
+        self.guards.iter().find_map(|guard| match guard {
+            Guard::OneOf(one_of) => Some(one_of),
+            Guard::AtMost(_) => None,
+        })
+    }
+
+    /// The change as it is with an entry: all else that it is held against stays.
+    pub fn filled(&self, one_of: &OneOf, entry: &str) -> Result<Self, RenderError> {
+        let others = self.guards.iter();
+        let others = others.filter(|guard| matches!(guard, Guard::AtMost(_)));
+        Ok(Self {
+            operation: self.operation.clone(),
+            act: (one_of.fill.0)(entry)?,
+            job: self.job.clone(),
+            guards: others.cloned().collect(),
+        })
+    }
 }
 
 /// An operation that waits to be carried out.
@@ -169,6 +195,14 @@ pub enum Begun {
     Busy,
     /// What was to be changed, or the instance to be bound, is not there; or what was to be adopted is there no more.
     Absent,
+    /// There are as many as there may be.
+    Full(AtMost),
+    /// Recorded as it became with the entry that was lent, and done.
+    Lent(Box<Act>),
+    /// No entry of the pool is free.
+    Exhausted,
+    /// With the entry that is free it came to nothing usable.
+    Unmade(RenderError),
     /// Nothing is remembered here, so nothing stood in the way (store `none`).
     Unrecorded,
 }

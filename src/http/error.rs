@@ -51,6 +51,8 @@ words! {
     REFUSED = 400 "OperationRefused" "the backend would not do it, and did nothing";
     INSTANCE_NOT_USABLE = 400 "InstanceNotUsable" "the instance failed to be provisioned";
     REQUIRES_ROUTE = 400 "RequiresRoute" "the plan can be bound to a route only";
+    QUOTA_EXCEEDED = 400 "QuotaExceeded" "there are as many instances or bindings as `limits` allow";
+    POOL_EXHAUSTED = 400 "PoolExhausted" "every entry of the plan's pool is lent, or rests";
     UNAUTHORIZED = 401 "Unauthorized" "the credentials are missing or wrong";
     NO_ROUTE = 404 "NoSuchEndpoint" "the path is none of the API's";
     INSTANCE_NOT_FOUND = 404 "InstanceNotFound" "there is no such service instance";
@@ -69,8 +71,9 @@ words! {
     ASYNC_REQUIRED = 422 "AsyncRequired" "the plan answers with 202, and `accepts_incomplete=true` is missing";
     CONCURRENCY = 422 "ConcurrencyError" "another operation on the instance is in progress";
     MAINTENANCE_CONFLICT = 422 "MaintenanceInfoConflict" "`maintenance_info.version` is not the catalog's";
+    MOVE_EXCEEDS_QUOTA = 422 "QuotaExceeded" "the plan that the instance would move to has as many as its `limits` allow";
     REQUIRES_APP = 422 "RequiresApp" "the plan can be bound to an application only";
-    PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed";
+    PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed, or not for that one";
     UPDATE_REFUSED = 422 "UpdateRefused" "the backend would not do the update, and did nothing";
     UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
     HEADERS_TOO_LARGE = 431 "HeadersTooLarge" "the headers are longer than `server.header_limit`";
@@ -183,12 +186,15 @@ const fn word(error: &BrokerError) -> Word {
         BrokerError::PlanMismatch => PLAN_MISMATCH,
         BrokerError::BadName(..) => INVALID_QUERY,
         BrokerError::MaintenanceInfoConflict { .. } => MAINTENANCE_CONFLICT,
-        BrokerError::PlanChangeNotSupported => PLAN_CHANGE,
+        BrokerError::PlanChangeNotSupported | BrokerError::MoveNotAllowed { .. } => PLAN_CHANGE,
         BrokerError::Requires(BindTarget::App) => REQUIRES_APP,
         BrokerError::Requires(BindTarget::Route) => REQUIRES_ROUTE,
         BrokerError::ParametersInvalid(_) | BrokerError::ParametersUnusable(_) => {
             PARAMETERS_INVALID
         }
+        BrokerError::QuotaExceeded(Kind::Update, _) => MOVE_EXCEEDS_QUOTA,
+        BrokerError::QuotaExceeded(..) => QUOTA_EXCEEDED,
+        BrokerError::PoolExhausted => POOL_EXHAUSTED,
         BrokerError::Concurrency => CONCURRENCY,
         BrokerError::AsyncRequired => ASYNC_REQUIRED,
         BrokerError::InstanceNotUsable => INSTANCE_NOT_USABLE,

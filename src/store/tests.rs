@@ -4,6 +4,7 @@ pub(super) mod adopt;
 #[path = "../../tests/postgres/cluster.rs"]
 pub(super) mod cluster;
 pub(super) mod engines;
+mod guards;
 pub(super) mod jobs;
 mod ledger;
 #[path = "../../tests/postgres/proxy.rs"]
@@ -141,6 +142,7 @@ pub(super) fn provision(name: &str) -> Change {
             replaces: None,
         },
         job: None,
+        guards: Vec::new(),
     }
 }
 
@@ -152,6 +154,7 @@ pub(super) fn update(name: &str, expected_version: i64) -> Change {
             expected_version,
         },
         job: None,
+        guards: Vec::new(),
     }
 }
 
@@ -160,6 +163,7 @@ pub(super) fn deprovision(name: &str, expected_version: i64) -> Change {
         operation: operation(Kind::Deprovision, Subject::Instance(id(name))),
         act: Act::Deprovision { expected_version },
         job: None,
+        guards: Vec::new(),
     }
 }
 
@@ -172,6 +176,7 @@ pub(super) fn bind(of: &str, name: &str, expected_version: i64) -> Change {
             replaces: None,
         },
         job: None,
+        guards: Vec::new(),
     }
 }
 
@@ -182,6 +187,7 @@ fn unbind(of: &str, name: &str) -> Change {
             expected: last(Kind::Bind).id,
         },
         job: None,
+        guards: Vec::new(),
     }
 }
 
@@ -194,6 +200,10 @@ async fn began(store: &dyn Store, change: Change) -> &'static str {
         Begun::Stale => "stale",
         Begun::Busy => "busy",
         Begun::Absent => "absent",
+        Begun::Full(_) => "full",
+        Begun::Lent(_) => "lent",
+        Begun::Exhausted => "exhausted",
+        Begun::Unmade(_) => "unmade",
         Begun::Unrecorded => "unrecorded",
     }
 }

@@ -39,6 +39,18 @@ const VCAP: &str = r#"{
   "user-provided": [{ "name": "mail-relay", "credentials": { "host": "relay", "port": 587, "password": "${HOME}" } }]
 }"#;
 
+/// As many as a life takes, for each of them rests.
+const SEATS: &str = r#"[
+  {"name": "seat-01", "credentials": {"username": "seat01", "password": "p"}},
+  {"name": "seat-02", "credentials": {"username": "seat02", "password": "p"}},
+  {"name": "seat-03", "credentials": {"username": "seat03", "password": "p"}},
+  {"name": "seat-04", "credentials": {"username": "seat04", "password": "p"}},
+  {"name": "seat-05", "credentials": {"username": "seat05", "password": "p"}},
+  {"name": "seat-06", "credentials": {"username": "seat06", "password": "p"}},
+  {"name": "seat-07", "credentials": {"username": "seat07", "password": "p"}},
+  {"name": "seat-08", "credentials": {"username": "seat08", "password": "p"}}
+]"#;
+
 const EXAMPLES: &[Example] = &[
     Example {
         catalog: "catalog.yaml",
@@ -234,6 +246,18 @@ const EXAMPLES: &[Example] = &[
         gives: &[
             ("small", "/credentials/prefix", r#""i-small:""#),
             ("large", "/credentials/host", r#""cache.internal""#),
+        ],
+        plans: 2,
+    },
+    Example {
+        catalog: "config/examples/licence-pool.yaml",
+        vars: &[],
+        environment: &[("SEATS", SEATS), ("NORTH_KEY", "n"), ("SOUTH_KEY", "s")],
+        files: &[],
+        only: None,
+        gives: &[
+            ("seat", "/credentials/password", r#""p""#),
+            ("tenant", "/credentials/tenant", r#""north""#),
         ],
         plans: 2,
     },

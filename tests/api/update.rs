@@ -301,3 +301,55 @@ fn an_update_leaves_bindings_alone() {
     assert_eq!(broker.unbind("i", "b", "wide", "still").status, 400);
     assert_eq!(broker.unbind("i", "b", "wide", "plain").status, 200);
 }
+
+/// Moves that the plan does not name are refused with those that it does; what stays in its plan is no move.
+#[test]
+fn an_instance_moves_where_its_plan_says() {
+    let document = r"
+services:
+  - id: s
+    name: s
+    description: Steps
+    bindable: false
+    plan_updateable: true
+    plans:
+      - { id: one, name: small, description: Small, updates_to: [medium, large] }
+      - { id: two, name: medium, description: Medium, updates_to: [] }
+      - { id: three, name: large, description: Large }
+      - { id: four, name: huge, description: Huge }
+";
+    let broker = Setup::new(document).start();
+    let body =
+        json!({ "service_id": "s", "plan_id": "one", "organization_guid": "o", "space_guid": "p" });
+    let to = |plan: &str| json!({ "service_id": "s", "plan_id": plan });
+    assert_eq!(broker.provision("i", &body).status, 201);
+    let refused = broker.update("i", &to("four"));
+    assert_eq!(
+        (refused.status, &*refused.word()),
+        (422, "PlanChangeNotSupported")
+    );
+    assert!(
+        refused.text().contains("`medium`, `large`"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(broker.update("i", &to("one")).status, 200);
+    assert_eq!(broker.update("i", &to("three")).status, 200);
+    assert_eq!(
+        broker.update("i", &to("four")).status,
+        200,
+        "it names none, so any"
+    );
+    assert_eq!(broker.update("i", &to("two")).status, 200);
+    let refused = broker.update("i", &to("one"));
+    assert_eq!(
+        (refused.status, &*refused.word()),
+        (422, "PlanChangeNotSupported")
+    );
+    assert!(
+        refused.text().contains("cannot be changed for another"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(broker.update("i", &to("two")).status, 200);
+}

@@ -49,7 +49,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("template-in-constant", plan(json!({ "values": { "a": "{{ instance.id }}" } }), json!({ "values": { "a": "pa{{ss" } }))),
         row("template-published", plan(json!({ "description": "{{ plan.name }}" }), json!({ "description": "{% x %}" }))),
         row("unknown-key", service(json!({ "vendor": 1 }), json!({ "extensions": { "vendor": 1 } }))),
-        row("not-in-this-version", plan(json!({ "limits": {} }), json!({ "extensions": { "limits": 1 } }))),
+        row("not-in-this-version", plan(json!({ "lifecycle": {} }), json!({ "extensions": { "lifecycle": 1 } }))),
         row("wrong-type", service(json!({ "bindable": "true" }), json!({ "bindable": true }))),
         row("unknown-word", service(json!({ "requires": ["syslog"] }), json!({ "requires": ["syslog_drain"] }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
@@ -101,11 +101,37 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("adopt-until", plan(json!({ "adopt": { "until": "2027-02-29" } }), json!({ "adopt": { "until": "2028-02-29" } }))),
         row("adopt-fixed", plan(json!({ "adopt": true, "backend": { "command": { "run": ["x"] } } }), json!({ "adopt": false, "backend": { "command": { "run": ["x"] } } })).both(json!({ "bindings_retrievable": true }))),
         row("adopt-values", plan(json!({ "adopt": true, "instance": { "values": { "p": "{{ random_password(9) }}" } } }), json!({ "adopt": true, "instance": { "values": { "p": "{{ instance.id }}" } }, "binding": { "values": { "p": "{{ random_password(9) }}" }, "credentials": {} } }))),
+        row("limits-positive", plan(json!({ "limits": { "instances": 0 } }), json!({ "limits": { "instances": 1 } }))),
+        row("limits-within", (
+            [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 3 } })],
+            [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 2, "per_organization": 9 } })],
+        )),
+        row("updates-to-known", plan(json!({ "updates_to": ["large"] }), json!({ "updates_to": ["small"] }))),
+        row("pool-moves", {
+            let pool = |lend: &str| json!({ "backend": { "pool": { "lend": lend, "entries": [{ "name": "a", "credentials": { "x": "y" } }] } } });
+            let another = |moves: bool| json!({ "plan_updateable": moves, "plans": [{ "id": other_id, "name": "b", "description": "d", "bindable": false }, { "id": harness::PLAN, "name": "small", "description": "d" }] });
+            let with = |service: Value, plan: Value| { let mut service = service; service["plans"][1].as_object_mut().expect("a plan").extend(plan.as_object().expect("keys").clone()); [none(), service, none()] };
+            (with(another(true), pool("instance")), with(another(true), pool("binding")))
+        }),
+        row("pool-answers-at-once", plan(
+            json!({ "respond": { "bind": "async" }, "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } }),
+            json!({ "respond": "auto", "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } }),
+        )),
+        row("pool-shared", {
+            let uses = |entry: &str| json!({ "plans": [
+                { "id": other_id, "name": "b", "description": "d", "backend": { "use": "p" } },
+                { "id": harness::PLAN, "name": "small", "description": "d", "backend": { "use": "p", "pool": { "entries": [{ "name": entry, "credentials": {} }] } } },
+            ] });
+            let named = json!({ "backends": { "p": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } } });
+            ([named.clone(), uses("z"), none()], [named, uses("a"), none()])
+        }),
         row("plain-secret", plan(json!({ "binding": { "credentials": { "password": "hunter2" } } }), json!({ "binding": { "credentials": { "password": "${PW:-hunter2}" } } }))),
         ("store-none-backend", [none(), none(), json!({ "respond": { "provision": "async" } })], [none(), none(), json!({ "respond": "auto" })]),
         ("store-none-retrievable", [none(), json!({ "instances_retrievable": true }), none()], ok()),
         ("store-none-rotatable", [none(), none(), json!({ "binding_rotatable": true })], ok()),
         ("store-none-made-once", [none(), none(), json!({ "binding": { "values": { "p": "{{ random_password(9) }}" }, "credentials": {} } })], ok()),
+        ("store-none-limits", [none(), json!({ "limits": { "bindings_per_instance": 2 } }), none()], [none(), json!({ "limits": { "contact": "us" } }), none()]),
+        ("store-none-pool", [none(), none(), json!({ "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } })], [none(), none(), json!({ "backend": { "fixed": {} } })]),
         ("store-none-instance", [none(), none(), json!({ "binding": { "credentials": { "p": "{{ instance.parameters.p }}" } } })], [none(), none(), json!({ "binding": { "credentials": { "p": "{{ instance.id }}" } } })]),
     ]
 }

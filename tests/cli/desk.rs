@@ -204,6 +204,7 @@ fn provision(name: &str) -> Change {
             task: Secret::new(task),
             cancels: None,
         }),
+        guards: Vec::new(),
     }
 }
 

@@ -17,6 +17,7 @@ engines::on_both! {
     parameters_that_break_the_schema_are_said_and_taken_over,
     all_that_is_wrong_is_said_at_once_and_nothing_is_written,
     lists_of_cloud_foundry_are_merged_with_a_table,
+    an_entry_of_a_pool_goes_to_who_has_it,
 }
 
 /// Two plans; an instance of the first needs a value that only the old broker knows.
@@ -45,6 +46,10 @@ services:
           service_instance: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", type: object, properties: { size: { type: integer } }, required: [size] } } }
           service_binding: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", additionalProperties: false } } }
       - { id: unbound, name: unbound, description: Cannot be bound, bindable: false }
+      - id: seats
+        name: seats
+        description: Lends
+        backend: { pool: { entries: [{ name: held, credentials: { seat: held } }, { name: free, credentials: { seat: free } }] } }
 "#;
 
 fn instance(id: &str) -> Value {
@@ -424,4 +429,29 @@ fn lists_of_cloud_foundry_are_merged_with_a_table(engine: Engine) {
         "MARKED-k"
     );
     assert_eq!(broker.fetch("failed").status, 404);
+}
+
+fn an_entry_of_a_pool_goes_to_who_has_it(engine: Engine) {
+    let broker = scene(engine);
+    let mut of_pool = instance("i");
+    of_pool["instance"]["plan_id"] = json!("seats");
+    let mut held = json!({ "binding": { "instance_id": "i", "id": "b" } });
+    broker
+        .folder
+        .write("old.jsonl", &lines(&[of_pool.clone(), held.clone()]));
+    let ran = import(&broker, &["old.jsonl"]).exits(1);
+    assert!((ran.out.clone() + &ran.err).contains("`entry`"), "{ran:?}");
+    held["binding"]["entry"] = json!("held");
+    broker.folder.write("old.jsonl", &lines(&[of_pool, held]));
+    import(&broker, &["old.jsonl"]).exits(0);
+
+    let found = broker.fetch_binding("i", "b").json();
+    assert_eq!(found["credentials"], json!({ "seat": "held" }));
+    let body = json!({ "service_id": "s", "plan_id": "seats" });
+    let bound = broker.bind("i", "c", &body);
+    assert_eq!(bound.json()["credentials"], json!({ "seat": "free" }));
+    let refused = broker.bind("i", "d", &body);
+    assert_eq!((refused.status, &*refused.word()), (400, "PoolExhausted"));
+    assert_eq!(broker.unbind("i", "b", "s", "seats").status, 200);
+    assert_eq!(broker.bind("i", "d", &body).status, 201);
 }

@@ -92,6 +92,7 @@ pub fn before(pair: Pair) -> Vec<Change> {
             operation,
             act,
             job: None,
+            guards: Vec::new(),
         })
         .collect()
 }
@@ -139,6 +140,7 @@ pub fn change(pair: Pair, op: Op, seen: Option<&Seen>, now: Timestamp) -> Change
             }),
             cancels: cancels.map(|last| last.id.clone()),
         }),
+        guards: Vec::new(),
         operation,
     }
 }

@@ -1,6 +1,6 @@
 //! The table below the private keys: what is answered, and what carries operations out.
 
-use super::Reading::{References, Templates};
+use super::Reading::{Constants, References, Templates};
 use super::Shape::{Bool, Duration, Free, Integer, List, Text, Word};
 use super::{Key, Others, Record, Shape};
 
@@ -221,6 +221,45 @@ pub(crate) static ADOPT: Record = Record {
     later: &[],
 };
 
+/// `limits` of an offering or a plan.
+pub(crate) static LIMITS: Record = Record {
+    name: "limits",
+    keys: &[
+        Key::new(
+            "instances",
+            Integer,
+            References,
+            "How many instances there may be.",
+        ),
+        Key::new(
+            "per_organization",
+            Integer,
+            References,
+            "How many instances there may be in one organization.",
+        ),
+        Key::new(
+            "per_space",
+            Integer,
+            References,
+            "How many instances there may be in one space.",
+        ),
+        Key::new(
+            "bindings_per_instance",
+            Integer,
+            References,
+            "How many bindings one instance may have.",
+        ),
+        Key::new(
+            "contact",
+            Text,
+            References,
+            "Whom to ask for more, as users are told it. Default: the operator of the broker.",
+        ),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
 /// `backend` of a plan: one kind, or the name of one of `backends`.
 pub(crate) static BACKEND: Record = Record {
     name: "backend",
@@ -228,6 +267,7 @@ pub(crate) static BACKEND: Record = Record {
         FIXED_KEY,
         COMMAND_KEY,
         WEBHOOK_KEY,
+        POOL_KEY,
         Key::new(
             "use",
             Text,
@@ -236,15 +276,15 @@ pub(crate) static BACKEND: Record = Record {
         ),
     ],
     others: Others::Refused,
-    later: &["pool", "sql", "statements", "with", "respond"],
+    later: &["sql", "statements", "with", "respond"],
 };
 
 /// One of `backends`.
 pub(crate) static NAMED_BACKEND: Record = Record {
     name: "a backend",
-    keys: &[FIXED_KEY, COMMAND_KEY, WEBHOOK_KEY],
+    keys: &[FIXED_KEY, COMMAND_KEY, WEBHOOK_KEY, POOL_KEY],
     others: Others::Refused,
-    later: &["pool", "sql"],
+    later: &["sql"],
 };
 
 const FIXED_KEY: Key = Key::new(
@@ -265,6 +305,80 @@ const WEBHOOK_KEY: Key = Key::new(
     References,
     "An HTTP endpoint is asked: JSON is posted, JSON comes back.",
 );
+
+const POOL_KEY: Key = Key::new(
+    "pool",
+    Shape::Record(&POOL),
+    References,
+    "Prepared credentials: each is lent to one binding, or one instance, and taken back.",
+);
+
+static POOL: Record = Record {
+    name: "backend.pool",
+    keys: &[
+        Key::new(
+            "entries",
+            List(&Shape::Record(&POOL_ENTRY)),
+            References,
+            "What there is to lend; a list in a file is \"${json:file:/path}\".",
+        ),
+        Key::new(
+            "folder",
+            Free,
+            Constants,
+            "Files by name, each with a JSON object: \"${dir:/path}\".",
+        ),
+        Key::new(
+            "lend",
+            Word(&["binding", "instance"]),
+            References,
+            "Whether each binding has its own, or each instance. Default: binding.",
+        ),
+        Key::new(
+            "reuse",
+            Shape::WordOr(&["at_once", "never"], &REUSE),
+            References,
+            "When what came back is lent again: at_once (the default), never, or { after: 24h }.",
+        ),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+static POOL_ENTRY: Record = Record {
+    name: "an entry of a pool",
+    keys: &[
+        Key::new(
+            "name",
+            Text,
+            References,
+            "A name that stays: the store remembers by it who has the entry. It is no secret.",
+        )
+        .required(),
+        Key::new(
+            "credentials",
+            Free,
+            Constants,
+            "What it gives: binding.outputs, or instance.outputs.",
+        )
+        .required(),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+static REUSE: Record = Record {
+    name: "reuse",
+    keys: &[Key::new(
+        "after",
+        Duration,
+        References,
+        "How long an entry rests that came back.",
+    )
+    .required()],
+    others: Others::Refused,
+    later: &[],
+};
 
 static FIXED: Record = Record {
     name: "backend.fixed",

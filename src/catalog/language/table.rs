@@ -2,14 +2,14 @@
 
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
-use super::private::{ADOPT, BACKEND, BINDING, INSTANCE, NAMED_BACKEND, RESPOND, RESPONDS};
+use super::private::{ADOPT, BACKEND, BINDING, INSTANCE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS};
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
 use super::{Key, Others, Record, Shape};
 
 /// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &["limits", "updates_to", "lifecycle", "derive"];
+const LATER: &[&str] = &["lifecycle", "derive"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -70,6 +70,12 @@ const ADOPT_KEY: Key = Key::new(
     Shape::BoolOr(&ADOPT),
     References,
     "Private: whether what a bind, an update or a delete names and the store does not know counts as existing. Default: false.",
+);
+const LIMITS_KEY: Key = Key::new(
+    "limits",
+    Shape::Record(&LIMITS),
+    References,
+    "Private: how much there may be of a plan; on an offering, of all its plans together.",
 );
 const OFFERED: Key = Key::new(
     "offered",
@@ -217,6 +223,7 @@ pub(crate) static OFFERING: Record = Record {
         POLL_EVERY,
         MAX_ATTEMPTS,
         ADOPT_KEY,
+        LIMITS_KEY,
         OFFERED,
         ACCEPT,
         Key::new(
@@ -255,6 +262,7 @@ static SERVICE_DEFAULTS: Record = Record {
         POLL_EVERY,
         MAX_ATTEMPTS,
         ADOPT_KEY,
+        LIMITS_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -274,6 +282,12 @@ const BINDING_ROTATABLE: Key = Key::new(
     Bool,
     References,
     "Whether a binding may have a successor. Default: false.",
+);
+const UPDATES_TO: Key = Key::new(
+    "updates_to",
+    List(&Text),
+    References,
+    "Private: the names of the plans that an instance may move to, where `plan_updateable` allows it. Default: all of the offering.",
 );
 const SCHEMAS: Key = Key::new(
     "schemas",
@@ -318,6 +332,7 @@ pub(crate) static PLAN: Record = Record {
         BINDING_ROTATABLE,
         PLAN_UPDATEABLE,
         SCHEMAS,
+        UPDATES_TO,
         MAXIMUM_POLLING_DURATION,
         MAINTENANCE_INFO,
         METADATA,
@@ -331,6 +346,7 @@ pub(crate) static PLAN: Record = Record {
         POLL_EVERY,
         MAX_ATTEMPTS,
         ADOPT_KEY,
+        LIMITS_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -348,6 +364,7 @@ static PLAN_DEFAULTS: Record = Record {
         BINDING_ROTATABLE,
         PLAN_UPDATEABLE,
         SCHEMAS,
+        UPDATES_TO,
         MAXIMUM_POLLING_DURATION,
         MAINTENANCE_INFO,
         METADATA,
@@ -361,6 +378,7 @@ static PLAN_DEFAULTS: Record = Record {
         POLL_EVERY,
         MAX_ATTEMPTS,
         ADOPT_KEY,
+        LIMITS_KEY,
         OFFERED,
         ACCEPT,
     ],

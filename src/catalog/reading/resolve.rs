@@ -269,7 +269,7 @@ impl Resolver<'_> {
                 "template-in-constant",
                 &path,
                 place,
-                "`values` are constants: no template is rendered here",
+                "this is a constant: no template is rendered here",
                 "write the value, or move the template to `instance.values` or `binding.values`",
             )
         } else {

@@ -4,6 +4,7 @@ use super::Report;
 use super::store::{dotted, trees};
 use crate::catalog::adopting::{NoEnd, adopt};
 use crate::catalog::draft::{Draft, PlanDraft, follow};
+use crate::catalog::pool;
 use crate::catalog::responding::acts;
 use crate::domain::offering::Adopt;
 
@@ -24,8 +25,14 @@ pub(super) fn until(draft: &Draft<'_>, report: &mut Report<'_>) {
 /// `adopt-fixed`.
 pub(super) fn fixed(draft: &Draft<'_>, report: &mut Report<'_>) {
     for (_, plan) in draft.plans() {
-        if adopts(plan) && acts(&plan.node) {
-            let message = "the backend of this plan acts, and of an instance that is adopted it would know nothing";
+        let message = if pool::of(&plan.node).is_some() {
+            "nobody knows which entry of the pool an instance has that is adopted"
+        } else if acts(&plan.node) {
+            "the backend of this plan acts, and of an instance that is adopted it would know nothing"
+        } else {
+            continue;
+        };
+        if adopts(plan) {
             let mend = "write `adopt: false` here, and take the instances over with `store import`";
             report.at_key(&plan.path, &plan.node, "adopt", message, mend);
         }

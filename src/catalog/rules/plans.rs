@@ -2,7 +2,7 @@
 
 use semver::Version;
 
-use super::Report;
+use super::{Report, texts};
 use crate::catalog::backends::Backends;
 use crate::catalog::draft::Draft;
 use crate::catalog::language::nearest;
@@ -50,6 +50,28 @@ pub(super) fn maintenance_size(draft: &Draft<'_>, report: &mut Report<'_>) {
                 message,
                 "shorten its description",
             );
+        }
+    }
+}
+
+/// `updates-to-known`.
+pub(super) fn updates_to(draft: &Draft<'_>, report: &mut Report<'_>) {
+    for (offering, plan) in draft.plans() {
+        let all = offering.plans.iter();
+        let names: Vec<&str> = all
+            .filter_map(|plan| plan.node.get("name")?.as_text())
+            .collect();
+        for (index, node, name) in texts(&plan.node, "updates_to") {
+            if is_unresolved(node) || names.contains(&name) {
+                continue;
+            }
+            let path = plan.path.key("updates_to").index(index);
+            let mend = match nearest(name, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("its plans are: {}", names.join(", ")),
+            };
+            let message = format!("the offering has no plan `{name}`");
+            report.add(&path, &node.place, message, mend);
         }
     }
 }

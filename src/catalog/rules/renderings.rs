@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::store::{dotted, trees};
 use crate::catalog::answers::Answers;
 use crate::catalog::draft::{Draft, OfferingDraft, PlanDraft, follow};
+use crate::catalog::pool;
 use crate::catalog::responding::acts;
 use crate::document::{Node, Path, Place};
 use crate::domain::answer::BindTarget;
@@ -360,7 +361,8 @@ impl Renderer<'_> {
                 .is_some_and(|source| source.contains(name))
         };
         let [instance, binding] = self.refuses_empty;
-        let awaited = acts(&self.plan.node) && uses(".outputs");
+        let gives = acts(&self.plan.node) || pool::of(&self.plan.node).is_some();
+        let awaited = gives && uses(".outputs");
         awaited
             || (instance && uses("instance.parameters"))
             || (binding && uses("binding.parameters"))

@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, ids, plans, published, responding, schemas,
-    secrets, store,
+    Check, Rule, Source, accept, adopting, answers, ids, limits, plans, pools, published,
+    responding, schemas, secrets, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -108,12 +108,20 @@ pub static RULES: &[Rule] = &[
     draft!("later-bind-retrievable", BINDING, Error, "Where a bind may be answered with 202, bindings can be fetched.", responding::retrievable),
     draft!("attempts-positive", Language("respond"), Error, "`max_attempts` is at least 1.", responding::attempts),
     draft!("adopt-until", Language("adopt"), Error, "`adopt` ends at a date or a time.", adopting::until),
-    draft!("adopt-fixed", Language("adopt"), Error, "Only plans of which no backend acts adopt.", adopting::fixed),
+    draft!("adopt-fixed", Language("adopt"), Error, "Only plans of which no backend acts, and none lends, adopt.", adopting::fixed),
     draft!("adopt-values", Language("adopt"), Warning, "What adopts makes no values by chance, of the time or of parameters.", adopting::values),
+    draft!("limits-positive", Language("limits"), Error, "A limit is at least 1.", limits::positive),
+    draft!("limits-within", Language("limits"), Warning, "No limit of a plan is above that of its offering.", limits::within),
+    draft!("updates-to-known", Language("updates_to"), Error, "`updates_to` names plans of the offering.", plans::updates_to),
+    draft!("pool-moves", Language("pool"), Error, "No instance moves to or from a plan that lends to instances, but within one pool.", pools::moves),
+    draft!("pool-answers-at-once", Language("pool"), Error, "A plan with a pool answers nothing later.", pools::at_once),
+    draft!("pool-shared", Language("pool"), Error, "Plans that use one pool by name have the same entries in it.", pools::shared),
     draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
     draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
     draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),
     draft!("store-none-made-once", NONE, Error, "With store `none` nothing is random or of a time.", store::made_once),
     draft!("store-none-backend", NONE, Error, "With store `none` no backend acts and nothing is answered later.", responding::needs_memory),
+    draft!("store-none-limits", NONE, Error, "With store `none` nothing is limited.", limits::needs_memory),
+    draft!("store-none-pool", NONE, Error, "With store `none` nothing is lent.", pools::needs_memory),
     draft!("store-none-instance", NONE, Error, "With store `none` a binding knows nothing of its instance but the id.", store::instance),
 ];

@@ -96,8 +96,12 @@ async fn copy(
     let copied = from.copy_to(&to, whoever).await?;
     from.close().await?;
     to.close().await?;
+    let lendings = match copied.lendings {
+        0 => String::new(),
+        some => format!(", {some} entries of pools"),
+    };
     let told = format!(
-        "copied: {} instances, {} bindings, {} operations\n",
+        "copied: {} instances, {} bindings, {} operations{lendings}\n",
         copied.instances, copied.bindings, copied.operations
     );
     Ok(print(&told, Exit::Clean))

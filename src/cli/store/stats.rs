@@ -54,6 +54,11 @@ fn in_json(names: &Names, counts: &Counts) -> Value {
         "operations": states
             .map(|(state, count)| json!({ "state": state.name(), "count": count }))
             .collect::<Value>(),
+        "pools": counts
+            .pools
+            .iter()
+            .map(|pool| json!({ "pool": pool.pool, "lent": pool.lent, "returned": pool.returned }))
+            .collect::<Value>(),
         "oldest_in_progress": counts.oldest.as_ref().map(operations::in_json),
         "sealed": counts
             .sealed
@@ -70,6 +75,12 @@ fn for_people(names: &Names, counts: &Counts) -> String {
     for (state, count) in &counts.operations {
         let row = ["operations", "-", state.name(), &count.to_string()];
         rows.push(row.map(str::to_owned).into());
+    }
+    for pool in &counts.pools {
+        for (state, count) in [("lent", pool.lent), ("returned", pool.returned)] {
+            let row = ["pool", &pool.pool, state, &count.to_string()];
+            rows.push(row.map(str::to_owned).into());
+        }
     }
     let mut text = table(&["what", "plan", "state", "count"], &rows);
     if let Some(bytes) = counts.bytes {

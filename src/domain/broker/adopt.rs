@@ -173,6 +173,7 @@ impl Broker {
                 instance: Box::new(instance),
             },
             job: None,
+            guards: Vec::new(),
         };
         self.adopted(caller, chosen, &subject, change).await
     }
@@ -208,6 +209,7 @@ impl Broker {
                 expected_version: instance.version,
             },
             job: None,
+            guards: Vec::new(),
         };
         self.adopted(caller, chosen, &subject, change).await
     }

@@ -1,14 +1,16 @@
 //! Bind and rotation (specification, "Binding" and "Binding Rotation").
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{
-    Bind, Bound, Broker, Manner, Reached, TRIES, answer_of, beside_the_point, choose,
+    Bind, Bound, Broker, Manner, Reached, TRIES, answer_of, beside_the_point, choose, lend, limits,
     parameters_fit,
 };
 use crate::domain::answer::{BindTarget, BindingAnswer};
 use crate::domain::binding::{Binding, BindingDetails};
-use crate::domain::caller::Caller;
+use crate::domain::caller::{Caller, OriginatingIdentity};
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
@@ -16,10 +18,12 @@ use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::json::{Fingerprint, FingerprintKey, Object};
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject};
+use crate::domain::pool::Lend;
 use crate::domain::render;
 use crate::domain::store::{Act, Begun, Change, Lookup};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+use crate::template::RenderError;
 use crate::template::time::parse_utc;
 
 /// What a bind finds that is there already.
@@ -95,7 +99,7 @@ impl Broker {
     async fn try_bind(
         &self,
         caller: &Caller,
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
         instance: &Instance,
         id: BindingId,
         request: &Bind,
@@ -118,13 +122,32 @@ impl Broker {
         let subject = Subject::Binding(instance.id.clone(), id);
         let operation = self.operation(Kind::Bind, subject.clone(), job.as_ref())?;
         let later = job.is_some();
-        let mut binding = self.new_binding(
-            caller, chosen, instance, &operation, request, details, later,
-        )?;
+        let pool = lend::lending(chosen.plan, Lend::Binding);
+        let mut binding = match pool {
+            Some(_) => self.bare_binding(instance, &operation, request, details)?,
+            None => self.new_binding(
+                caller, chosen, instance, &operation, request, details, later,
+            )?,
+        };
         if let Some(failed) = &failed {
             binding.created_at = failed.created_at;
         }
         let (named, answer) = (operation.id.clone(), answer_of(&binding));
+        let now = operation.started_at;
+        // One that failed counts already.
+        let mut guards = match failed {
+            None => limits::to_bind(chosen, instance),
+            Some(_) => Vec::new(),
+        };
+        guards.extend(pool.map(|pool| {
+            Self::lend_to_binding(
+                catalog,
+                caller,
+                pool,
+                (&binding, instance),
+                (failed.as_ref().map(|failed| &failed.operation), now),
+            )
+        }));
         let act = Act::Bind {
             binding: Box::new(binding),
             expected_version: instance.version,
@@ -136,6 +159,7 @@ impl Broker {
                 operation,
                 act,
                 job,
+                guards,
             })
             .await?
         {
@@ -148,9 +172,17 @@ impl Broker {
                 self.tell(caller, (Kind::Bind, &subject), Some(service), Some(plan));
                 Ok(Some(Bound::Created(answer)))
             }
+            Begun::Lent(act) => {
+                let (service, plan) = (&instance.service_id, &instance.plan_id);
+                self.tell(caller, (Kind::Bind, &subject), Some(service), Some(plan));
+                Ok(Some(Bound::Created(answer_of_act(&act))))
+            }
+            Begun::Exhausted => Err(BrokerError::PoolExhausted),
+            Begun::Unmade(why) => Err(why.into()),
             // What is there now is looked at from the start.
             Begun::Stale | Begun::BindingThere(_) => Ok(None),
             Begun::Absent => Err(BrokerError::InstanceNotFound),
+            Begun::Full(full) => Err(limits::exceeded(chosen, Kind::Bind, &full)),
             other => Err(beside_the_point(&other)),
         }
     }
@@ -250,22 +282,29 @@ impl Broker {
             return Err(BrokerError::BindingNotFound);
         };
         let now = operation.started_at;
-        let scope = render::BindingScope {
-            instance: render::InstanceScope {
-                identity: caller.originating_identity.as_ref(),
-                chosen,
-                id: &instance.id,
-                organization: &instance.organization,
-                space: &instance.space,
-            },
-            details: instance.details.expose(),
-            id,
-        };
-        details.values = scope.values(&details, now)?;
+        let identity = caller.originating_identity.as_ref();
         details.unmade = later;
-        if !later {
-            details.answer = scope.answer(&details, now)?;
+        if later {
+            let scope = scope(identity, chosen, instance, id);
+            details.values = scope.values(&details, now)?;
+        } else {
+            render(identity, chosen, instance, id, &mut details, now)?;
         }
+        self.bare_binding(instance, operation, request, details)
+    }
+
+    /// A binding with these details, whatever is rendered of them.
+    fn bare_binding(
+        &self,
+        instance: &Instance,
+        operation: &Operation,
+        request: &Bind,
+        details: BindingDetails,
+    ) -> Result<Binding, BrokerError> {
+        let Some(id) = operation.subject.binding() else {
+            return Err(BrokerError::BindingNotFound);
+        };
+        let now = operation.started_at;
         Ok(Binding {
             instance_id: instance.id.clone(),
             id: id.clone(),
@@ -320,6 +359,47 @@ impl Broker {
 
     fn bind_fingerprint(&self, request: &Bind, service: &ServiceId, plan: &PlanId) -> Fingerprint {
         fingerprint(self.store.fingerprint_key(), request, service, plan)
+    }
+}
+
+/// What the plan's templates come to, at once.
+pub(super) fn render(
+    identity: Option<&OriginatingIdentity>,
+    chosen: Chosen<'_>,
+    instance: &Instance,
+    id: &BindingId,
+    details: &mut BindingDetails,
+    now: Timestamp,
+) -> Result<(), RenderError> {
+    let scope = scope(identity, chosen, instance, id);
+    details.values = scope.values(details, now)?;
+    details.answer = scope.answer(details, now)?;
+    Ok(())
+}
+
+fn scope<'a>(
+    identity: Option<&'a OriginatingIdentity>,
+    chosen: Chosen<'a>,
+    instance: &'a Instance,
+    id: &'a BindingId,
+) -> render::BindingScope<'a> {
+    render::BindingScope {
+        instance: render::InstanceScope {
+            identity,
+            chosen,
+            id: &instance.id,
+            organization: &instance.organization,
+            space: &instance.space,
+        },
+        details: instance.details.expose(),
+        id,
+    }
+}
+
+fn answer_of_act(act: &Act) -> Secret<BindingAnswer> {
+    match act {
+        Act::Bind { binding, .. } => answer_of(binding),
+        _ => Secret::default(),
     }
 }
 

@@ -8,6 +8,8 @@ mod bind;
 mod deprovision;
 mod fetch;
 mod later;
+mod lend;
+mod limits;
 mod poll;
 mod preview;
 mod provision;

@@ -1,9 +1,11 @@
 //! Provision (specification, "Provisioning").
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::{
-    Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose,
+    Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose, lend, limits,
     maintenance_agrees, parameters_fit, random,
 };
 use crate::domain::answer::InstanceAnswer;
@@ -15,10 +17,12 @@ use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::json::{Fingerprint, FingerprintKey};
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject};
+use crate::domain::pool::Lend;
 use crate::domain::render;
-use crate::domain::store::{Act, Begun, Change, Job, Lookup};
+use crate::domain::store::{Act, Begun, Change, Lookup};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+use crate::template::RenderError;
 
 /// What a provision finds that is there already.
 enum There {
@@ -47,7 +51,8 @@ impl Broker {
         };
         let mut failed = None;
         for _ in 0..TRIES {
-            let change = self.provision_change(caller, chosen, &id, &request, failed.take())?;
+            let change =
+                self.provision_change(&catalog, caller, chosen, (&id, &request), failed.take())?;
             let (operation, later) = (change.operation.clone(), change.job.is_some());
             let answer = answer_of(&change.act);
             match self.store.begin(change).await? {
@@ -68,6 +73,15 @@ impl Broker {
                         There::Failed(instance) => failed = Some(instance),
                     }
                 }
+                Begun::Lent(act) => {
+                    let what = (Kind::Provision, &operation.subject);
+                    let (service, plan) = (&request.service_id, &request.plan_id);
+                    self.tell(caller, what, Some(service), Some(plan));
+                    return Ok(Provisioned::Created(answer_of(&act)));
+                }
+                Begun::Exhausted => return Err(BrokerError::PoolExhausted),
+                Begun::Unmade(why) => return Err(why.into()),
+                Begun::Full(full) => return Err(limits::exceeded(chosen, Kind::Provision, &full)),
                 Begun::Stale | Begun::Absent => {}
                 other @ (Begun::BindingThere(_) | Begun::Busy) => {
                     return Err(beside_the_point(&other));
@@ -79,16 +93,24 @@ impl Broker {
 
     fn provision_change(
         &self,
+        catalog: &Arc<Catalog>,
         caller: &Caller,
         chosen: Chosen<'_>,
-        id: &InstanceId,
-        request: &Provision,
+        (id, request): (&InstanceId, &Provision),
         failed: Option<Box<Instance>>,
     ) -> Result<Change, BrokerError> {
         let job = Self::job(caller, manner(Some(chosen.plan), request), None, None)?;
         let subject = Subject::Instance(id.clone());
         let operation = self.operation(Kind::Provision, subject, job.as_ref())?;
-        let mut instance = self.new_instance(caller, chosen, request, &operation, job.as_ref())?;
+        let pool = lend::lending(chosen.plan, Lend::Instance);
+        let details = if pool.is_some() {
+            asked(chosen, request)
+        } else {
+            let identity = caller.originating_identity.as_ref();
+            let now = operation.started_at;
+            details(identity, chosen, id, request, now, job.is_some())?
+        };
+        let mut instance = self.new_instance(chosen, request, &operation, details)?;
         let replaces = failed.as_ref().map(|failed| failed.version);
         if let Some(failed) = failed {
             instance.version = failed.version + 1;
@@ -98,6 +120,14 @@ impl Broker {
             details.state = failed.details.into_exposed().state;
             instance.details = Secret::new(details);
         }
+        // One that failed counts already.
+        let mut guards = match replaces {
+            None => limits::to_provision(chosen, request),
+            Some(_) => Vec::new(),
+        };
+        guards.extend(pool.map(|pool| {
+            Self::lend_to_instance(catalog, caller, pool, (&instance, request), replaces)
+        }));
         Ok(Change {
             operation,
             act: Act::Provision {
@@ -105,6 +135,7 @@ impl Broker {
                 replaces,
             },
             job,
+            guards,
         })
     }
 
@@ -201,16 +232,13 @@ impl Broker {
 
     fn new_instance(
         &self,
-        caller: &Caller,
         chosen: Chosen<'_>,
         request: &Provision,
         operation: &Operation,
-        job: Option<&Job>,
+        details: InstanceDetails,
     ) -> Result<Instance, BrokerError> {
         let now = operation.started_at;
         let id = operation.subject.instance();
-        let identity = caller.originating_identity.as_ref();
-        let details = details(identity, chosen, id, request, now, job.is_some())?;
         Ok(Instance {
             id: id.clone(),
             service_id: request.service_id.clone(),
@@ -315,6 +343,27 @@ pub(super) fn details(
         details.answer = scope.answer(&details, now)?;
     }
     Ok(details)
+}
+
+/// What the plan's templates come to, at once.
+pub(super) fn render(
+    identity: Option<&OriginatingIdentity>,
+    chosen: Chosen<'_>,
+    id: &InstanceId,
+    request: &Provision,
+    details: &mut InstanceDetails,
+    now: Timestamp,
+) -> Result<(), RenderError> {
+    let scope = render::InstanceScope {
+        identity,
+        chosen,
+        id,
+        organization: &request.organization,
+        space: &request.space,
+    };
+    details.values = scope.values(details, now)?;
+    details.answer = scope.answer(details, now)?;
+    Ok(())
 }
 
 /// What was asked for, before anything is rendered.

@@ -152,6 +152,7 @@ impl Broker {
                 operation,
                 act,
                 job,
+                guards: Vec::new(),
             })
             .await?
         {

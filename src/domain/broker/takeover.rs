@@ -1,19 +1,23 @@
 //! What another broker made, as if this one had: for the operator, so no method of `Broker`. By the same templates and
 //! the same fingerprints, so that a platform that sends the same request again finds what it asked for.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::bind::{self, app_guid, bindable};
 use super::provision::{self, first_version};
-use super::{Bind, Broker, Provision, choose, random};
+use super::{Bind, Broker, Provision, choose, lend, random};
 use crate::domain::binding::Binding;
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
+use crate::domain::guard::{Fill, Guard, OneOf};
 use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::instance::Instance;
 use crate::domain::json::{FingerprintKey, Object};
-use crate::domain::offering::Chosen;
+use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
+use crate::domain::pool::Lend;
 use crate::domain::render::{BindingScope, InstanceScope};
 use crate::domain::store::{Act, Change};
 use crate::domain::time::Timestamp;
@@ -28,6 +32,8 @@ pub struct Known {
     pub outputs: Secret<Object>,
     /// What a backend left for itself.
     pub state: Option<Secret<Value>>,
+    /// The entry of a pool that it has.
+    pub entry: Option<Arc<str>>,
 }
 
 /// The change that records an instance.
@@ -47,6 +53,7 @@ pub(in crate::domain) fn instance(
     details.values.extend(known.values.expose().clone());
     details.outputs.clone_from(known.outputs.expose());
     details.state = known.state.as_ref().map(|state| state.expose().clone());
+    lent(chosen.plan, Lend::Instance, known, &mut details.outputs);
     details.answer = scope.answer(&details, now)?;
     if let Some(url) = dashboard_url {
         details.answer.dashboard_url = Some(url.to_owned());
@@ -65,13 +72,12 @@ pub(in crate::domain) fn instance(
         updated_at: now,
         details: Secret::new(details),
     };
-    Ok(recorded(
-        operation,
-        Act::Provision {
-            instance: Box::new(instance),
-            replaces: None,
-        },
-    ))
+    let act = Act::Provision {
+        instance: Box::new(instance),
+        replaces: None,
+    };
+    let guards = entry(chosen.plan, Lend::Instance, known, &act);
+    Ok(recorded(operation, act, guards))
 }
 
 /// The change that records a binding; an answer without a field is rendered.
@@ -101,6 +107,7 @@ pub(in crate::domain) fn binding(
     details.values.extend(known.values.expose().clone());
     details.outputs.clone_from(known.outputs.expose());
     details.state = known.state.as_ref().map(|state| state.expose().clone());
+    lent(chosen.plan, Lend::Binding, known, &mut details.outputs);
     if answer.expose().is_empty() {
         details.answer = scope.answer(&details, now)?;
     } else {
@@ -117,14 +124,13 @@ pub(in crate::domain) fn binding(
         created_at: now,
         details: Secret::new(details),
     };
-    Ok(recorded(
-        operation,
-        Act::Bind {
-            binding: Box::new(binding),
-            expected_version: instance.version,
-            replaces: None,
-        },
-    ))
+    let act = Act::Bind {
+        binding: Box::new(binding),
+        expected_version: instance.version,
+        replaces: None,
+    };
+    let guards = entry(chosen.plan, Lend::Binding, known, &act);
+    Ok(recorded(operation, act, guards))
 }
 
 fn scope<'a>(
@@ -141,6 +147,11 @@ fn scope<'a>(
     }
 }
 
+/// Whether it has an entry of a pool, and nobody says which.
+pub(in crate::domain) fn lacks_entry(plan: &Plan, to: Lend, known: &Known) -> bool {
+    lend::lending(plan, to).is_some() && known.entry.is_none()
+}
+
 /// An operation that was over before it was recorded.
 pub(super) fn over(kind: Kind, subject: Subject, now: Timestamp) -> Result<Operation, BrokerError> {
     Ok(Operation {
@@ -155,10 +166,36 @@ pub(super) fn over(kind: Kind, subject: Subject, now: Timestamp) -> Result<Opera
     })
 }
 
-const fn recorded(operation: Operation, act: Act) -> Change {
+/// The entry that it has, as a guard: nobody else may have it.
+fn entry(plan: &Plan, to: Lend, known: &Known, act: &Act) -> Vec<Guard> {
+    let pool = lend::lending(plan, to).zip(known.entry.as_ref());
+    let act = act.clone();
+    let guard = pool.map(|(pool, entry)| {
+        Guard::OneOf(OneOf {
+            pool: Arc::clone(&pool.name),
+            entries: [Arc::clone(entry)].into(),
+            returned_by: Some(Timestamp(i64::MAX)),
+            fill: Fill(Arc::new(move |_| Ok(act.clone()))),
+        })
+    });
+    guard.into_iter().collect()
+}
+
+/// What the entry gives today, where nothing else is known.
+fn lent(plan: &Plan, to: Lend, known: &Known, outputs: &mut Object) {
+    let pool = lend::lending(plan, to).zip(known.entry.as_ref());
+    if let Some(credentials) = pool.and_then(|(pool, entry)| pool.credentials(entry))
+        && outputs.is_empty()
+    {
+        outputs.clone_from(credentials.expose());
+    }
+}
+
+const fn recorded(operation: Operation, act: Act, guards: Vec<Guard>) -> Change {
     Change {
         operation,
         act,
         job: None,
+        guards,
     }
 }

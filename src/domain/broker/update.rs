@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    Broker, Manner, Reached, TRIES, Update, Updated, beside_the_point, choose, maintenance_agrees,
-    parameters_fit,
+    Broker, Manner, Reached, TRIES, Update, Updated, beside_the_point, choose, limits,
+    maintenance_agrees, parameters_fit,
 };
 use crate::domain::answer::InstanceAnswer;
 use crate::domain::caller::Caller;
@@ -90,6 +90,10 @@ impl Broker {
             Begun::Stale => Ok(None),
             Begun::Busy => Err(BrokerError::Concurrency),
             Begun::Absent => Err(BrokerError::InstanceNotFound),
+            Begun::Full(full) => Err(match target {
+                Some(chosen) => limits::exceeded(chosen, Kind::Update, &full),
+                None => beside_the_point(&Begun::Full(full)),
+            }),
             other => Err(beside_the_point(&other)),
         }
     }
@@ -145,6 +149,7 @@ impl Broker {
         request: &Update,
     ) -> Result<Change, BrokerError> {
         let expected_version = instance.version;
+        let guards = target.map_or_else(Vec::new, |chosen| limits::to_move(chosen, &instance));
         let subject = Subject::Instance(instance.id.clone());
         let plan = target.map(|chosen| chosen.plan);
         let mut job = Self::job(caller, manner(plan, request), None, None)?;
@@ -172,6 +177,7 @@ impl Broker {
                 expected_version,
             },
             job,
+            guards,
         })
     }
 
@@ -270,6 +276,15 @@ fn target<'a>(
     )?;
     if *plan_id != instance.plan_id && !current.is_some_and(|chosen| chosen.updateable()) {
         return Err(BrokerError::PlanChangeNotSupported);
+    }
+    if let (Some(current), Some(chosen)) = (current, chosen)
+        && *plan_id != instance.plan_id
+        && !current.may_move_to(chosen.plan)
+    {
+        return Err(BrokerError::MoveNotAllowed {
+            from: current.plan.name.to_string(),
+            to: current.moves().into_iter().map(str::to_owned).collect(),
+        });
     }
     let Some(chosen) = chosen else {
         return if request.parameters.is_some() {

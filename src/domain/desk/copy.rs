@@ -15,6 +15,8 @@ pub struct Copied {
     pub bindings: u64,
     /// How many operations.
     pub operations: u64,
+    /// How many entries of pools that are or were lent.
+    pub lendings: u64,
 }
 
 impl Desk {
@@ -70,6 +72,7 @@ impl Copied {
             Row::Instance(_) => self.instances += 1,
             Row::Binding(_) => self.bindings += 1,
             Row::Operation(_) => self.operations += 1,
+            Row::Lending(_) => self.lendings += 1,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
 use crate::domain::offering::Schemas;
+use crate::domain::pool::Lend;
 use crate::domain::schema::{Schema, Violation};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store};
 use crate::domain::time::Timestamp;
@@ -67,6 +68,8 @@ pub enum Unfit {
     NoInstance(InstanceId),
     /// Its instance cannot be taken over.
     InstanceUnfit(InstanceId),
+    /// It has an entry of its plan's pool, and the line does not say which.
+    NoEntry(PlanId),
     /// Its instance is being changed, or was never made to its end.
     InstanceNotUsable(InstanceId),
 }
@@ -109,6 +112,11 @@ impl<'a> Takeover<'a> {
             self.instances.insert(old.id.clone(), Some(there));
             return Ok(Ok(Weighed::There));
         }
+        let (service, plan) = (&old.request.service_id, &old.request.plan_id);
+        if self.lacks_entry((service, plan), Lend::Instance, &old.known) {
+            self.instances.insert(old.id.clone(), None);
+            return Ok(Err(Unfit::NoEntry(plan.clone())));
+        }
         let change = takeover::instance(
             self.store.fingerprint_key(),
             self.catalog,
@@ -119,7 +127,6 @@ impl<'a> Takeover<'a> {
         );
         let made = change.as_ref().ok().and_then(made);
         self.instances.insert(old.id.clone(), made);
-        let (service, plan) = (&old.request.service_id, &old.request.plan_id);
         let schemas = self.schemas(service, plan);
         let schema = schemas.and_then(|schemas| schemas.instance_create.as_ref());
         let violations = violations(schema, Some(&old.request.parameters));
@@ -143,6 +150,10 @@ impl<'a> Takeover<'a> {
         if last.in_progress() || instance.is_broken() {
             return Ok(Err(Unfit::InstanceNotUsable(old.instance.clone())));
         }
+        let (service, plan) = (&instance.service_id, &instance.plan_id);
+        if self.lacks_entry((service, plan), Lend::Binding, &old.known) {
+            return Ok(Err(Unfit::NoEntry(plan.clone())));
+        }
         let change = takeover::binding(
             self.store.fingerprint_key(),
             self.catalog,
@@ -155,6 +166,11 @@ impl<'a> Takeover<'a> {
         let schema = schemas.and_then(|schemas| schemas.binding_create.as_ref());
         let violations = violations(schema, old.request.parameters.as_ref());
         Ok(new(change, violations))
+    }
+
+    fn lacks_entry(&self, (service, plan): (&ServiceId, &PlanId), to: Lend, known: &Known) -> bool {
+        let chosen = self.catalog.choose(service, plan);
+        chosen.is_ok_and(|chosen| takeover::lacks_entry(chosen.plan, to, known))
     }
 
     fn schemas(&self, service: &ServiceId, plan: &PlanId) -> Option<&Schemas> {
@@ -195,7 +211,7 @@ pub async fn record(store: &dyn Store, weighed: Vec<Weighed>) -> Result<TakenOve
             continue;
         };
         match store.begin(*change).await? {
-            Begun::Done => taken.new += 1,
+            Begun::Done | Begun::Lent(_) => taken.new += 1,
             Begun::InstanceThere(_) | Begun::BindingThere(_) => taken.there += 1,
             _ => return Err(DeskError::Changed),
         }

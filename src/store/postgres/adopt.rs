@@ -27,10 +27,16 @@ pub(super) async fn binding(
     binding: &Binding,
     expected_version: i64,
 ) -> Result<Begun, StepError> {
-    let begun = rows::insert_binding(database, binding, expected_version, None).await?;
+    let begun = rows::insert_binding(database, binding, (expected_version, None), &[]).await?;
     let subject = Subject::Binding(binding.instance_id.clone(), binding.id.clone());
     if matches!(begun, Begun::Done) && is_gone(database, &subject).await? {
-        rows::delete_binding(database, &binding.instance_id, &binding.id).await?;
+        rows::delete_binding(
+            database,
+            &binding.instance_id,
+            &binding.id,
+            binding.created_at,
+        )
+        .await?;
         return Ok(Begun::Absent);
     }
     Ok(begun)

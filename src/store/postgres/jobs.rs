@@ -5,7 +5,7 @@ use super::error::StepError;
 use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use crate::domain::id::{BindingId, InstanceId, OperationId};
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId};
 use crate::domain::operation::{Operation, Report, State, Subject};
 use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
 use crate::domain::time::Timestamp;
@@ -33,9 +33,9 @@ pub(super) async fn record(
                        AND owner IS NOT NULL AND state <> 'in progress' AND due_at > $7
              )
              INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend,
-                                            task, due_at, waits_for, turn)
+                                            task, due_at, waits_for, moves_to, turn)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce((SELECT max(due_at) FROM acting), $7),
-                     CASE (SELECT count(*) FROM acting) WHEN 0 THEN $10 WHEN 1 THEN (SELECT min(id) FROM acting) END,
+                     CASE (SELECT count(*) FROM acting) WHEN 0 THEN $10 WHEN 1 THEN (SELECT min(id) FROM acting) END, $11,
                      coalesce((
                  SELECT turn FROM broker_operations WHERE instance_id = $3 AND binding_id = $4
                  ORDER BY turn DESC LIMIT 1), 0) + 1)",
@@ -52,6 +52,7 @@ pub(super) async fn record(
                 &*job.backend,
                 database.packed(Cell::Task(&operation.id, &operation.subject), &job.task)?,
                 job.cancels.as_ref().map(OperationId::as_str),
+                job.task.expose().moves_to().map(PlanId::as_str),
             ],
         )
         .await?;
@@ -369,7 +370,8 @@ async fn leave(
             rows::delete_instance(database, id, operation).await?;
         }
         (Leaves::Nothing, Subject::Binding(instance, id)) => {
-            rows::take_away(database, instance, id, &operation.id).await?;
+            let now = operation.finished_at.unwrap_or(operation.started_at);
+            rows::take_away(database, (instance, id), &operation.id, now).await?;
         }
     }
     Ok(())
@@ -448,7 +450,11 @@ pub(super) async fn unbound(
     let Subject::Binding(instance, id) = &unbound.unbind.subject else {
         return Err(StepError::Unreadable("subject of an unbind"));
     };
-    rows::delete_binding(database, instance, id).await?;
+    let now = unbound
+        .unbind
+        .finished_at
+        .unwrap_or(unbound.unbind.started_at);
+    rows::delete_binding(database, instance, id, now).await?;
     rows::record(database, &unbound.unbind).await?;
     Ok(Lease::Held)
 }

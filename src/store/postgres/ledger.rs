@@ -5,7 +5,7 @@ use super::error::StepError;
 use super::jobs::subject;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{reseal, rows, steps, transfer};
+use super::{lendings, reseal, rows, steps, transfer};
 use crate::domain::id::{InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{
     Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
@@ -52,6 +52,7 @@ impl Ledger for PostgresStore {
             let mut counts = pool.ask(counts).await?;
             counts.oldest = pool.ask(oldest).await?;
             counts.sealed = pool.ask(reseal::sealed).await?;
+            counts.pools = pool.ask(lendings::counts).await?;
             counts.bytes = match pool.ask(bytes).await {
                 Err(error) if error.is_unknown_function() => None,
                 bytes => Some(bytes?),

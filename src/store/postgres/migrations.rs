@@ -18,10 +18,20 @@ struct Migration {
     needs: i64,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    sql: include_str!("migrations/0001.sql"),
-    needs: 1,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        sql: include_str!("migrations/0001.sql"),
+        needs: 1,
+    },
+    Migration {
+        sql: include_str!("migrations/0002.sql"),
+        needs: 1,
+    },
+    Migration {
+        sql: include_str!("migrations/0003.sql"),
+        needs: 1,
+    },
+];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS broker_schema (
     id      BIGINT NOT NULL PRIMARY KEY,

@@ -10,8 +10,10 @@
 mod adopt;
 mod driver;
 mod error;
+mod guards;
 mod jobs;
 mod ledger;
+mod lendings;
 mod migrations;
 mod open;
 mod pool;
@@ -106,6 +108,7 @@ pub fn place(url: &Secret<String>) -> String {
 impl Store for PostgresStore {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
         Box::pin(self.driver.run(async move |pool| {
+            guards::prepare(pool, &change.guards).await?;
             pool.step(async |database| rows::apply(database, &change).await)
                 .await
         }))

@@ -87,6 +87,8 @@ pub(super) async fn page(
         Place::Operation(instance, binding, turn) => {
             operations(database, (instance, binding, *turn), (mark, most)).await
         }
+        // Nothing of them is sealed.
+        Place::Lending(..) => Ok(Page::of(Vec::new(), None)),
     }
 }
 

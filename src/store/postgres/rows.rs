@@ -8,8 +8,9 @@ use tokio_postgres::Row;
 use super::error::StepError;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{adopt, jobs};
+use super::{adopt, guards, jobs, lendings};
 use crate::domain::binding::Binding;
+use crate::domain::guard::Guard;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
@@ -38,11 +39,18 @@ pub(super) use binding_columns;
 
 /// Carries a change out inside the transaction that is open.
 pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result<Begun, StepError> {
+    if let Some(one_of) = change.one_of() {
+        return lendings::lend(database, change, one_of).await;
+    }
+    let subject = &change.operation.subject;
     let begun = match &change.act {
         Act::Provision {
             instance,
             replaces: None,
-        } => insert_instance(database, instance).await?,
+        } => match guards::full(database, &change.guards, subject).await? {
+            Some(full) => unless_there(database, &change.act, Begun::Full(full)).await?,
+            None => insert_instance(database, instance).await?,
+        },
         Act::Provision {
             instance,
             replaces: Some(version),
@@ -55,7 +63,7 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
         Act::Update {
             instance,
             expected_version,
-        } => update_instance(database, instance, *expected_version).await?,
+        } => update_instance(database, change, instance, *expected_version).await?,
         Act::Deprovision { expected_version } => {
             begin_deprovision(database, change, *expected_version).await?
         }
@@ -63,7 +71,10 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
             binding,
             expected_version,
             replaces,
-        } => insert_binding(database, binding, *expected_version, replaces.as_ref()).await?,
+        } => {
+            let seen = (*expected_version, replaces.as_ref());
+            insert_binding(database, binding, seen, &change.guards).await?
+        }
         Act::Unbind { expected } => begin_unbind(database, change, expected).await?,
     };
     if matches!(begun, Begun::Done) {
@@ -100,6 +111,19 @@ async fn hold_instance(
             values![id.as_str()],
         )
         .await
+}
+
+/// Holds an instance for a bind, or locks it where its bindings are counted; its version, if it is there.
+pub(super) async fn hold_for(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+    guards: &[Guard],
+) -> Result<Option<i64>, StepError> {
+    if guards::count_bindings(guards) {
+        return lock_instance(database, id).await;
+    }
+    let row = hold_instance(database, id).await?;
+    row.map(|row| database.columns(&row).take()).transpose()
 }
 
 pub(super) async fn insert_instance(
@@ -157,13 +181,50 @@ async fn replace_instance(
     }
 }
 
+/// What is there, and what has changed, speak before what is not to be had.
+pub(super) async fn unless_there(
+    database: &Transaction<'_>,
+    act: &Act,
+    otherwise: Begun,
+) -> Result<Begun, StepError> {
+    match act {
+        Act::Provision { instance, .. } => {
+            Ok(match self::instance(database, &instance.id).await? {
+                Some(there) => Begun::InstanceThere(Box::new(there)),
+                None => otherwise,
+            })
+        }
+        Act::Bind {
+            binding,
+            expected_version,
+            ..
+        } => {
+            let id = &binding.instance_id;
+            if let Some(there) = self::binding(database, id, &binding.id).await? {
+                return Ok(Begun::BindingThere(Box::new(there)));
+            }
+            Ok(match hold_for(database, id, &[]).await? {
+                None => Begun::Absent,
+                Some(version) if version != *expected_version => Begun::Stale,
+                Some(_) => otherwise,
+            })
+        }
+        _ => Ok(otherwise),
+    }
+}
+
 async fn update_instance(
     database: &Transaction<'_>,
+    change: &Change,
     instance: &Instance,
     expected_version: i64,
 ) -> Result<Begun, StepError> {
     let locked = lock_quiet(database, &instance.id, expected_version).await?;
     if matches!(locked, Begun::Done) {
+        let subject = &change.operation.subject;
+        if let Some(full) = guards::full(database, &change.guards, subject).await? {
+            return Ok(Begun::Full(full));
+        }
         write_instance(database, instance, expected_version).await?;
     }
     Ok(locked)
@@ -275,8 +336,10 @@ pub(super) async fn delete_instance(
     }
     database
         .execute(
-            "DELETE FROM broker_instances WHERE id = $1",
-            values![id.as_str()],
+            "WITH returned AS (
+                 UPDATE broker_lendings SET returned_at = $2 WHERE instance_id = $1 AND returned_at IS NULL)
+             DELETE FROM broker_instances WHERE id = $1",
+            values![id.as_str(), operation.started_at.0],
         )
         .await?;
     Ok(())
@@ -285,28 +348,41 @@ pub(super) async fn delete_instance(
 pub(super) async fn insert_binding(
     database: &Transaction<'_>,
     binding: &Binding,
-    expected_version: i64,
-    replaces: Option<&OperationId>,
+    (expected_version, replaces): (i64, Option<&OperationId>),
+    guards: &[Guard],
 ) -> Result<Begun, StepError> {
-    let version: i64 = match hold_instance(database, &binding.instance_id).await? {
-        Some(row) => database.columns(&row).take()?,
+    let id = &binding.instance_id;
+    let version = match hold_for(database, id, guards).await? {
+        Some(version) => version,
         None if replaces.is_some() => return Ok(Begun::Stale),
         None => return Ok(Begun::Absent),
     };
     let current = version == expected_version;
     // A failed one makes room, if it still is the one that was read.
     if let Some(failed) = replaces
-        && !(current && take_away(database, &binding.instance_id, &binding.id, failed).await?)
+        && !(current
+            && take_away(
+                database,
+                (&binding.instance_id, &binding.id),
+                failed,
+                binding.created_at,
+            )
+            .await?)
     {
         return Ok(Begun::Stale);
     }
-    if current && add_binding(database, binding).await? {
-        return Ok(Begun::Done);
+    let mut full = None;
+    if current {
+        let subject = Subject::Binding(id.clone(), binding.id.clone());
+        full = guards::full(database, guards, &subject).await?;
+        if full.is_none() && add_binding(database, binding).await? {
+            return Ok(Begun::Done);
+        }
     }
     // What is there speaks before what has changed meanwhile.
     match self::binding(database, &binding.instance_id, &binding.id).await? {
         Some(there) => Ok(Begun::BindingThere(Box::new(there))),
-        None if current => Err(StepError::Raced),
+        None if current => full.map_or(Err(StepError::Raced), |full| Ok(Begun::Full(full))),
         None => Ok(Begun::Stale),
     }
 }
@@ -341,17 +417,22 @@ async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bo
 /// Deletes a binding whose latest operation is this one; whether it was there.
 pub(super) async fn take_away(
     database: &Transaction<'_>,
-    instance: &InstanceId,
-    id: &BindingId,
+    (instance, id): (&InstanceId, &BindingId),
     expected: &OperationId,
+    now: Timestamp,
 ) -> Result<bool, StepError> {
-    let deleted = database
-        .execute(
-            "DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2 AND operation = $3",
-            values![instance.as_str(), id.as_str(), expected.as_str()],
+    database
+        .exists(
+            "WITH gone AS (
+                 DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2 AND operation = $3
+                 RETURNING instance_id, id
+             ), returned AS (
+                 UPDATE broker_lendings l SET returned_at = $4 FROM gone
+                 WHERE l.instance_id = gone.instance_id AND l.binding_id = gone.id AND l.returned_at IS NULL)
+             SELECT 1 FROM gone",
+            values![instance.as_str(), id.as_str(), expected.as_str(), now.0],
         )
-        .await?;
-    Ok(deleted > 0)
+        .await
 }
 
 /// All that may change of a binding, if that operation is its latest.
@@ -385,11 +466,15 @@ pub(super) async fn delete_binding(
     database: &Transaction<'_>,
     instance: &InstanceId,
     id: &BindingId,
+    now: Timestamp,
 ) -> Result<(), StepError> {
     database
         .execute(
-            "DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2",
-            values![instance.as_str(), id.as_str()],
+            "WITH returned AS (
+                 UPDATE broker_lendings SET returned_at = $3
+                 WHERE instance_id = $1 AND binding_id = $2 AND returned_at IS NULL)
+             DELETE FROM broker_bindings WHERE instance_id = $1 AND id = $2",
+            values![instance.as_str(), id.as_str(), now.0],
         )
         .await?;
     Ok(())
@@ -412,7 +497,8 @@ async fn begin_unbind(
         }
     }
     let changed = if change.job.is_none() {
-        take_away(database, instance, id, expected).await?
+        let now = change.operation.started_at;
+        take_away(database, (instance, id), expected, now).await?
     } else {
         mark_binding(database, change, expected).await?
     };

@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use super::error::StepError;
 use super::ledger::{entry_columns, read_entry};
+use super::lendings;
 use super::open::UNFINISHED;
 use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
 use super::values::{Columns, Value, values};
 use crate::domain::binding::Binding;
-use crate::domain::id::{BindingId, OperationId};
+use crate::domain::id::{BindingId, OperationId, PlanId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{Page, Place, Recorded, Row};
 use crate::domain::operation::Report;
@@ -37,7 +38,14 @@ pub(super) async fn page(
         }
         Place::Operation(instance, binding, turn) => {
             let rows = operations(database, (instance, binding, *turn), most).await?;
-            Ok(paged(rows, None))
+            Ok(paged(rows, Some(Place::lendings())))
+        }
+        Place::Lending(pool, entry) => {
+            let rows = lendings::page(database, (pool, entry), most)
+                .await?
+                .into_iter();
+            let rows = rows.map(|lending| (Place::of(&lending), Row::Lending(lending)));
+            Ok(paged(rows.collect(), None))
         }
     }
 }
@@ -217,7 +225,7 @@ async fn write_some(database: &Transaction<'_>, rows: &[Row]) -> Result<(), Step
     );
     let mut operations = Batch::new(
         "broker_operations (instance_id, binding_id, id, kind, state, report, fingerprint, started_at, finished_at, \
-         backend, attempt, tries, owner, due_at, waits_for, task, turn)",
+         backend, attempt, tries, owner, due_at, waits_for, task, turn, moves_to)",
     );
     for row in rows {
         match row {
@@ -225,6 +233,9 @@ async fn write_some(database: &Transaction<'_>, rows: &[Row]) -> Result<(), Step
             Row::Instance(instance) => instances.add(of_instance(database, instance)?),
             Row::Binding(binding) => bindings.add(of_binding(database, binding)?),
             Row::Operation(recorded) => operations.add(of_operation(database, recorded)?),
+            Row::Lending(lending) => {
+                lendings::write(database, lending).await?;
+            }
         }
     }
     instances.write(database).await?;
@@ -313,7 +324,7 @@ fn of_binding<'a>(
 fn of_operation<'a>(
     database: &Transaction<'_>,
     recorded: &'a Recorded,
-) -> Result<[Value<'a>; 17], StepError> {
+) -> Result<[Value<'a>; 18], StepError> {
     let entry = &recorded.entry;
     let operation = &entry.operation;
     // A report that says nothing was never written.
@@ -346,5 +357,6 @@ fn of_operation<'a>(
         entry.waits_for.as_ref().map(OperationId::as_str).into(),
         task.transpose()?.into(),
         recorded.turn.into(),
+        recorded.moves_to().map(PlanId::as_str).into(),
     ])
 }

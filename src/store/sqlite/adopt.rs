@@ -28,7 +28,12 @@ pub(super) fn binding(
     let begun = rows::insert_binding(connection, binding, expected_version, None)?;
     let subject = Subject::Binding(binding.instance_id.clone(), binding.id.clone());
     if matches!(begun, Begun::Done) && is_gone(connection, &subject)? {
-        rows::delete_binding(connection, &binding.instance_id, &binding.id)?;
+        rows::delete_binding(
+            connection,
+            &binding.instance_id,
+            &binding.id,
+            binding.created_at,
+        )?;
         return Ok(Begun::Absent);
     }
     Ok(begun)

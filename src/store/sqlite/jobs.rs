@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::database::Database;
 use super::rows::{self, RowError, text};
-use crate::domain::id::{BindingId, InstanceId, OperationId};
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId};
 use crate::domain::operation::{Operation, Report, State, Subject, Task};
 use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
 use crate::domain::time::Timestamp;
@@ -27,8 +27,8 @@ pub(super) fn record(
     connection
         .prepare_cached(
             "INSERT INTO operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend, task,
-                                     due_at, waits_for)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                     due_at, waits_for, moves_to)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             operation.id.as_str(),
@@ -42,6 +42,7 @@ pub(super) fn record(
             connection.packed(Cell::Task(&operation.id, &operation.subject), &job.task)?,
             due_at.0,
             waits_for,
+            job.task.expose().moves_to().map(PlanId::as_str),
         ])?;
     Ok(())
 }
@@ -312,7 +313,8 @@ fn leave(connection: &Database, operation: &Operation, leaves: &Leaves) -> Resul
             rows::delete_instance(connection, id, operation)?;
         }
         (Leaves::Nothing, Subject::Binding(instance, id)) => {
-            rows::take_away(connection, instance, id, &operation.id)?;
+            let now = operation.finished_at.unwrap_or(operation.started_at);
+            rows::take_away(connection, (instance, id), &operation.id, now)?;
         }
     }
     Ok(())
@@ -380,7 +382,11 @@ pub(super) fn unbound(connection: &Database, unbound: &Unbound) -> Result<Lease,
     let Subject::Binding(instance, id) = &unbound.unbind.subject else {
         return Err(RowError::Unreadable("subject of an unbind"));
     };
-    rows::delete_binding(connection, instance, id)?;
+    let now = unbound
+        .unbind
+        .finished_at
+        .unwrap_or(unbound.unbind.started_at);
+    rows::delete_binding(connection, instance, id, now)?;
     rows::record(connection, &unbound.unbind, &unbound.unbind.subject)?;
     Ok(Lease::Held)
 }

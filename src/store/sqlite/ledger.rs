@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row as SqlRow, named_params, params};
 use super::database::Database;
 use super::jobs::subject;
 use super::rows::{self, RowError, text};
-use super::{SqliteStore, reseal, transfer};
+use super::{SqliteStore, lendings, reseal, transfer};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{
     Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
@@ -237,6 +237,7 @@ fn counts(connection: &Database) -> Result<Counts, RowError> {
         operations: counted_operations(connection)?,
         oldest: oldest(connection)?,
         sealed: reseal::sealed(connection)?,
+        pools: lendings::counts(connection)?,
         bytes: Some(connection.query_row(
             "SELECT page_count * page_size AS number FROM pragma_page_count, pragma_page_size",
             [],

@@ -7,7 +7,11 @@ use super::error::OpenError;
 /// Marks a file as a broker's: "CBRK".
 const APPLICATION: i32 = 0x4342_524b;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// Brings the schema up to date, all that is missing in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {

@@ -41,6 +41,8 @@ pub(super) fn page(connection: &Database, from: &Place, most: u32) -> Result<Pag
         Place::Instance(after) => instances(connection, after, (&mark, most)),
         Place::Binding(instance, after) => bindings(connection, (instance, after), (&mark, most)),
         Place::Operation(_, _, seq) => operations(connection, *seq, (&mark, most)),
+        // Nothing of them is sealed.
+        Place::Lending(..) => Ok(Page::of(Vec::new(), None)),
     }
 }
 

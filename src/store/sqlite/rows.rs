@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
 use super::database::Database;
-use super::{adopt, jobs};
+use super::{adopt, guards, jobs, lendings};
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, IdError, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
@@ -73,9 +73,17 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
 /// Carries a change out inside the transaction that is open. Its operation is recorded last; what it makes names it
 /// before (`made_by`), by the number that comes next.
 pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, RowError> {
+    if let Some(one_of) = change.one_of() {
+        return lendings::lend(connection, change, one_of);
+    }
     let subject = &change.operation.subject;
     let begun = match &change.act {
-        Act::Provision { instance, replaces } => insert_instance(connection, instance, *replaces)?,
+        Act::Provision { instance, replaces } => {
+            match guards::full(connection, &change.guards, subject)? {
+                Some(full) => unless_there(connection, &change.act, Begun::Full(full))?,
+                None => insert_instance(connection, instance, *replaces)?,
+            }
+        }
         Act::Adopt { instance } => adopt::instance(connection, instance, &change.operation)?,
         Act::AdoptBinding {
             binding,
@@ -84,7 +92,7 @@ pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, Row
         Act::Update {
             instance,
             expected_version,
-        } => update_instance(connection, instance, *expected_version)?,
+        } => update_instance(connection, change, instance, *expected_version)?,
         Act::Deprovision { expected_version } => {
             begin_deprovision(connection, change, *expected_version)?
         }
@@ -92,7 +100,10 @@ pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, Row
             binding,
             expected_version,
             replaces,
-        } => insert_binding(connection, binding, *expected_version, replaces.as_ref())?,
+        } => match guards::full(connection, &change.guards, subject)? {
+            Some(full) => unless_there(connection, &change.act, Begun::Full(full))?,
+            None => insert_binding(connection, binding, *expected_version, replaces.as_ref())?,
+        },
         Act::Unbind { expected } => begin_unbind(connection, change, expected)?,
     };
     if matches!(begun, Begun::Done) {
@@ -159,11 +170,17 @@ pub(super) fn insert_instance(
 
 fn update_instance(
     connection: &Database,
+    change: &Change,
     instance: &Instance,
     expected_version: i64,
 ) -> Result<Begun, RowError> {
     if binding_in_progress(connection, &instance.id)? {
         return Ok(Begun::Busy);
+    }
+    if has_version(connection, &instance.id, expected_version)?
+        && let Some(full) = guards::full(connection, &change.guards, &change.operation.subject)?
+    {
+        return Ok(Begun::Full(full));
     }
     if write_instance(connection, instance, expected_version)? > 0 {
         Ok(Begun::Done)
@@ -264,6 +281,7 @@ pub(super) fn delete_instance(
         .prepare_cached("DELETE FROM instances WHERE id = ?1 RETURNING made_by")?
         .query_row([id.as_str()], |row| row.get(0))
         .optional()?;
+    lendings::take_back_all(connection, id, operation.started_at)?;
     index(connection, made_by.flatten())
 }
 
@@ -284,7 +302,12 @@ pub(super) fn insert_binding(
     // A failed one makes room, if it still is the one that was read.
     if let Some(failed) = replaces
         && !(has_version(connection, &binding.instance_id, expected_version)?
-            && take_away(connection, &binding.instance_id, &binding.id, failed)?)
+            && take_away(
+                connection,
+                (&binding.instance_id, &binding.id),
+                failed,
+                binding.created_at,
+            )?)
     {
         return Ok(Begun::Stale);
     }
@@ -322,6 +345,33 @@ pub(super) fn insert_binding(
     }
 }
 
+/// What is there, and what has changed, speak before what is not to be had.
+pub(super) fn unless_there(
+    connection: &Database,
+    act: &Act,
+    otherwise: Begun,
+) -> Result<Begun, RowError> {
+    match act {
+        Act::Provision { instance, .. } => Ok(match self::instance(connection, &instance.id)? {
+            Some(there) => Begun::InstanceThere(Box::new(there)),
+            None => otherwise,
+        }),
+        Act::Bind {
+            binding,
+            expected_version,
+            ..
+        } => {
+            let id = &binding.instance_id;
+            match self::binding(connection, id, &binding.id)? {
+                Some(there) => Ok(Begun::BindingThere(Box::new(there))),
+                None if has_version(connection, id, *expected_version)? => Ok(otherwise),
+                None => stale_or_absent(connection, id),
+            }
+        }
+        _ => Ok(otherwise),
+    }
+}
+
 fn has_version(connection: &Database, id: &InstanceId, version: i64) -> Result<bool, RowError> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM instances WHERE id = ?1 AND version = ?2")?
@@ -331,9 +381,9 @@ fn has_version(connection: &Database, id: &InstanceId, version: i64) -> Result<b
 /// Deletes a binding whose latest operation is this one; whether it was there.
 pub(super) fn take_away(
     connection: &Database,
-    instance: &InstanceId,
-    id: &BindingId,
+    (instance, id): (&InstanceId, &BindingId),
     expected: &OperationId,
+    now: Timestamp,
 ) -> Result<bool, RowError> {
     let deleted = connection
         .prepare_cached(
@@ -344,6 +394,9 @@ pub(super) fn take_away(
         })
         .optional()?;
     let was_there = deleted.is_some();
+    if was_there {
+        lendings::take_back(connection, instance, id, now)?;
+    }
     index(connection, deleted.flatten())?;
     Ok(was_there)
 }
@@ -378,7 +431,9 @@ pub(super) fn delete_binding(
     connection: &Database,
     instance: &InstanceId,
     id: &BindingId,
+    now: Timestamp,
 ) -> Result<(), RowError> {
+    lendings::take_back(connection, instance, id, now)?;
     let made_by = connection
         .prepare_cached(
             "DELETE FROM bindings WHERE instance_id = ?1 AND id = ?2 RETURNING made_by",
@@ -404,7 +459,8 @@ fn begin_unbind(
         return Ok(Begun::Busy);
     }
     let changed = if change.job.is_none() {
-        take_away(connection, instance, id, expected)?
+        let now = change.operation.started_at;
+        take_away(connection, (instance, id), expected, now)?
     } else {
         connection
             .prepare_cached(

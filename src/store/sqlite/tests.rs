@@ -167,7 +167,7 @@ fn tables_are_strict_and_bindings_belong_to_an_instance() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .expect("a count");
-    assert_eq!((tables, strict), (4, 4));
+    assert_eq!((tables, strict), (5, 5));
     let bind = |instance: &str| {
         database.execute(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, operation, kind, state, fingerprint, created_at,

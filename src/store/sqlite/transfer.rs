@@ -5,10 +5,11 @@ use rusqlite::{Row as SqlRow, params};
 
 use super::database::Database;
 use super::ledger::{binding_column, read_entry};
+use super::lendings;
 use super::open::UNFINISHED;
 use super::rows::{self, RowError, text};
 use crate::domain::binding::Binding;
-use crate::domain::id::OperationId;
+use crate::domain::id::{OperationId, PlanId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{Page, Place, Recorded, Row};
 use crate::domain::operation::{Report, Task};
@@ -32,7 +33,12 @@ pub(super) fn page(connection: &Database, from: &Place, most: u32) -> Result<Pag
         }
         Place::Operation(_, _, turn) => {
             let rows = operations(connection, *turn, most)?;
-            Ok(paged(rows, None))
+            Ok(paged(rows, Some(Place::lendings())))
+        }
+        Place::Lending(pool, entry) => {
+            let rows = lendings::page(connection, (pool, entry), most)?.into_iter();
+            let rows = rows.map(|lending| (Place::of(&lending), Row::Lending(lending)));
+            Ok(paged(rows.collect(), None))
         }
     }
 }
@@ -138,6 +144,7 @@ pub(super) fn write(connection: &Database, row: &Row) -> Result<(), RowError> {
         Row::Instance(instance) => write_instance(connection, instance),
         Row::Binding(binding) => write_binding(connection, binding),
         Row::Operation(recorded) => write_operation(connection, recorded),
+        Row::Lending(lending) => lendings::write(connection, lending),
     }
 }
 
@@ -225,8 +232,8 @@ fn write_operation(connection: &Database, recorded: &Recorded) -> Result<(), Row
     connection
         .prepare_cached(
             "INSERT INTO operations (id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at,
-                                     backend, task, attempt, tries, owner, due_at, waits_for)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                     backend, task, attempt, tries, owner, due_at, waits_for, moves_to)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             operation.id.as_str(),
@@ -245,6 +252,7 @@ fn write_operation(connection: &Database, recorded: &Recorded) -> Result<(), Row
             entry.owner.as_deref(),
             entry.due_at.map(|at| at.0),
             entry.waits_for.as_ref().map(OperationId::as_str),
+            recorded.moves_to().map(PlanId::as_str),
         ])?;
     Ok(())
 }

@@ -13,8 +13,8 @@ use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
 use crate::domain::json::Object;
 use crate::secret::Secret;
 
-const OF_INSTANCES: &str = "id, service_id, plan_id, organization_guid, space_guid, context, parameters, dashboard_url, values, outputs, state";
-const OF_BINDINGS: &str = "instance_id, id, app_guid, bind_resource, context, parameters, credentials and the other fields of a bind's answer, values, outputs, state";
+const OF_INSTANCES: &str = "id, service_id, plan_id, organization_guid, space_guid, context, parameters, dashboard_url, values, outputs, state, entry";
+const OF_BINDINGS: &str = "instance_id, id, app_guid, bind_resource, context, parameters, credentials and the other fields of a bind's answer, values, outputs, state, entry";
 
 const PLAN: &str = "write the broker's id of the plan; for Cloud Foundry's lists give what `cf curl /v3/service_plans` prints as well";
 const SERVICE: &str = "write the broker's id of the offering: the catalog has none with this plan";
@@ -100,6 +100,7 @@ fn known(fields: &mut Fields<'_>) -> Known {
         values: Secret::new(fields.object("values").unwrap_or_default()),
         outputs: Secret::new(fields.object("outputs").unwrap_or_default()),
         state: fields.value("state").map(Secret::new),
+        entry: fields.text("entry").map(Into::into),
     }
 }
 

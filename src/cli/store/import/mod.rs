@@ -273,6 +273,10 @@ fn sentence(unfit: &Unfit) -> (String, &'static str) {
             format!("its instance {id} cannot be taken over"),
             "mend the line of the instance",
         ),
+        Unfit::NoEntry(plan) => (
+            format!("the plan {plan} lends entries of a pool, and nothing says which one this has"),
+            "write the name of the entry as `entry`",
+        ),
         Unfit::InstanceNotUsable(id) => (
             format!("its instance {id} is being changed, or was never made to its end"),
             "wait until that is over, or leave the line out",

@@ -1,0 +1,201 @@
+//! `limits`: how much there may be, decided by the store, whoever asks and however many at once.
+
+use std::collections::BTreeMap;
+use std::sync::Barrier;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::checker;
+use crate::documents::{bind_of, provision_of};
+use crate::harness::{Broker, SERVER, Setup, at_binding, at_instance, with};
+use crate::http::{Connection, Request, Response};
+
+const MANY: usize = 64;
+
+const LIMITED: &str = r#"
+services:
+  - id: s
+    name: queues
+    description: Queues
+    bindable: true
+    plan_updateable: true
+    limits: { instances: 20, contact: queues@example.com }
+    binding: { credentials: { user: "u_{{ binding.id }}" } }
+    plans:
+      - { id: small, name: small, description: Small, limits: { per_organization: 3, per_space: 2, bindings_per_instance: 4 } }
+      - { id: large, name: large, description: Large, limits: { instances: 2, bindings_per_instance: 1, contact: the storage team } }
+      - { id: free, name: free, description: Free of limits of its own }
+  - id: t
+    name: topics
+    description: Topics
+    bindable: true
+    binding: { credentials: { user: "u_{{ binding.id }}" } }
+    plans: [{ id: topic, name: topic, description: Topic, limits: { instances: 7, bindings_per_instance: 5 } }]
+"#;
+
+fn body(plan: &str, organization: &str, space: &str) -> Value {
+    let service = if plan == "topic" { "t" } else { "s" };
+    let body = with(
+        provision_of(service, plan),
+        "organization_guid",
+        json!(organization),
+    );
+    with(body, "space_guid", json!(space))
+}
+
+/// The store that it is without a word, and three brokers on one PostgreSQL.
+fn fleets() -> [Vec<Broker>; 2] {
+    let url = SERVER.url(&SERVER.database());
+    let on_database = Setup::new(LIMITED).env("BROKER_STORE__URL", &url);
+    [
+        vec![Setup::new(LIMITED).start()],
+        (0..3).map(|_| on_database.clone().start()).collect(),
+    ]
+}
+
+/// All at once, each to the next of the brokers; how many answers had which status.
+fn together(brokers: &[Broker], requests: &[Request]) -> BTreeMap<(u16, String), usize> {
+    let gate = Barrier::new(requests.len());
+    let answers: Vec<Response> = thread::scope(|scope| {
+        let sent: Vec<_> = requests
+            .iter()
+            .zip(brokers.iter().cycle())
+            .map(|(request, broker)| {
+                let gate = &gate;
+                scope.spawn(move || {
+                    let mut connection = Connection::open(broker.address).expect("a connection");
+                    gate.wait();
+                    let answer = connection.send(request).expect("an answer");
+                    checker::check(request, &answer, &broker.requires).expect("what may be said");
+                    answer
+                })
+            })
+            .collect();
+        let answered = sent.into_iter().map(thread::ScopedJoinHandle::join);
+        answered.map(|answer| answer.expect("its answer")).collect()
+    });
+    let mut counts = BTreeMap::new();
+    for answer in answers {
+        let word = match answer.status {
+            200 | 201 => String::new(),
+            _ => answer.word(),
+        };
+        *counts.entry((answer.status, word)).or_default() += 1;
+    }
+    counts
+}
+
+fn told(response: &Response, status: u16, words: &[&str]) {
+    assert_eq!(
+        (response.status, &*response.word()),
+        (status, "QuotaExceeded")
+    );
+    let description = response.json()["description"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    for word in words {
+        assert!(description.contains(word), "{word}: {description}");
+    }
+}
+
+#[test]
+fn a_limit_is_told_with_whom_to_ask() {
+    for brokers in fleets() {
+        let broker = &brokers[0];
+        let made =
+            |id: &str, body: &Value| assert_eq!(broker.provision(id, body).status, 201, "{id}");
+        made("a", &body("small", "o-1", "s-1"));
+        made("b", &body("small", "o-1", "s-1"));
+        let third = broker.provision("c", &body("small", "o-1", "s-1"));
+        told(
+            &third,
+            400,
+            &["`small`", "at most 2", "one space", "queues@example.com"],
+        );
+        assert_eq!(
+            broker.provision("b", &body("small", "o-1", "s-1")).status,
+            200,
+            "a repeat"
+        );
+        made("c", &body("small", "o-1", "s-2"));
+        let fourth = broker.provision("d", &body("small", "o-1", "s-3"));
+        told(&fourth, 400, &["`small`", "at most 3", "one organization"]);
+        made("d", &body("small", "o-2", "s-4"));
+        assert_eq!(broker.fetch("e").status, 404);
+
+        for name in ["1", "2", "3", "4"] {
+            assert_eq!(broker.bind("a", name, &bind_of("s", "small")).status, 201);
+        }
+        let fifth = broker.bind("a", "5", &bind_of("s", "small"));
+        told(&fifth, 400, &["at most 4", "bindings", "`small`"]);
+        assert_eq!(broker.bind("a", "4", &bind_of("s", "small")).status, 200);
+        assert_eq!(broker.unbind("a", "4", "s", "small").status, 200);
+        assert_eq!(broker.bind("a", "5", &bind_of("s", "small")).status, 201);
+
+        // A move counts for the plan that is moved to.
+        let to = |plan: &str| json!({ "service_id": "s", "plan_id": plan });
+        told(
+            &broker.update("a", &to("large")),
+            422,
+            &["at most 1", "bindings", "the storage team"],
+        );
+        assert_eq!(broker.update("b", &to("large")).status, 200);
+        assert_eq!(broker.update("c", &to("large")).status, 200);
+        told(
+            &broker.update("d", &to("large")),
+            422,
+            &["`large`", "at most 2", "the storage team"],
+        );
+        assert_eq!(
+            broker.update("c", &to("large")).status,
+            200,
+            "it is there already"
+        );
+        made("e", &body("small", "o-1", "s-1"));
+    }
+}
+
+/// 64 clients, one broker on a file and three on a database: never one too many, and a restart changes nothing.
+#[test]
+fn of_64_at_once_as_many_get_in_as_there_is_room_for() {
+    for mut brokers in fleets() {
+        let put = |path: String, body: &Value| brokers[0].request("PUT", &path).json(body);
+        let provisions: Vec<_> = (0..MANY)
+            .map(|at| put(at_instance(&format!("i-{at}")), &body("topic", "o", "s")))
+            .collect();
+        let split = |made: usize| {
+            BTreeMap::from([
+                ((201, String::new()), made),
+                ((400, "QuotaExceeded".to_owned()), MANY - made),
+            ])
+        };
+        assert_eq!(together(&brokers, &provisions), split(7));
+        let there = (0..MANY).map(|at| format!("i-{at}"));
+        let there = there.filter(|id| brokers[0].poll(id).status == 200);
+        let there: Vec<String> = there.collect();
+        assert_eq!(there.len(), 7, "{there:?}");
+        let binds: Vec<_> = (0..MANY)
+            .map(|at| {
+                put(
+                    at_binding(&there[0], &format!("b-{at}")),
+                    &bind_of("t", "topic"),
+                )
+            })
+            .collect();
+        assert_eq!(together(&brokers, &binds), split(5));
+        // Those that are not limited by themselves meet the offering's limit.
+        let others: Vec<_> = (0..MANY)
+            .map(|at| put(at_instance(&format!("j-{at}")), &body("free", "o", "s")))
+            .collect();
+        assert_eq!(together(&brokers, &others), split(20));
+
+        brokers = brokers.into_iter().map(Broker::restarted).collect();
+        let again = brokers[0].provision("one-more", &body("topic", "o", "s"));
+        told(&again, 400, &["at most 7"]);
+        assert_eq!(brokers[0].deprovision(&there[1], "t", "topic").status, 200);
+        let again = brokers[0].provision("one-more", &body("topic", "o", "s"));
+        assert_eq!(again.status, 201, "{}", again.text());
+    }
+}
