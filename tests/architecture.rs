@@ -40,12 +40,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["access", "domain"]),
     ("access", &["domain"]),
     ("telemetry", &["domain"]),
-    ("store", &["domain"]),
+    ("store", &["domain", "postgres"]),
     ("backend", &["domain", "supervisor"]),
     ("domain", &["template"]),
     ("document", &[]),
     ("template", &[]),
     ("supervisor", &[]),
+    ("postgres", &[]),
     ("secret", &[]),
 ];
 
@@ -54,9 +55,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("actix_web", &["main", "app", "http", "cli"]),
     ("actix_web_httpauth", &["http"]),
     ("rusqlite", &["store"]),
-    ("tokio_postgres", &["store"]),
-    ("tokio_rustls", &["store"]),
-    ("webpki_roots", &["store"]),
+    ("tokio_postgres", &["postgres", "store"]),
+    ("tokio_rustls", &["postgres"]),
+    ("webpki_roots", &["postgres"]),
     ("figment", &["settings"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -67,7 +68,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor"]),
-    ("rustls", &["backend", "store"]),
+    ("rustls", &["backend", "postgres"]),
 ];
 
 #[test]

@@ -18,10 +18,8 @@ mod pool;
 mod retry;
 mod rows;
 mod steps;
-mod tls;
 mod transaction;
 mod transfer;
-mod url;
 mod values;
 
 #[cfg(test)]
@@ -42,8 +40,8 @@ use crate::secret::Secret;
 
 use driver::Driver;
 pub use error::OpenError;
+use open::Role;
 pub use pool::Bounds;
-use url::Role;
 
 /// A state in a PostgreSQL database.
 pub struct PostgresStore {
@@ -76,7 +74,7 @@ impl PostgresStore {
 
 /// Where the database of a URL is, without what is confidential of it.
 pub fn place(url: &Secret<String>) -> String {
-    url::place(url)
+    crate::postgres::place(url)
 }
 
 impl Store for PostgresStore {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::error::{OpenError, StepError};
 use super::migrations;
 use super::pool::{Bounds, Pool};
-use super::url::{self, Role};
 use super::values::{Columns, values};
 use crate::domain::json::FingerprintKey;
+use crate::postgres;
 use crate::secret::Secret;
 
 /// How long between two looks for a database that is just starting.
@@ -16,8 +16,33 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// The name in `broker_meta` of what says that rows of another store are being written, and not all are there.
 pub(super) const UNFINISHED: &str = "unfinished copy";
 
-pub(super) fn pool(url: &Secret<String>, bounds: Bounds, role: Role) -> Result<Pool, OpenError> {
-    Pool::new(url::read(url, role)?, bounds)
+/// What the server's own lists call a broker, unless the URL says otherwise.
+const BROKER: &str = "catalog-broker";
+
+/// What they call a command of an operator: it is not to be taken for a broker.
+const COMMAND: &str = "catalog-broker command";
+
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A broker that serves.
+    Broker,
+    /// An operator's command.
+    Command,
+}
+
+pub(super) fn pool(url: &Secret, bounds: Bounds, role: Role) -> Result<Pool, OpenError> {
+    let name = match role {
+        Role::Broker => BROKER,
+        Role::Command => COMMAND,
+    };
+    let target = postgres::read(url, name)?;
+    let brokers = match target.config.get_application_name() {
+        Some(COMMAND) | None => BROKER,
+        Some(name) => name,
+    };
+    let brokers = brokers.to_owned();
+    Pool::new(target, brokers, bounds)
 }
 
 pub(super) async fn open(pool: &Pool) -> Result<FingerprintKey, OpenError> {
@@ -120,4 +145,31 @@ async fn stored_key(pool: &Pool) -> Result<Option<FingerprintKey>, OpenError> {
     let row = row.await?;
     row.map(|row| Ok(FingerprintKey::new(&Columns::of(&row).hash()?)))
         .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_goes_by_its_own_name_and_knows_that_of_brokers() {
+        for (url, role, name, brokers) in [
+            ("postgres://h/d", Role::Broker, BROKER, BROKER),
+            ("postgres://h/d", Role::Command, COMMAND, BROKER),
+            (
+                "postgres://h/d?application_name=blue",
+                Role::Command,
+                "blue",
+                "blue",
+            ),
+        ] {
+            let bounds = Bounds {
+                connections: 1,
+                timeout: Duration::from_secs(1),
+            };
+            let pool = pool(&Secret::new(url.to_owned()), bounds, role).expect("a pool");
+            assert_eq!(pool.name(), Some(name));
+            assert_eq!(pool.brokers, brokers);
+        }
+    }
 }

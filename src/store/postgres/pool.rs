@@ -10,8 +10,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_postgres::{Client, Config};
 
 use super::error::{OpenError, StepError};
-use super::tls::Tls;
-use super::url::Target;
+use crate::postgres::{Target, Tls, told};
 
 /// How long the connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -50,16 +49,22 @@ pub(super) struct Lent<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(target: Target, bounds: Bounds) -> Result<Self, OpenError> {
+    pub(super) fn new(target: Target, brokers: String, bounds: Bounds) -> Result<Self, OpenError> {
         Ok(Self {
             tls: target.way.tls()?,
             config: target.config,
             bounds,
-            brokers: target.brokers,
+            brokers,
             room: Semaphore::new(bounds.connections),
             idle: RefCell::default(),
             drivers: RefCell::default(),
         })
+    }
+
+    /// What the server's own lists call its connections.
+    #[cfg(test)]
+    pub(super) fn name(&self) -> Option<&str> {
+        self.config.get_application_name()
     }
 
     pub(super) async fn lend(&self) -> Result<Lent<'_>, StepError> {
@@ -94,7 +99,7 @@ impl Pool {
         let driver = drivers.spawn_local(async move {
             // Who uses it hears of the same trouble.
             if let Err(error) = connection.await {
-                log::debug!("a connection ended: {}", super::error::told(&error));
+                log::debug!("a connection ended: {}", told(&error));
             }
         });
         Ok(Connection { client, driver })
