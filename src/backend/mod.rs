@@ -3,8 +3,12 @@
 mod command;
 mod contract;
 mod fixed;
+mod sql;
 mod webhook;
 
 pub use command::{Command, CommandSettings};
 pub use fixed::Fixed;
+pub use sql::{
+    Sql, SqlError, SqlServer, SqlSettings, Statement, StatementError, StatementPart, Step, Steps,
+};
 pub use webhook::{Auth, ClientCertificate, Webhook, WebhookError, WebhookSettings};

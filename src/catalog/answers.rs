@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::reading::resolve::is_unresolved;
 use super::trail::Trail;
+use crate::backend::Steps;
 use crate::document::{Finding, Findings, Map, Node, Piece, Place, Text, Value};
 use crate::domain::answer::{BindTarget, BindingField, BindingTemplate, InstanceTemplate};
 use crate::domain::schema::Schema;
@@ -17,6 +18,8 @@ pub(crate) struct Answers {
     pub values: Json,
     pub instance: InstanceTemplate,
     pub binding: BindingTemplate,
+    /// What its backend runs, where that is `sql`.
+    pub steps: Option<Steps>,
     /// Whether every text of it could be read: only then it says anything to render it.
     pub is_whole: bool,
 }
@@ -35,20 +38,21 @@ pub(crate) struct Compiler {
     /// By where they stand: what is inherited stands once.
     schemas: HashMap<Place, Option<Schema>>,
     cache: HashMap<String, Result<Expression, String>>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// The names that are known at one place.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     values: &'a Json,
     instance: Vec<&'a str>,
     binding: Vec<&'a str>,
+    pub(super) with: Vec<&'a str>,
 }
 
 /// One tree on its way: what is known there, and whether all could be read.
-struct Reading<'a> {
-    known: KnownNames<'a>,
-    is_whole: bool,
+pub(super) struct Reading<'a> {
+    pub(super) known: KnownNames<'a>,
+    pub(super) is_whole: bool,
 }
 
 impl Compiler {
@@ -83,6 +87,7 @@ impl Compiler {
             values: Json::Null,
             instance: InstanceTemplate::default(),
             binding: BindingTemplate::default(),
+            steps: None,
             is_whole: plan.get("values").is_none_or(is_read),
         };
         let (instance, binding) = (plan.get("instance"), plan.get("binding"));
@@ -90,6 +95,7 @@ impl Compiler {
             values: &values,
             instance: vec![],
             binding: vec![],
+            with: vec![],
         };
         if let Some(instance) = instance {
             self.instance(instance, &mut answers, &names, &trail.key("instance"));
@@ -98,6 +104,8 @@ impl Compiler {
         if let Some(binding) = binding {
             self.binding(binding, &mut answers, &mut names, &trail.key("binding"));
         }
+        names.binding = keys(binding);
+        answers.steps = self.steps(plan, &mut names, &mut answers.is_whole, trail);
         answers.values = values;
         answers
     }
@@ -168,7 +176,12 @@ impl Compiler {
         Some(tree)
     }
 
-    fn tree(&mut self, node: &Node, reading: &mut Reading<'_>, trail: &Trail<'_>) -> Tree {
+    pub(super) fn tree(
+        &mut self,
+        node: &Node,
+        reading: &mut Reading<'_>,
+        trail: &Trail<'_>,
+    ) -> Tree {
         match &node.value {
             Value::Text(Text::Pieces(pieces)) => Tree::text(
                 pieces
@@ -249,11 +262,12 @@ impl Compiler {
 }
 
 impl<'a> Names<'a> {
-    fn known(&'a self, place: Where) -> KnownNames<'a> {
+    pub(super) fn known(&'a self, place: Where) -> KnownNames<'a> {
         KnownNames {
             values: self.values,
             instance_values: &self.instance,
             binding_values: &self.binding,
+            with: &self.with,
             place,
         }
     }

@@ -59,6 +59,7 @@ fn offering(draft: OfferingDraft, backends: &mut Backends<'_>) -> Option<Offerin
 }
 
 fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
+    let backend = backends.of(&draft).ok()?;
     let node = &draft.node;
     let answers = draft.answers?;
     Some(Plan {
@@ -78,7 +79,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         values: answers.values,
         instance: answers.instance,
         binding: answers.binding,
-        backend: backends.of(node).ok()?,
+        backend,
         responding: responding(node),
         adopt: adopt(node).ok()?,
     })

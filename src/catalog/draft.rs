@@ -6,6 +6,7 @@ use super::answers::{Answers, Compiler, Schemas};
 use super::load::Memory;
 use super::merge;
 use super::rules::renderings::{self, Renderings};
+use super::statements;
 use super::trail::Trail;
 use crate::document::{Environment, Findings, Node, Path, Place};
 
@@ -122,6 +123,7 @@ impl OfferingDraft {
             .filter(|(_, plan)| plan.as_map().is_some())
             .map(|(at, plan)| {
                 let plan = merge::with_named_backend(document, merge::plan(&base, plan));
+                let plan = statements::gathered(plan);
                 PlanDraft::new(plan, &trail.index(at), compiler)
             })
             .collect();

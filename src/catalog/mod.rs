@@ -17,6 +17,8 @@ mod merge;
 mod reading;
 mod responding;
 pub mod rules;
+mod sets;
+mod statements;
 mod trail;
 
 pub use language::json_schema;

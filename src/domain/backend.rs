@@ -18,8 +18,10 @@ use super::instance::Instance;
 use super::json::Object;
 use super::offering::Chosen;
 use super::operation::Kind;
+use super::render;
 use super::time::{Clock, Timestamp};
 use crate::secret::Secret;
+use crate::template::Scope;
 
 /// What a backend's work gives back. Whoever drops it stops the work: a program is killed, a connection closed.
 pub type Acting<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
@@ -117,9 +119,14 @@ pub struct Failure {
     pub update_repeatable: Option<bool>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// What templates may name of it.
+    pub fn scope(&self) -> Scope<'a> {
+        render::scope_of(self)
+    }
+
     /// What the backend left last time it acted on the subject.
-    pub fn state(&self) -> Option<&Value> {
+    pub fn state(&self) -> Option<&'a Value> {
         match (self.kind, self.binding) {
             (Kind::Bind | Kind::Unbind, Some(binding)) => binding.details.expose().state.as_ref(),
             _ => self.instance.details.expose().state.as_ref(),

@@ -51,6 +51,11 @@ impl RenderError {
         Self::new(format!("did not come to {kind}")).below(path)
     }
 
+    /// An expression that came to what cannot be used where it stands.
+    pub fn in_source(source: &str, sentence: impl Into<String>) -> Self {
+        Self::new(sentence).in_expression(source)
+    }
+
     pub(super) fn in_expression(mut self, source: &str) -> Self {
         self.expression = Some(without_texts(source.trim()));
         self

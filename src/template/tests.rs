@@ -58,6 +58,7 @@ fn scope() -> Scope<'static> {
             app_guid: Some("app-1"),
             ..BindingScope::default()
         }),
+        statement: None,
     }
 }
 
@@ -363,6 +364,7 @@ fn names_are_checked_before_anything_runs() {
             values: &WORLD.values,
             instance_values: &["database"],
             binding_values: &["password"],
+            with: &["size"],
             place,
         };
         let expression = Expression::compile(source).unwrap();
