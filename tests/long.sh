@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
-#   tests/long.sh             all of it: about half an hour on 2 cores
-#   tests/long.sh machine     one part; parts are machine, fuzz, kills, size
+#   tests/long.sh             all of it: about three quarters of an hour on 2 cores
+#   tests/long.sh machine     one part; parts are machine, fuzz, kills, sql, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
 #   fuzz     good catalogs with mistakes at random: findings or a catalog, never a panic (FUZZ=100000)
 #   kills    32 clients, the broker killed under their load six times a round: what was answered is there (KILLS=50)
+#   sql      names and texts that break out of quotes, through statements (SQL=10000), and the broker killed while it makes
+#            logins (SQL_KILLS=50): a login for each binding, and none without
 #   size     provision and fetch with 1,000,000 instances stored against 1,000
 #
 # Prints the figures of each part, and ends with an error at the first proof that fails, or that was not there to run.
@@ -25,7 +27,7 @@ prove() {
     echo "tests/long.sh: there is no test $name" >&2
     exit 1
   }
-  grep -E 'sequences of|accepted, | -> |finished in' <<<"$said" || true
+  grep -E 'sequences of|accepted, | lives, | -> |finished in' <<<"$said" || true
 }
 
 machine() {
@@ -45,17 +47,22 @@ kills() {
   echo "${KILLS:-50} rounds of 6 kills under load: nothing lost, nothing by half"
 }
 
+sql() {
+  PROPTEST_CASES=${SQL:-10000} prove sql injection::statements_make_what_was_meant_and_nothing_else
+  SQL_KILLS=${SQL_KILLS:-50} prove sql trouble::a_broker_that_is_killed_under_load_leaves_a_login_for_each_binding_in_the_end
+}
+
 size() {
   cargo bench --locked --quiet -- size
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(machine fuzz kills size)
+((${#parts[@]})) || parts=(machine fuzz kills sql size)
 for part in "${parts[@]}"; do
   case $part in
-    machine | fuzz | kills | size) ;;
+    machine | fuzz | kills | sql | size) ;;
     *)
-      echo "tests/long.sh: no part is called $part; there are machine, fuzz, kills, size" >&2
+      echo "tests/long.sh: no part is called $part; there are machine, fuzz, kills, sql, size" >&2
       exit 2
       ;;
   esac

@@ -25,4 +25,7 @@ mod harness;
 mod http;
 mod stage;
 
+mod injection;
 mod lives;
+mod own;
+mod trouble;

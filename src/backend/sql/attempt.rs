@@ -9,33 +9,80 @@ use super::statement::{Rendered, Statement};
 use super::steps::Step;
 use super::trouble::Trouble;
 use crate::domain::backend::Work;
-use crate::template::{Draw, Scope};
+use crate::template::{Draw, RenderError, Scope, Tree};
 
-/// Carries out all steps.
+/// Carries out all steps. Each is made of its values before the first one is run: what cannot be made has done nothing.
 pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Result<(), Trouble> {
-    let steps = sql.steps.of(work.kind);
+    let steps = sql.steps.of(work.kind).iter().enumerate();
+    let steps: Result<Vec<Ready>, Trouble> = steps
+        .map(|(index, step)| {
+            let at = index + 1;
+            ready(step, scope, sql.server.database())
+                .map_err(|error| Trouble::Rendering { at, error })
+        })
+        .collect();
+    let steps = steps?;
     if steps.is_empty() {
         return Ok(());
     }
     let mut run = Run {
         room: sql.server.room().await?,
         sql,
-        scope,
         removes: work.kind.removes(),
         at: 0,
         place: Place::Nowhere,
     };
-    for (index, step) in steps.iter().enumerate() {
-        run.at = index + 1;
+    for step in steps {
+        run.at += 1;
         run.step(step).await?;
     }
     run.leave().await
 }
 
+/// A step with its values.
+struct Ready {
+    statement: Rendered,
+    transaction: bool,
+    /// Where it is another one than the URL's.
+    database: Option<String>,
+    only_if: Option<Rendered>,
+    unless: Option<Rendered>,
+}
+
+fn ready(step: &Step, scope: &Scope<'_>, own: Option<&str>) -> Result<Ready, RenderError> {
+    let question = |statement: &Option<Statement>| {
+        statement
+            .as_ref()
+            .map(|statement| statement.render(scope))
+            .transpose()
+    };
+    let database = match &step.database {
+        None => None,
+        Some(tree) => Some(database(tree, scope)?).filter(|name| Some(name.as_str()) != own),
+    };
+    Ok(Ready {
+        statement: step.statement.render(scope)?,
+        transaction: step.transaction,
+        database,
+        only_if: question(&step.only_if)?,
+        unless: question(&step.unless)?,
+    })
+}
+
+fn database(tree: &Tree, scope: &Scope<'_>) -> Result<String, RenderError> {
+    let named = tree
+        .render(scope, &Draw::new(0))
+        .map_err(|error| error.below("database"))?;
+    let named = named.as_ref().and_then(|name| name.as_str());
+    named
+        .filter(|name| !name.is_empty() && !name.contains('\0'))
+        .map(str::to_owned)
+        .ok_or_else(|| RenderError::mistyped("database", "the name of a database"))
+}
+
 struct Run<'a> {
     room: Room<'a>,
     sql: &'a Sql,
-    scope: &'a Scope<'a>,
     removes: bool,
     /// Which step it is; counts from 1.
     at: usize,
@@ -57,9 +104,8 @@ struct Stay {
 }
 
 impl Run<'_> {
-    async fn step(&mut self, step: &Step) -> Result<(), Trouble> {
-        let database = self.database(step)?;
-        self.enter(database).await?;
+    async fn step(&mut self, step: Ready) -> Result<(), Trouble> {
+        self.enter(step.database).await?;
         let in_transaction = match &self.place {
             Place::In(stay) => stay.in_transaction,
             _ => return Ok(()),
@@ -67,37 +113,17 @@ impl Run<'_> {
         if in_transaction != step.transaction {
             self.turn(step.transaction).await?;
         }
-        if let Some(question) = &step.only_if
-            && !self.ask(question).await?
+        if let Some(question) = step.only_if
+            && self.send(question).await?.is_empty()
         {
             return Ok(());
         }
-        if let Some(question) = &step.unless
-            && self.ask(question).await?
+        if let Some(question) = step.unless
+            && !self.send(question).await?.is_empty()
         {
             return Ok(());
         }
-        self.ask(&step.statement).await.map(|_| ())
-    }
-
-    /// The database that a step names, where it is another one than the URL's.
-    fn database(&self, step: &Step) -> Result<Option<String>, Trouble> {
-        let Some(tree) = &step.database else {
-            return Ok(None);
-        };
-        let trouble = |error| Trouble::Rendering { at: self.at, error };
-        let named = tree
-            .render(self.scope, &Draw::new(0))
-            .map_err(|error| trouble(error.below("database")))?;
-        let named = named.as_ref().and_then(|name| name.as_str());
-        match named.filter(|name| !name.is_empty() && !name.contains('\0')) {
-            Some(name) if Some(name) == self.sql.server.database() => Ok(None),
-            Some(name) => Ok(Some(name.to_owned())),
-            None => Err(trouble(crate::template::RenderError::mistyped(
-                "database",
-                "the name of a database",
-            ))),
-        }
+        self.send(step.statement).await.map(|_| ())
     }
 
     async fn enter(&mut self, database: Option<String>) -> Result<(), Trouble> {
@@ -143,14 +169,6 @@ impl Run<'_> {
             stay.in_transaction = begin;
         }
         Ok(())
-    }
-
-    /// Carries a statement out; whether it gave a row.
-    async fn ask(&self, statement: &Statement) -> Result<bool, Trouble> {
-        let rendered = statement
-            .render(self.scope)
-            .map_err(|error| Trouble::Rendering { at: self.at, error })?;
-        Ok(!self.send(rendered).await?.is_empty())
     }
 
     /// In the protocol that takes one statement at a time: a second one is refused, wherever it comes from.

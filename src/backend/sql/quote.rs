@@ -7,6 +7,9 @@ use serde_json::Value;
 /// How long a name may be, in bytes: the server would cut a longer one off, and two could become one.
 const LONGEST: usize = 63;
 
+/// How long a password may be, in bytes: about what clients of the server take.
+const LONGEST_PASSWORD: usize = 1024;
+
 /// What makes a word of SQL of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filter {
@@ -44,6 +47,9 @@ impl Filter {
             Self::Int => int(value),
             Self::Scram => match text(value)? {
                 password if password.is_empty() => Err("is an empty password"),
+                password if password.len() > LONGEST_PASSWORD => {
+                    Err("is longer than 1024 bytes, and no client logs in with that")
+                }
                 password => Ok(literal(&scram_sha_256(password.as_bytes()))),
             },
         }
@@ -137,6 +143,7 @@ mod tests {
             let quoted = filter.quote(&value);
             assert_eq!(quoted.ok().as_deref(), word, "{filter:?} {value}");
         }
+        assert!(Filter::Scram.quote(&json!("a".repeat(1025))).is_err());
         assert!(ident(&"a".repeat(63)).is_ok());
         assert!(ident(&"a".repeat(64)).is_err());
     }

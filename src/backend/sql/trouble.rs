@@ -63,6 +63,11 @@ impl Trouble {
                     code.code()
                 )),
             },
+            // Nothing was run yet. Of what is made nothing is kept then, which could not be named when it is removed.
+            Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(format!(
+                "This cannot be done with the values that it has: one {}.",
+                error.sentence()
+            )),
             Self::Rendering { at, .. } => failed(format!(
                 "Statement {at} of `{kind}` cannot be made of the values at hand. Ask the operator of the broker: its log names the expression."
             )),
