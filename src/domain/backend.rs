@@ -4,6 +4,7 @@
 //! same operation, from its start: a process may have died in the middle, or sleep and go on beside the next attempt. The
 //! operation's id stays the same over all attempts, so that the world can tell.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,6 +27,10 @@ use crate::template::Scope;
 /// What a backend's work gives back. Whoever drops it stops the work: a program is killed, a connection closed.
 pub type Acting<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+/// What a backend's look around gives back: names, or why it could not look.
+pub type Looking<'a> =
+    Pin<Box<dyn Future<Output = Option<Result<BTreeSet<String>, String>>> + Send + 'a>>;
+
 /// What carries an operation out.
 ///
 /// One method for all five kinds, not five: most backends do the same thing with another word in it.
@@ -43,6 +48,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
 
     /// Whether it has anything to do for this kind of operation. What it has not is over with being recorded.
     fn carries_out(&self, kind: Kind) -> bool;
+
+    /// What there is where it acts, by name, for who wants to see what an operation left; nothing where it cannot tell.
+    fn inventory(&self) -> Looking<'_> {
+        Box::pin(std::future::ready(None))
+    }
 
     /// One attempt.
     fn carry_out<'a>(&'a self, work: Work<'a>, progress: &'a dyn Progress) -> Acting<'a>;

@@ -28,4 +28,5 @@ mod stage;
 mod injection;
 mod lives;
 mod own;
+mod probe;
 mod trouble;

@@ -1,10 +1,12 @@
 //! One attempt: the statements of an operation in their order, each in its database, those beside each other in one
 //! transaction.
 
+use std::collections::BTreeSet;
+
 use tokio_postgres::Row;
 
 use super::Sql;
-use super::server::{GRACE, Room, Session};
+use super::server::{GRACE, Room, Session, SqlServer};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
 use super::trouble::Trouble;
@@ -188,4 +190,30 @@ impl Run<'_> {
             Err(_) => Err(Trouble::Slow("a statement")),
         }
     }
+}
+
+/// All that a statement may have left, as far as it has a name: roles, databases, and what is in the database of the URL.
+const INVENTORY: &str = "
+    SELECT 'role ' || quote_ident(rolname) FROM pg_roles
+    UNION SELECT 'database ' || quote_ident(datname) FROM pg_database
+    UNION SELECT 'schema ' || quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
+    UNION SELECT 'relation ' || oid::regclass FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace
+        AND relpersistence <> 't'
+    UNION SELECT 'function ' || oid::regprocedure FROM pg_proc
+    UNION SELECT 'default privileges of ' || defaclrole::regrole || ' in ' || defaclnamespace::regnamespace
+        FROM pg_default_acl WHERE defaclnamespace <> 0
+    UNION SELECT 'membership of ' || member::regrole || ' in ' || roleid::regrole FROM pg_auth_members";
+
+/// The names of what is there now.
+pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Trouble> {
+    let room = server.room().await?;
+    let session = room.session(None).await?;
+    let rows = session.client()?.query_typed(INVENTORY, &[]).await;
+    let rows = rows.map_err(|error| Trouble::Statement {
+        at: 0,
+        error,
+        values: Vec::new(),
+    })?;
+    session.give_back().await;
+    Ok(rows.iter().filter_map(|row| row.try_get(0).ok()).collect())
 }

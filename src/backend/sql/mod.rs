@@ -31,7 +31,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use self::trouble::Trouble;
-use crate::domain::backend::{Acting, Backend, Done, Outcome, Progress, Work};
+use crate::domain::backend::{Acting, Backend, Done, Looking, Outcome, Progress, Work};
 use crate::domain::json::Object;
 use crate::domain::operation::Kind;
 use crate::secret::Secret;
@@ -149,6 +149,16 @@ impl Backend for Sql {
     // A bind has outputs, whatever is run for it.
     fn carries_out(&self, kind: Kind) -> bool {
         kind == Kind::Bind || !self.steps.of(kind).is_empty()
+    }
+
+    fn inventory(&self) -> Looking<'_> {
+        Box::pin(async {
+            Some(
+                attempt::inventory(&self.server)
+                    .await
+                    .map_err(|trouble| trouble.told()),
+            )
+        })
     }
 
     fn carry_out<'a>(&'a self, work: Work<'a>, _: &'a dyn Progress) -> Acting<'a> {

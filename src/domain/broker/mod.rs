@@ -10,6 +10,7 @@ mod fetch;
 mod later;
 mod poll;
 mod preview;
+mod probe;
 mod provision;
 mod removal;
 pub(in crate::domain) mod takeover;
@@ -43,6 +44,7 @@ use later::{Manner, Reached};
 
 pub use later::Accepted;
 pub use preview::preview;
+pub use probe::{Probed, Tried, probe};
 pub use removal::Removal;
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
