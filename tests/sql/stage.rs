@@ -67,7 +67,11 @@ impl Stage {
             Admin::Super => cluster.url("shared"),
             Admin::Plain => url(cluster.port, "admin", WORD, "shared"),
         };
-        let broker = Setup::new(catalog).env("PG_ADMIN", &url).start();
+        // What the broker tells in all its detail is held against secrets in every life.
+        let broker = Setup::new(catalog)
+            .env("PG_ADMIN", &url)
+            .env("RUST_LOG", "trace,mio=off,actix=off")
+            .start();
         Self { cluster, broker }
     }
 
@@ -78,8 +82,14 @@ impl Stage {
     /// The credentials of a new binding.
     pub fn bound(&self, instance: &str, binding: &str, plan: &str) -> Login {
         let bound = self.broker.bind(instance, binding, &asked_bind(plan));
-        assert_eq!(bound.status, 201, "{}\n{}", bound.text(), self.broker.log());
-        Login(bound.json()["credentials"].clone())
+        let log = self.broker.log();
+        assert_eq!(bound.status, 201, "{}\n{log}", bound.text());
+        let login = Login(bound.json()["credentials"].clone());
+        assert!(log.contains(" TRACE "), "is the log blind?");
+        for secret in [login.text("password"), WORD, "p@ss", "p%40ss"] {
+            assert!(!log.contains(secret), "the log has a password");
+        }
+        login
     }
 
     pub fn unbound(&self, instance: &str, binding: &str, plan: &str) {

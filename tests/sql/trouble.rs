@@ -29,6 +29,10 @@ services:
     backend: { use: pg, statements: postgresql/database }
     plans:
       - { id: database, name: database, description: d }
+      - id: slow
+        name: slow
+        description: Takes its time
+        backend: { statements: { provision: [ CREATE ROLE slow, SELECT pg_sleep(600) ], deprovision: [ SELECT 1 ], bind: [], unbind: [] } }
 "#;
 
 fn asked_for(broker: &Broker, method: &str, path: &str, body: &Value) -> Option<Response> {
@@ -128,6 +132,70 @@ fn a_password_that_was_changed_is_said_and_its_successor_goes_on() {
         crate::stage::psql(&cluster, login, "SELECT 1"),
         Ok("1".to_owned())
     );
+}
+
+/// A delete stops what runs on the server, and what it had done is undone.
+#[test]
+fn a_statement_ends_with_its_operation() {
+    let catalog = CATALOG.replace("timeout: 20s", "timeout: 600s");
+    let stage = Stage::with(Cluster::start(&[]), Admin::Plain, &catalog);
+    let before = dump(&stage.cluster);
+    let sleeping = |count: &str| {
+        let question = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'admin' AND query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+        let until = Instant::now() + Duration::from_secs(60);
+        while stage.cluster.sql("postgres", question) != count {
+            assert!(Instant::now() < until, "never {count}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let one = at_instance("one");
+    asked_for(&stage.broker, "PUT", &one, &asked("slow")).expect("an answer");
+    sleeping("1");
+    let gone = format!("{one}?service_id=db&plan_id=slow");
+    asked_for(&stage.broker, "DELETE", &gone, &Value::Null).expect("an answer");
+    sleeping("0");
+    // A create that a delete cancelled has failed, and the delete is over.
+    let polled = awaited(&stage.broker, &one);
+    assert!(polled.status == 410 || polled.json()["state"] == "failed");
+    assert_same(&dump(&stage.cluster), &before);
+}
+
+/// However much is to be done at once, the server has no more connections of the broker's than it was given.
+#[test]
+fn the_server_has_no_more_connections_than_were_given() {
+    let stage = Stage::with(Cluster::start(&[]), Admin::Plain, CATALOG);
+    let one = at_instance("one");
+    asked_for(&stage.broker, "PUT", &one, &asked("database")).expect("an answer");
+    succeeded(&stage.broker, &one);
+    let bindings = bindings();
+    let question =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'catalog-broker sql'";
+    let mut most = 0;
+    for (method, body) in [("PUT", asked_bind("database")), ("DELETE", Value::Null)] {
+        let query = if method == "PUT" {
+            ""
+        } else {
+            "?service_id=db&plan_id=database"
+        };
+        for (instance, binding) in &bindings {
+            let path = format!("{}{query}", at_binding(instance, binding));
+            asked_for(&stage.broker, method, &path, &body).expect("an answer");
+        }
+        let running = || {
+            bindings.iter().any(|(instance, binding)| {
+                let polled = stage
+                    .broker
+                    .get(&format!("{}/last_operation", at_binding(instance, binding)));
+                polled.status == 200 && polled.json()["state"] == "in progress"
+            })
+        };
+        while running() {
+            let count = stage.cluster.sql("postgres", question);
+            most = most.max(count.parse::<u32>().expect("a number"));
+        }
+    }
+    assert!((1..=3).contains(&most), "{most}");
+    assert!(made(&stage.cluster).is_empty());
 }
 
 /// The names of all logins that bindings hold, as the broker tells them.

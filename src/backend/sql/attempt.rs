@@ -94,7 +94,7 @@ struct Run<'a> {
 /// Where the last step ran. No database is the one that the URL names.
 enum Place {
     Nowhere,
-    In(Stay),
+    In(Box<Stay>),
     /// In a database that is not there any more: what was in it has gone with it.
     Gone(Option<String>),
 }
@@ -135,11 +135,11 @@ impl Run<'_> {
             _ => self.leave().await?,
         }
         self.place = match self.room.session(database.as_deref()).await {
-            Ok(session) => Place::In(Stay {
+            Ok(session) => Place::In(Box::new(Stay {
                 database,
                 session,
                 in_transaction: false,
-            }),
+            })),
             Err(trouble) if self.removes && database.is_some() && trouble.is_no_database() => {
                 Place::Gone(database)
             }

@@ -2,7 +2,8 @@
 //! are kept for the next attempt, as long as their transaction is known to be over; those to any other are closed, for a
 //! database with a connection cannot be dropped.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -36,20 +37,33 @@ pub struct SqlServer {
     tls: Tls,
     most: usize,
     room: Semaphore,
-    kept: Arc<Mutex<Kept>>,
-}
-
-/// How many connections there are, and those that wait for the next attempt.
-#[derive(Default)]
-struct Kept {
-    open: usize,
-    idle: Vec<Connection>,
+    /// Connections that wait for the next attempt.
+    idle: Arc<Mutex<Vec<Connection>>>,
+    /// How many there are, those that are being made among them.
+    open: Arc<AtomicUsize>,
 }
 
 /// A client, and the task that reads and writes for it.
 struct Connection {
     client: Client,
     driver: AbortHandle,
+    _counted: Counted,
+}
+
+/// Counts a connection for as long as there is one, or somebody waits for it.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Room for one attempt.
@@ -61,7 +75,7 @@ pub(super) struct Room<'a> {
 /// A connection while an attempt uses it.
 pub(super) struct Session {
     connection: Option<Connection>,
-    kept: Arc<Mutex<Kept>>,
+    idle: Arc<Mutex<Vec<Connection>>>,
     tls: Tls,
     is_own: bool,
 }
@@ -96,7 +110,8 @@ impl SqlServer {
             timeout: settings.timeout,
             most: settings.connections,
             room: Semaphore::new(settings.connections),
-            kept: Arc::default(),
+            idle: Arc::default(),
+            open: Arc::default(),
         })
     }
 
@@ -124,36 +139,26 @@ impl Room<'_> {
         let server = self.server;
         let connection = match self.taken(database.is_none()) {
             Some(connection) => connection,
-            None => match self.connect(database).await {
-                Ok(connection) => connection,
-                Err(trouble) => {
-                    lock(&server.kept).open -= 1;
-                    return Err(trouble);
-                }
-            },
+            None => self.connect(database).await?,
         };
         Ok(Session {
             connection: Some(connection),
-            kept: Arc::clone(&server.kept),
+            idle: Arc::clone(&server.idle),
             tls: server.tls.clone(),
             is_own: database.is_none(),
         })
     }
 
-    /// One that is kept, where it is of use. Otherwise there is room for one more: one that waits makes it if need be.
+    /// One that waits, where it is of use. Otherwise there is room for one more: one that waits makes it, if need be.
     fn taken(&self, is_own: bool) -> Option<Connection> {
-        let mut kept = lock(&self.server.kept);
-        let before = kept.idle.len();
-        kept.idle
-            .retain(|connection| !connection.client.is_closed());
-        kept.open -= before - kept.idle.len();
-        if is_own && let Some(connection) = kept.idle.pop() {
-            return Some(connection);
+        let server = self.server;
+        let mut idle = lock(&server.idle);
+        idle.retain(|connection| !connection.client.is_closed());
+        let last = idle.pop();
+        if is_own || server.open.load(Ordering::Relaxed) >= server.most {
+            return last.filter(|_| is_own);
         }
-        if kept.open >= self.server.most && kept.idle.pop().is_some() {
-            kept.open -= 1;
-        }
-        kept.open += 1;
+        idle.extend(last);
         None
     }
 
@@ -163,7 +168,8 @@ impl Room<'_> {
         if let Some(database) = database {
             config.dbname(database);
         }
-        let connecting = async {
+        let counted = Counted::new(&server.open);
+        let connecting = async move {
             let (client, connection) = config
                 .connect(server.tls.clone())
                 .await
@@ -177,6 +183,7 @@ impl Room<'_> {
             let connection = Connection {
                 client,
                 driver: driver.abort_handle(),
+                _counted: counted,
             };
             let preparation = preparation(server.timeout);
             let prepared = connection.client.batch_execute(&preparation);
@@ -235,11 +242,10 @@ impl Session {
             return;
         };
         if self.is_own {
-            lock(&self.kept).idle.push(connection);
+            lock(&self.idle).push(connection);
             return;
         }
-        lock(&self.kept).open -= 1;
-        let Connection { client, driver } = connection;
+        let Connection { client, driver, .. } = connection;
         drop(client);
         // The goodbye is said by the driver, which ends with it.
         let gone = async {
@@ -255,7 +261,6 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
-            lock(&self.kept).open -= 1;
             let token = connection.client.cancel_token();
             connection.driver.abort();
             cancel(token, self.tls.clone());
@@ -271,8 +276,8 @@ fn cancel(token: CancelToken, tls: Tls) {
     }
 }
 
-fn lock(kept: &Mutex<Kept>) -> std::sync::MutexGuard<'_, Kept> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for SqlServer {
