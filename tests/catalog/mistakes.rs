@@ -81,6 +81,7 @@ const MISTAKES: &[(At, &str, &str, &str, bool)] = &[
     (Offering, "backend: fixed", "wrong-type", "map", true),
     (Offering, "backend: { sql: { server: \"${S:-mysql://h/d}\" } }", "backend-settings", "postgres://", false),
     (Offering, "backend: { sql: { server: \"postgres://h/d\", connections: 0 } }", "backend-settings", "1 or more", false),
+    (Offering, "backend: { sql: { server: \"postgres://u:hunter2@h/d\" } }", "plain-secret", "reference", false),
     (Offering, "backend: { sql: {} }", "backend-settings", "postgres://", false),
     (Offering, "backend: { sql: { server: \"postgres://h/d\", statements: postgresql/databse } }", "unknown-word", "postgresql/database", true),
     (Offering, "backend: { sql: { server: \"postgres://h/d\", statements: { binds: [SELECT 1] } } }", "unknown-key", "bind", true),
