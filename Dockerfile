@@ -28,7 +28,8 @@ COPY catalog.yaml /etc/catalog-broker/catalog.yaml
 USER 65532:65532
 # catalog.yaml and config/broker.yaml are looked for here.
 WORKDIR /etc/catalog-broker
-ENV BROKER_STORE__URL=sqlite:/data/broker.db
+# The weakest name that the store goes by, so that any other way to name one wins.
+ENV DATABASE_URL=sqlite:/data/broker.db
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s CMD ["/bin/catalog-broker", "health"]

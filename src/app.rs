@@ -1,6 +1,7 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
 pub mod ledgers;
+mod plans;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -18,11 +19,12 @@ use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
-use crate::domain::store::{Store, StoreError};
+use crate::domain::store::{PlanInUse, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
 use crate::settings::{LoginKind, ServerSettings, Settings, StoreSettings, StoreUrl};
+use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
@@ -35,11 +37,19 @@ const KEEP_ALIVE: Duration = Duration::from_secs(95);
 /// How long a client may take to send a head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a client that was refused by its head is listened to while it goes on sending. Closed under it, the connection
+/// is reset, and many clients then report that in place of the answer.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Why the broker does not start.
 #[derive(Debug)]
 pub enum StartError {
     /// The store cannot be opened.
     Store(String, Box<dyn std::error::Error + Send + Sync>),
+    /// The store did not say which plans its instances are of.
+    Look(StoreError),
+    /// Plans are not in the catalog whose instances only their backends can take away.
+    PlansInUse(Vec<PlanInUse>),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -52,6 +62,13 @@ impl fmt::Display for StartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
+            Self::Look(why) => write!(out, "the plans in use are not known: {why}"),
+            Self::PlansInUse(plans) => {
+                for plan in plans {
+                    writeln!(out, "{}", plans::in_use(plan))?;
+                }
+                out.write_str(plans::WAY_OUT)
+            }
             Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 out,
                 "{address} is in use by another program: stop that one, or give another port with --port or PORT"
@@ -92,6 +109,7 @@ pub fn clock() -> Timestamp {
 pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), StartError> {
     let listener = listen(&settings.server)?;
     let store = open(&settings.store)?;
+    plans::stay(&catalog, &*store, &settings.allow_breaking).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
     let api = Data::new(api(
@@ -104,7 +122,9 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = start(&settings.server, listener, &api)?;
+    let owner = Arc::clone(worker.owner());
     let working = worker.start();
+    log::info!("takes operations up as {owner}");
     log::info!("listening on http://{address}{}", settings.server.base_path);
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
     server.await.map_err(StartError::System)?;
@@ -121,21 +141,37 @@ fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).map_err(|error| StartError::Bind(address, error))
 }
 
+/// What is said of a file that is not sealed. With a database a broker does not even start.
+const UNSEALED: &str = "parameters, credentials and what backends return lie in the store as they are: to seal it, set \
+                        store.keys (BROKER_STORE__KEYS) to what `openssl rand -base64 32` prints";
+
 fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
+    let keys = keys(settings);
     match &settings.url {
         StoreUrl::None => Ok(Arc::new(NoStore::default())),
-        StoreUrl::Sqlite(path) => match SqliteStore::open(path) {
-            Ok(store) => Ok(Arc::new(store)),
+        StoreUrl::Sqlite(path) => match SqliteStore::open(path, &keys) {
+            Ok(store) => {
+                if keys.is_empty() {
+                    log::warn!("{UNSEALED}");
+                }
+                Ok(Arc::new(store))
+            }
             Err(why) => Err(StartError::Store(
                 format!("sqlite:{}", path.display()),
                 why.into(),
             )),
         },
-        StoreUrl::Postgres(url) => match PostgresStore::open(url.clone(), bounds(settings)) {
-            Ok(store) => Ok(Arc::new(store)),
-            Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
-        },
+        StoreUrl::Postgres(url) => {
+            match PostgresStore::open(url.clone(), bounds(settings), &keys) {
+                Ok(store) => Ok(Arc::new(store)),
+                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
+            }
+        }
     }
+}
+
+fn keys(settings: &StoreSettings) -> Keys {
+    Keys::new(&settings.keys)
 }
 
 const fn bounds(settings: &StoreSettings) -> Bounds {
@@ -232,6 +268,7 @@ fn start(
         .workers(server.workers)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(LINGER)
         .disable_signals()
         .shutdown_timeout(whole_seconds(server.shutdown_timeout))
         .listen(listener)

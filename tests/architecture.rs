@@ -55,6 +55,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("actix_web", &["main", "app", "http", "cli"]),
     ("actix_web_httpauth", &["http"]),
     ("rusqlite", &["store"]),
+    ("chacha20poly1305", &["store"]),
     ("tokio_postgres", &["postgres", "store", "backend"]),
     ("postgres_protocol", &["backend"]),
     ("tokio_rustls", &["postgres"]),

@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
-#   tests/long.sh             all of it: about three quarters of an hour on 2 cores
-#   tests/long.sh machine     one part; parts are machine, fuzz, kills, sql, size
+#   tests/long.sh             all of it: about an hour and a quarter on 2 cores
+#   tests/long.sh machine     one part; parts are machine, fuzz, kills, sql, lives-sqlite, lives-postgres, lives-database,
+#                             size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
 #   fuzz     good catalogs with mistakes at random: findings or a catalog, never a panic (FUZZ=100000)
 #   kills    32 clients, the broker killed under their load six times a round: what was answered is there (KILLS=50)
 #   sql      names and texts that break out of quotes, through statements (SQL=10000), and the broker killed while it makes
 #            logins (SQL_KILLS=50): a login for each binding, and none without
+#
+#   lives-sqlite    whole lives of all calls on plans of every kind, while their broker is killed (LIVES=200), and what
+#                   backends, store and clients have is compared
+#   lives-postgres  the same with three brokers on one PostgreSQL, one of them killed at random (LIVES=200), or asleep for
+#                   longer than its lease (a tenth of it)
+#   lives-database  the same while PostgreSQL is killed (DATABASE=20), sleeps, or is cut off in the middle of commits
+#
 #   size     provision and fetch with 1,000,000 instances stored against 1,000
 #
-# Prints the figures of each part, and ends with an error at the first proof that fails, or that was not there to run.
+# Lives are made by chance: SEED=7 makes the same choices again. Prints the figures of each part, and ends with an error at the first proof that fails, or that was not there to run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
@@ -27,7 +35,7 @@ prove() {
     echo "tests/long.sh: there is no test $name" >&2
     exit 1
   }
-  grep -E 'sequences of|accepted, | lives, | -> |finished in' <<<"$said" || true
+  grep -E 'sequences of|accepted, | lives, | -> |finished in|^(lives|store|answers|durations|blows|backends) [|]' <<<"$said" || true
 }
 
 machine() {
@@ -52,17 +60,35 @@ sql() {
   SQL_KILLS=${SQL_KILLS:-50} prove sql trouble::a_broker_that_is_killed_under_load_leaves_a_login_for_each_binding_in_the_end
 }
 
+lives-sqlite() {
+  KILLS=${LIVES:-200} prove kill lives_go_on_through_kills_on_sqlite
+}
+
+lives-postgres() {
+  local lives=${LIVES:-200}
+  KILLS=$lives prove kill lives_go_on_through_kills_of_one_of_three_on_postgres
+  KILLS=$(((lives + 9) / 10)) prove kill lives_go_on_while_brokers_sleep_through_their_leases
+}
+
+lives-database() {
+  local deaths=${DATABASE:-20}
+  KILLS=$deaths prove kill lives_go_on_when_postgres_is_killed
+  KILLS=$(((deaths + 1) / 2)) prove kill lives_go_on_while_postgres_sleeps_for_longer_than_a_lease
+  KILLS=$((deaths * 20)) prove kill lives_go_on_when_commits_are_cut
+}
+
 size() {
   cargo bench --locked --quiet -- size
 }
 
 parts=("$@")
-((${#parts[@]})) || parts=(machine fuzz kills sql size)
+all=(machine fuzz kills sql lives-sqlite lives-postgres lives-database size)
+((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do
-  case $part in
-    machine | fuzz | kills | sql | size) ;;
+  case " ${all[*]} " in
+    *" $part "*) ;;
     *)
-      echo "tests/long.sh: no part is called $part; there are machine, fuzz, kills, sql, size" >&2
+      echo "tests/long.sh: no part is called $part; there are ${all[*]}" >&2
       exit 2
       ;;
   esac

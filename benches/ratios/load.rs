@@ -24,22 +24,35 @@ pub fn drive(
     status: u16,
     request: impl Fn(usize, usize) -> Request + Send + Sync + 'static,
 ) -> Duration {
+    drive_all(&[address], clients, each, status, request)
+}
+
+/// The same, the clients spread over several servers.
+pub fn drive_all(
+    addresses: &[SocketAddr],
+    clients: usize,
+    each: usize,
+    status: u16,
+    request: impl Fn(usize, usize) -> Request + Send + Sync + 'static,
+) -> Duration {
     let request = Arc::new(request);
     let threads = THREADS.min(clients);
     let start = Arc::new(Barrier::new(threads + 1));
     let threads: Vec<_> = (0..threads)
         .map(|thread| {
             let (request, start) = (Arc::clone(&request), Arc::clone(&start));
+            let addresses = addresses.to_vec();
             thread::spawn(move || {
                 let mine = (thread..clients).step_by(threads);
-                let requests: Vec<Vec<_>> = mine
-                    .map(|client| {
-                        (0..each)
+                let clients: Vec<Client> = mine
+                    .map(|client| Client {
+                        address: addresses[client / threads % addresses.len()],
+                        requests: (0..each)
                             .map(|number| request(client, number).to_bytes())
-                            .collect()
+                            .collect(),
                     })
                     .collect();
-                drive_some(address, requests, status, &start);
+                drive_some(clients, status, &start);
             })
         })
         .collect();
@@ -51,8 +64,14 @@ pub fn drive(
     began.elapsed()
 }
 
+/// Whom a client asks, and what.
+struct Client {
+    address: SocketAddr,
+    requests: Vec<Vec<u8>>,
+}
+
 /// The clients of one thread.
-fn drive_some(address: SocketAddr, clients: Vec<Vec<Vec<u8>>>, status: u16, start: &Barrier) {
+fn drive_some(clients: Vec<Client>, status: u16, start: &Barrier) {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .build()
@@ -60,8 +79,10 @@ fn drive_some(address: SocketAddr, clients: Vec<Vec<Vec<u8>>>, status: u16, star
     let local = LocalSet::new();
     local.block_on(&runtime, async {
         let mut connections = Vec::new();
-        for _ in &clients {
-            let stream = TcpStream::connect(address).await.expect("a connection");
+        for client in &clients {
+            let stream = TcpStream::connect(client.address)
+                .await
+                .expect("a connection");
             stream.set_nodelay(true).expect("no delay");
             connections.push(stream);
         }
@@ -69,7 +90,7 @@ fn drive_some(address: SocketAddr, clients: Vec<Vec<Vec<u8>>>, status: u16, star
         let running: Vec<_> = clients
             .into_iter()
             .zip(connections)
-            .map(|(requests, stream)| tokio::task::spawn_local(send(stream, requests, status)))
+            .map(|(client, stream)| tokio::task::spawn_local(send(stream, client.requests, status)))
             .collect();
         for client in running {
             client.await.expect("a client");

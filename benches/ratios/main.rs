@@ -14,11 +14,17 @@
 #[expect(dead_code, reason = "shared with the tests, which use all of it")]
 mod http;
 
+#[path = "../../tests/postgres/cluster.rs"]
+#[expect(dead_code, reason = "shared with the tests, which use all of it")]
+mod cluster;
+
 mod bare;
 mod broker;
 mod catalog;
 mod load;
 mod memory;
+mod operations;
+mod postgres;
 mod process;
 mod provisions;
 mod report;
@@ -34,6 +40,8 @@ const PARTS: &[Part] = &[
     ("size", size::run),
     ("start", start::run),
     ("memory", memory::run),
+    ("postgres", postgres::run),
+    ("operations", operations::run),
 ];
 
 fn main() {

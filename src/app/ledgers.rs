@@ -4,11 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::bounds;
+use super::{bounds, keys};
 use crate::domain::ledger::Ledger;
 use crate::domain::store::Store;
 use crate::secret::Secret;
 use crate::settings::{StoreSettings, StoreUrl};
+use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, PostgresStore};
 use crate::store::sqlite::{self, BackupError, OpenError, SqliteStore};
@@ -78,7 +79,7 @@ enum Way {
     Beside,
     /// Made if it is missing and brought up to date; sqlite's lock keeps brokers out meanwhile.
     Alone,
-    /// The same, but it must be there. A database is left as it is.
+    /// To be read: the same, but it must be there, and no key is recorded. A database is left as it is.
     AloneThere,
 }
 
@@ -93,7 +94,7 @@ pub fn alone(settings: &StoreSettings) -> Result<Arc<dyn Ledger>, LedgerError> {
     opened(settings, Way::Alone)
 }
 
-/// The same, but it must be there.
+/// The same, but it must be there, and is only read.
 pub fn alone_there(settings: &StoreSettings) -> Result<Arc<dyn Ledger>, LedgerError> {
     opened(settings, Way::AloneThere)
 }
@@ -117,7 +118,7 @@ pub fn backup(settings: &StoreSettings, target: &Path) -> Result<(), LedgerError
 fn opened(settings: &StoreSettings, way: Way) -> Result<Arc<dyn Ledger>, LedgerError> {
     match &settings.url {
         StoreUrl::None => Err(LedgerError::Nothing),
-        StoreUrl::Sqlite(path) => match file(path, way) {
+        StoreUrl::Sqlite(path) => match file(path, &keys(settings), way) {
             Ok(store) => Ok(Arc::new(store)),
             Err(why) => Err(LedgerError::Sqlite(path.clone(), why)),
         },
@@ -128,11 +129,12 @@ fn opened(settings: &StoreSettings, way: Way) -> Result<Arc<dyn Ledger>, LedgerE
     }
 }
 
-fn file(path: &Path, way: Way) -> Result<SqliteStore, OpenError> {
+fn file(path: &Path, keys: &Keys, way: Way) -> Result<SqliteStore, OpenError> {
     match way {
-        Way::Beside => SqliteStore::open_beside(path),
+        Way::Beside => SqliteStore::open_beside(path, keys),
         Way::AloneThere if !path.exists() => Err(OpenError::Missing(path.to_owned())),
-        Way::Alone | Way::AloneThere => SqliteStore::open(path),
+        Way::AloneThere => SqliteStore::open_held(path, keys),
+        Way::Alone => SqliteStore::open(path, keys),
     }
 }
 
@@ -141,8 +143,9 @@ fn database(
     settings: &StoreSettings,
     way: Way,
 ) -> Result<PostgresStore, postgres::OpenError> {
+    let (url, bounds, keys) = (url.clone(), bounds(settings), keys(settings));
     match way {
-        Way::Alone => PostgresStore::open_as_command(url.clone(), bounds(settings)),
-        Way::Beside | Way::AloneThere => PostgresStore::open_beside(url.clone(), bounds(settings)),
+        Way::Alone => PostgresStore::open_as_command(url, bounds, &keys),
+        Way::Beside | Way::AloneThere => PostgresStore::open_beside(url, bounds, &keys),
     }
 }

@@ -9,12 +9,13 @@ use super::adopting::adopt;
 use super::answers;
 use super::backends::Backends;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
-use super::responding::{POLLING, may_answer_later, number, responding};
+use super::responding::{POLLING, acts, may_answer_later, number, responding};
 use crate::document::Node;
+use crate::domain::answer::{BindingTemplate, InstanceTemplate};
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
-use crate::domain::offering::{MaintenanceInfo, Offering, Plan, Schemas};
+use crate::domain::offering::{Adopt, MaintenanceInfo, Offering, Plan, Schemas};
 use crate::domain::version::ApiVersion;
 
 /// The minimum where the document names none: every 2.x is served.
@@ -27,11 +28,70 @@ pub(crate) fn catalog(draft: Draft<'_>) -> Option<Catalog> {
         None => OLDEST,
     };
     let mut backends = Backends::new(draft.environment);
+    let hidden = draft.offerings.iter();
+    let hidden = hidden
+        .filter_map(|entry| hidden_plans(entry, &mut backends).map(Arc::new))
+        .collect();
     let offered = draft.offerings.into_iter().filter(|entry| entry.offered);
     let offerings: Option<Vec<_>> = offered
         .map(|entry| offering(entry, &mut backends).map(Arc::new))
         .collect();
-    Some(Catalog::new(minimum, offerings?))
+    Some(Catalog::new(minimum, offerings?).with_hidden(hidden))
+}
+
+/// The plans of an offering that are not offered, but have a backend to take their instances away: as much of them as
+/// that needs. Nothing where there are none; one without an id has no instances.
+fn hidden_plans(draft: &OfferingDraft, backends: &mut Backends<'_>) -> Option<Offering> {
+    let node = &draft.node;
+    let plans = draft.plans.iter();
+    let plans: Vec<_> = plans
+        .filter(|plan| !plan.offered && acts(&plan.node))
+        .filter_map(|plan| hidden_plan(plan, backends).map(Arc::new))
+        .collect();
+    let id = ServiceId::parse(&text(node, "id")?).ok()?;
+    (!plans.is_empty()).then(|| Offering {
+        name: text(node, "name").unwrap_or_else(|| id.to_string()).into(),
+        id,
+        description: String::new(),
+        bindable: true,
+        plan_updateable: None,
+        tags: None,
+        requires: None,
+        instances_retrievable: None,
+        bindings_retrievable: None,
+        allow_context_updates: None,
+        metadata: None,
+        dashboard_client: None,
+        extensions: Object::new(),
+        plans,
+    })
+}
+
+fn hidden_plan(draft: &PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
+    let node = &draft.node;
+    let id = PlanId::parse(&text(node, "id")?).ok()?;
+    Some(Plan {
+        name: text(node, "name").unwrap_or_else(|| id.to_string()).into(),
+        id,
+        description: String::new(),
+        free: None,
+        bindable: None,
+        binding_rotatable: None,
+        plan_updateable: None,
+        schemas: Schemas::default(),
+        maximum_polling_duration: None,
+        maintenance_info: None,
+        metadata: None,
+        extensions: Object::new(),
+        values: node
+            .get("values")
+            .map_or_else(|| Object::new().into(), Node::to_json),
+        instance: InstanceTemplate::default(),
+        binding: BindingTemplate::default(),
+        backend: backends.of(draft).ok()?,
+        responding: responding(node),
+        adopt: Adopt::Never,
+    })
 }
 
 fn offering(draft: OfferingDraft, backends: &mut Backends<'_>) -> Option<Offering> {

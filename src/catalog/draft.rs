@@ -1,11 +1,8 @@
 //! The document after the merge, as the rules look at it: nothing is sure of it yet.
 
-use std::cell::OnceCell;
-
 use super::answers::{Answers, Compiler, Schemas};
-use super::load::Memory;
+use super::memory::Memory;
 use super::merge;
-use super::rules::renderings::{self, Renderings};
 use super::statements;
 use super::trail::Trail;
 use crate::document::{Environment, Findings, Node, Path, Place};
@@ -20,8 +17,6 @@ pub struct Draft<'a> {
     /// Makes ids for mends.
     pub(crate) guid: &'a dyn Fn() -> String,
     pub(crate) environment: &'a Environment,
-    /// Made when the first rule asks for them.
-    renderings: OnceCell<Renderings>,
 }
 
 /// An offering with what it inherits.
@@ -71,13 +66,7 @@ impl<'a> Draft<'a> {
             offerings,
             guid,
             environment,
-            renderings: OnceCell::new(),
         }
-    }
-
-    /// All private templates, rendered.
-    pub(crate) fn renderings(&self) -> &Renderings {
-        self.renderings.get_or_init(|| renderings::all(self))
     }
 
     /// The offerings that are published.
@@ -94,6 +83,14 @@ impl<'a> Draft<'a> {
                 .filter(|plan| plan.offered)
                 .map(move |plan| (offering, plan))
         })
+    }
+
+    /// The plans whose backends have to be whole: those that are published, and those that are not but have a backend
+    /// that takes their instances away.
+    pub(crate) fn with_backends(&self) -> impl Iterator<Item = &PlanDraft> {
+        let hidden = self.offerings.iter().flat_map(|offering| &offering.plans);
+        let hidden = hidden.filter(|plan| !plan.offered && plan.node.get("backend").is_some());
+        self.plans().map(|(_, plan)| plan).chain(hidden)
     }
 
     /// Offerings and plans that are published, each with its path.

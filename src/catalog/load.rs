@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::memory::Memory;
 use super::reading::folder::{self, File};
 use super::reading::moves::Texts;
 use super::reading::{overrides, resolve, shape};
@@ -19,16 +20,6 @@ pub struct Source {
     pub path: PathBuf,
     /// Vars files; a later one wins.
     pub vars: Vec<PathBuf>,
-}
-
-/// What the store remembers: a store that remembers nothing can promise less.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Memory {
-    /// Instances, bindings and operations.
-    #[default]
-    Remembers,
-    /// Nothing: store `none`.
-    None,
 }
 
 /// A file as it was read.

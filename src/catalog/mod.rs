@@ -13,6 +13,7 @@ mod build;
 mod draft;
 pub mod language;
 mod load;
+mod memory;
 mod merge;
 mod reading;
 mod responding;
@@ -22,5 +23,6 @@ mod statements;
 mod trail;
 
 pub use language::json_schema;
-pub use load::{Loaded, Memory, Source, SourceFile, load, load_texts};
+pub use load::{Loaded, Source, SourceFile, load, load_texts};
+pub use memory::Memory;
 pub use reading::overrides::is_document_variable;

@@ -52,7 +52,7 @@ pub(super) fn at_desk(
     flags: &Flags,
     work: impl AsyncFnOnce(&Desk, &Names) -> Result<Exit, DeskError>,
 ) -> Exit {
-    let surroundings = match Surroundings::read(flags) {
+    let surroundings = match Surroundings::read_with_keys(flags) {
         Ok(surroundings) => surroundings,
         Err(exit) => return exit,
     };

@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(flags: &Flags) -> Exit {
     let loaded = settings::environment().and_then(|environment| {
-        settings::load_without_login(flags, &environment, catalog::is_document_variable)
+        settings::load_for_document(flags, &environment, catalog::is_document_variable)
     });
     let server = match loaded {
         Ok(loaded) => loaded.settings.server,

@@ -13,13 +13,26 @@ pub(super) struct Surroundings {
     pub loaded: LoadedSettings,
 }
 
+type Load = fn(
+    &Flags,
+    &Environment,
+    settings::IsDocumentVariable,
+) -> Result<LoadedSettings, settings::SettingsErrors>;
+
 impl Surroundings {
-    /// Reads them; what is wrong goes to standard error.
+    /// Reads them for a command that opens no store; what is wrong goes to standard error.
     pub(super) fn read(flags: &Flags) -> Result<Self, Exit> {
+        Self::read_by(settings::load_for_document, flags)
+    }
+
+    /// The same for one that opens it: with its keys.
+    pub(super) fn read_with_keys(flags: &Flags) -> Result<Self, Exit> {
+        Self::read_by(settings::load_for_store, flags)
+    }
+
+    fn read_by(load: Load, flags: &Flags) -> Result<Self, Exit> {
         let environment = settings::environment().map_err(failed)?;
-        let loaded =
-            settings::load_without_login(flags, &environment, catalog::is_document_variable)
-                .map_err(failed)?;
+        let loaded = load(flags, &environment, catalog::is_document_variable).map_err(failed)?;
         for warning in &loaded.warnings {
             complain(format_args!("warning: {warning}"));
         }

@@ -88,6 +88,9 @@ struct Common {
     /// Where instances and bindings are remembered: sqlite:PATH, postgres://..., or none
     #[arg(long, global = true, value_name = "URL")]
     store: Option<String>,
+    /// Serve a catalog though it breaks this: plan-in-use; may be given several times
+    #[arg(long, global = true, value_name = "WHAT")]
+    allow_breaking: Vec<String>,
     /// The address to listen on
     #[arg(long, global = true)]
     address: Option<String>,
@@ -129,6 +132,7 @@ impl Common {
             config: self.config.clone(),
             catalog: self.catalog.clone(),
             vars: self.vars.clone(),
+            allow_breaking: self.allow_breaking.clone(),
             store: self.store.clone(),
             address: self.address.clone(),
             port: self.port.clone(),

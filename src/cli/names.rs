@@ -68,7 +68,7 @@ impl Names {
     }
 
     fn chosen(&self, service: &ServiceId, plan: &PlanId) -> Option<Chosen<'_>> {
-        self.0.as_ref()?.choose(service, plan).ok()
+        self.0.as_ref()?.remover(service, plan)
     }
 
     fn all(&self) -> impl Iterator<Item = Chosen<'_>> {

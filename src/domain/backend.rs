@@ -75,6 +75,9 @@ pub struct Work<'a> {
     pub attempt: u32,
     /// When the operation was recorded.
     pub started_at: Timestamp,
+    /// The end of the attempt's lease as it is when the work is handed over. What has not begun by then must not begin any
+    /// more: another attempt may have.
+    pub until: Timestamp,
     /// The offering and the plan: of an update, the plan that is moved to.
     pub chosen: Chosen<'a>,
     /// The instance as it will be when the operation is done.

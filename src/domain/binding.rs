@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::answer::BindingAnswer;
 use super::id::{BindingId, InstanceId, PlanId, ServiceId};
 use super::json::{Fingerprint, Object};
-use super::operation::LastOperation;
+use super::operation::{Kind, LastOperation, State};
 use super::time::Timestamp;
 use crate::secret::Secret;
 
@@ -52,7 +52,18 @@ pub struct BindingDetails {
     pub state: Option<Value>,
     /// What the platform was answered: every repeat and fetch returns the same.
     pub answer: BindingAnswer,
+    /// Whether it has yet to be made: the bind goes on, has failed, or was cancelled by a delete that failed in its turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmade: bool,
     /// The binding that it succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<String>,
+}
+
+impl Binding {
+    /// Whether it was never made to its end, and nothing runs that may make it.
+    pub fn is_broken(&self) -> bool {
+        let last = &self.last_operation;
+        last.state == State::Failed && (last.kind == Kind::Bind || self.details.expose().unmade)
+    }
 }

@@ -4,16 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::id::{PlanId, ServiceId};
-use super::offering::{Chosen, Offering};
+use super::offering::{Chosen, Offering, Plan};
+use super::store::PlanInUse;
 use super::version::ApiVersion;
 
-/// What is offered. Plans with `offered: false` are not in it: their instances live on by their records.
+/// What is offered, and beside it the plans with `offered: false` whose backend has to take their instances away. Of all
+/// others that are not offered nothing is here: their instances live on by their records.
 #[derive(Debug)]
 pub struct Catalog {
     minimum_api_version: ApiVersion,
     offerings: Vec<Arc<Offering>>,
     by_service: HashMap<ServiceId, usize>,
     by_plan: HashMap<PlanId, (usize, usize)>,
+    hidden: Vec<Arc<Offering>>,
 }
 
 /// Why a pair of ids names nothing.
@@ -49,7 +52,15 @@ impl Catalog {
             offerings,
             by_service,
             by_plan,
+            hidden: Vec::new(),
         }
+    }
+
+    /// With plans that are not offered, below their offerings.
+    #[must_use]
+    pub fn with_hidden(mut self, hidden: Vec<Arc<Offering>>) -> Self {
+        self.hidden = hidden;
+        self
     }
 
     /// The oldest platform that is served.
@@ -82,6 +93,30 @@ impl Catalog {
         }
     }
 
+    /// The plan that takes instances of it away: one that is offered, or a hidden one.
+    pub fn remover(&self, service: &ServiceId, plan: &PlanId) -> Option<Chosen<'_>> {
+        let hidden = || {
+            let of_service = self
+                .hidden
+                .iter()
+                .filter(|offering| offering.id == *service);
+            chosen_of(of_service).find(|chosen| chosen.plan.id == *plan)
+        };
+        self.choose(service, plan).ok().or_else(hidden)
+    }
+
+    /// All plans whose backends may have to act.
+    pub fn plans(&self) -> impl Iterator<Item = &Plan> {
+        chosen_of(self.offerings.iter().chain(&self.hidden)).map(|chosen| chosen.plan)
+    }
+
+    /// Of plans with instances those that nothing could take the instances of away.
+    pub fn lacks(&self, in_use: Vec<PlanInUse>) -> Vec<PlanInUse> {
+        let mut lacking = in_use;
+        lacking.retain(|plan| self.remover(&plan.service_id, &plan.plan_id).is_none());
+        lacking
+    }
+
     /// The plan with that id and its offering.
     pub fn find(&self, plan: &PlanId) -> Option<Chosen<'_>> {
         let (at, plan_at) = *self.by_plan.get(plan)?;
@@ -91,4 +126,13 @@ impl Catalog {
             plan: &offering.plans[plan_at],
         })
     }
+}
+
+fn chosen_of<'a>(
+    offerings: impl Iterator<Item = &'a Arc<Offering>>,
+) -> impl Iterator<Item = Chosen<'a>> {
+    offerings.flat_map(|offering| {
+        let plans = offering.plans.iter();
+        plans.map(|plan| Chosen { offering, plan })
+    })
 }

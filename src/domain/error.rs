@@ -73,6 +73,8 @@ pub enum BrokerError {
     OperationFailed(Report),
     /// A template of the plan came to nothing usable.
     Render(RenderError),
+    /// So did one that is made of parameters: others may do.
+    ParametersUnusable(RenderError),
     /// The store could not answer.
     Store(StoreError),
     /// The system's random source gave nothing.
@@ -87,7 +89,11 @@ impl From<StoreError> for BrokerError {
 
 impl From<RenderError> for BrokerError {
     fn from(error: RenderError) -> Self {
-        Self::Render(error)
+        if error.parameters().is_empty() {
+            Self::Render(error)
+        } else {
+            Self::ParametersUnusable(error)
+        }
     }
 }
 
@@ -138,6 +144,10 @@ impl fmt::Display for BrokerError {
             Self::Refused(_, report) => out.write_str(report.description.as_deref().unwrap_or("The service refused this.")),
             Self::OperationFailed(report) => out.write_str(report.description.as_deref().unwrap_or("The operation failed. Ask the operator of the broker: its log says more.")),
             Self::Render(_) => out.write_str("The broker could not make the answer out of the plan's templates. Ask the operator of the broker: its log names the place."),
+            Self::ParametersUnusable(error) => {
+                let names: Vec<String> = error.parameters().iter().map(|name| format!("`{name}`")).collect();
+                write!(out, "The parameters cannot be used: {} is missing, or of a type or a value that the plan can make nothing of.", names.join(" or "))
+            }
             Self::Store(_) => out.write_str("The broker cannot use its store at the moment. Send the request again later."),
             Self::Chance => out.write_str("The broker's system gave no random numbers. Send the request again later."),
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::answer::InstanceAnswer;
 use super::id::{InstanceId, PlanId, ServiceId};
 use super::json::{Fingerprint, Object};
-use super::operation::LastOperation;
+use super::operation::{Kind, LastOperation, State};
 use super::time::Timestamp;
 use crate::secret::Secret;
 
@@ -66,12 +66,22 @@ pub struct InstanceDetails {
     /// else that its provision said are not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Whether it has yet to be made: the provision goes on, has failed, or was cancelled by a delete that failed in its turn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmade: bool,
     /// Plans that it had before: a platform that timed out may still name one in a DELETE.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_plans: Vec<String>,
 }
 
 impl Instance {
+    /// Whether it was never made to its end, and nothing runs that may make it.
+    pub fn is_broken(&self) -> bool {
+        let last = &self.last_operation;
+        last.state == State::Failed
+            && (last.kind == Kind::Provision || self.details.expose().unmade)
+    }
+
     /// Whether `plan` is the plan it has or one it had.
     pub fn knows_plan(&self, plan: &PlanId) -> bool {
         self.plan_id == *plan

@@ -4,6 +4,7 @@
 //! A [`Store`] is what the broker needs; this is what the operator's door ([`super::desk`]) needs besides. It may be open
 //! beside a broker that serves the same state, so each step is one transaction that decides its race here too.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::binding::Binding;
@@ -48,6 +49,16 @@ pub trait Ledger: Store {
 
     /// What was imported is whole: from now on it may be served.
     fn complete(&self) -> Answer<'_, ()>;
+
+    /// What its cells are sealed with from now on.
+    fn seal(&self) -> Seal;
+
+    /// Seals anew what is not sealed with the key that seals, of up to `most` rows behind a place: each cell only if it
+    /// still is as it was read. Others may write meanwhile.
+    fn reseal(&self, from: Place, most: u32) -> Answer<'_, Resealed>;
+
+    /// Forgets the keys that no cell is sealed with, but for the one that seals, and tells what is sealed with which.
+    fn forget_keys(&self) -> Answer<'_, Kept>;
 
     /// Who else seems to work on the same state. Nobody, where a lock keeps all others out.
     fn others(&self, now: Timestamp) -> Answer<'_, Others>;
@@ -136,8 +147,54 @@ pub struct Counts {
     pub operations: Vec<(State, u64)>,
     /// Of those in progress the one that was recorded first.
     pub oldest: Option<Entry>,
+    /// How its cells are written: one entry for each key, and one for those that are not sealed.
+    pub sealed: Vec<Sealed>,
     /// The size of it all on disk, where the engine can tell.
     pub bytes: Option<u64>,
+}
+
+/// The name of a key: made of it, and telling nothing of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyId(pub [u8; 8]);
+
+/// How many cells are written in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// The key that they are sealed with; nothing where they are not.
+    pub key: Option<KeyId>,
+    /// How many.
+    pub cells: u64,
+}
+
+/// What the cells of a store are sealed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// There are no keys.
+    Nothing,
+    /// The first of the keys.
+    First(KeyId),
+    /// Not this one, although it is the first of the keys: no broker was started with it in front yet.
+    NotFirst(KeyId),
+}
+
+/// What came of sealing some cells anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resealed {
+    /// How many are sealed anew.
+    pub cells: u64,
+    /// Whether all was done: nobody was just changing one.
+    pub all: bool,
+    /// Where it goes on; nothing where it is over.
+    pub next: Option<Place>,
+}
+
+/// Which keys are still needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Those that are not.
+    pub forgotten: Vec<KeyId>,
+    /// How the cells are written.
+    pub sealed: Vec<Sealed>,
 }
 
 /// How many there are of one plan in one state.
@@ -226,6 +283,29 @@ pub struct Recorded {
     pub task: Option<Secret<Task>>,
     /// Of two of one subject the later one has the higher turn.
     pub turn: i64,
+}
+
+impl KeyId {
+    /// The id that is written so.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let number = u64::from_str_radix(text, 16).ok()?;
+        Some(Self(number.to_be_bytes()))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")
+    }
 }
 
 impl Others {

@@ -94,7 +94,10 @@ impl<'a> InstanceScope<'a> {
         )? {
             None => None,
             Some(Value::String(url)) => Some(url),
-            Some(_) => return Err(RenderError::mistyped("instance.dashboard_url", "a string")),
+            Some(_) => {
+                let path = "instance.dashboard_url";
+                return Err(mistyped(template.dashboard_url.as_ref(), path, "a string"));
+            }
         };
         let metadata = match render(
             template.metadata.as_ref(),
@@ -104,7 +107,10 @@ impl<'a> InstanceScope<'a> {
         )? {
             None => None,
             Some(Value::Object(metadata)) => Some(metadata),
-            Some(_) => return Err(RenderError::mistyped("instance.metadata", "a map")),
+            Some(_) => {
+                let path = "instance.metadata";
+                return Err(mistyped(template.metadata.as_ref(), path, "a map"));
+            }
         };
         Ok(InstanceAnswer {
             dashboard_url,
@@ -175,7 +181,7 @@ impl<'a> BindingScope<'a> {
                 Some(value) if field.takes(&value) => {
                     answer.insert(field.name().to_owned(), value);
                 }
-                Some(_) => return Err(RenderError::mistyped(path, field.kind())),
+                Some(_) => return Err(mistyped(Some(tree), path, field.kind())),
                 None => {}
             }
         }
@@ -229,6 +235,14 @@ fn object(
     match render(tree, path, scope, draw)? {
         None => Ok(Object::new()),
         Some(Value::Object(object)) => Ok(object),
-        Some(_) => Err(RenderError::mistyped(path, "a map")),
+        Some(_) => Err(mistyped(tree, path, "a map")),
+    }
+}
+
+fn mistyped(tree: Option<&Tree>, path: &str, kind: &str) -> RenderError {
+    let error = RenderError::mistyped(path, kind);
+    match tree {
+        Some(tree) => error.in_tree(tree),
+        None => error,
     }
 }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::binding::Binding;
-use super::id::{BindingId, InstanceId, OperationId};
+use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
 use super::json::FingerprintKey;
 use super::operation::{Operation, Report, State, Subject, Task};
@@ -57,6 +57,9 @@ pub trait Store: Send + Sync {
 
     /// The bindings of an instance.
     fn bindings(&self, instance: InstanceId) -> Answer<'_, Vec<Binding>>;
+
+    /// The plans that have instances made by a backend that acts, in the order of their ids.
+    fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>>;
 
     /// Gives back all leases of a process that stops: others may go on at once, and the attempts do not count.
     fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()>;
@@ -207,6 +210,8 @@ pub struct Taken {
 pub struct Renewal {
     /// Of this operation.
     pub operation: OperationId,
+    /// Which is about this.
+    pub subject: Subject,
     /// Of this attempt.
     pub attempt: u32,
     /// When. One that has run out by then is lost, though nobody has taken the operation up: its room under a limit may
@@ -232,6 +237,8 @@ pub enum Lease {
 pub struct End {
     /// Of this operation.
     pub operation: OperationId,
+    /// Which is about this.
+    pub subject: Subject,
     /// Of this attempt.
     pub attempt: u32,
     /// When.
@@ -283,6 +290,19 @@ pub struct Unbound {
     pub attempt: u32,
     /// What took the binding away, for polls: over already.
     pub unbind: Operation,
+}
+
+/// A plan that has instances made by a backend that acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanInUse {
+    /// The offering.
+    pub service_id: ServiceId,
+    /// The plan that they have now.
+    pub plan_id: PlanId,
+    /// How many.
+    pub instances: u64,
+    /// Of how many organizations.
+    pub organizations: u64,
 }
 
 /// What a look-up found.

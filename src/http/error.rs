@@ -47,7 +47,7 @@ words! {
     SERVICE_MISMATCH = 400 "ServiceMismatch" "the service is not that of the instance";
     PLAN_MISMATCH = 400 "PlanMismatch" "the plan is not that of the instance";
     PLAN_WITHDRAWN = 400 "PlanWithdrawn" "the plan of the instance has left the catalog, so it cannot be bound";
-    PARAMETERS_INVALID = 400 "ParametersInvalid" "the parameters break the plan's schema";
+    PARAMETERS_INVALID = 400 "ParametersInvalid" "the parameters break the plan's schema, or its templates can make nothing of them";
     REFUSED = 400 "OperationRefused" "the backend would not do it, and did nothing";
     INSTANCE_NOT_USABLE = 400 "InstanceNotUsable" "the instance failed to be provisioned";
     REQUIRES_ROUTE = 400 "RequiresRoute" "the plan can be bound to a route only";
@@ -145,6 +145,12 @@ impl From<BrokerError> for Refusal {
         // What the platform must not read goes to the log, and there alone.
         match &error {
             BrokerError::Render(why) => log::error!("a template could not be rendered: {why}"),
+            // With a schema it would have been refused before.
+            BrokerError::ParametersUnusable(why) => {
+                log::warn!(
+                    "a template could not be rendered with the parameters of a request: {why}"
+                );
+            }
             BrokerError::Store(why) => log::error!("{why}"),
             _ => {}
         }
@@ -180,7 +186,9 @@ const fn word(error: &BrokerError) -> Word {
         BrokerError::PlanChangeNotSupported => PLAN_CHANGE,
         BrokerError::Requires(BindTarget::App) => REQUIRES_APP,
         BrokerError::Requires(BindTarget::Route) => REQUIRES_ROUTE,
-        BrokerError::ParametersInvalid(_) => PARAMETERS_INVALID,
+        BrokerError::ParametersInvalid(_) | BrokerError::ParametersUnusable(_) => {
+            PARAMETERS_INVALID
+        }
         BrokerError::Concurrency => CONCURRENCY,
         BrokerError::AsyncRequired => ASYNC_REQUIRED,
         BrokerError::InstanceNotUsable => INSTANCE_NOT_USABLE,

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
-use super::error::{SettingsError, SettingsErrors};
+use super::error::{Refused, SettingsError, SettingsErrors};
 use super::layer::{Layer, Raw};
 use super::nearest::nearest;
-use super::table::{self, CONFIG_VARIABLE, LOGINS, NOT_YET, PREFIX, SETTINGS, Setting};
+use super::table::{self, CONFIG_VARIABLE, LOGINS, PREFIX, SETTINGS, Setting};
 use crate::document::{Environment, Reference, Resolved, Scheme, Sources};
 
 const FILE_SUFFIX: &str = "_FILE";
@@ -177,7 +177,8 @@ fn value(
 ) -> Result<(Raw, String), SettingsError> {
     if named.in_file {
         let origin = format!("the file {text} that {variable} names");
-        return Ok((Raw::One(file(variable, text, sources)?), origin));
+        let text = file(variable, text, sources)?;
+        return Ok((Raw::read(named.setting, &text), origin));
     }
     Ok((
         Raw::read(named.setting, text),
@@ -190,6 +191,11 @@ fn file(variable: &str, path: &str, sources: &Sources) -> Result<String, Setting
         let mend = "name a file, or unset the variable";
         return Err(SettingsError::new(variable, "is empty", mend));
     }
+    contents(path, sources).map_err(|refused| refused.of(variable))
+}
+
+/// The text of a file, without one newline at its end.
+pub(super) fn contents(path: &str, sources: &Sources) -> Result<String, Refused> {
     let reference = Reference {
         source: format!("${{file:{path}}}").into(),
         scheme: Scheme::File,
@@ -202,7 +208,7 @@ fn file(variable: &str, path: &str, sources: &Sources) -> Result<String, Setting
         Ok(text) => Ok(text.unwrap_or_default()),
         Err(missing) => {
             let mend = "provide the file, or name another";
-            Err(SettingsError::new(variable, missing.message, mend))
+            Err(Refused::new(missing.message, mend))
         }
     }
 }
@@ -224,11 +230,6 @@ fn usual(environment: &Environment, wanted: impl Fn(&str) -> bool) -> Layer {
 }
 
 fn unknown_setting(variable: &str) -> SettingsError {
-    let below = |path: &str| variable.starts_with(&table::variable(path));
-    if let Some(path) = NOT_YET.iter().find(|path| below(path)) {
-        let message = format!("{path} is not in this version");
-        return SettingsError::new(variable, message, "unset it");
-    }
     let message = "names no setting and nothing of the catalog document";
     let mend = match nearest(variable, names(variable)) {
         Some(name) => format!("did you mean {name}?"),

@@ -7,7 +7,7 @@ use super::environment::{folded, is_login_name};
 use super::error::SettingsError;
 use super::layer::Raw;
 use super::nearest::nearest;
-use super::table::{self, AUTH, Kind, LOGINS, NOT_YET, SETTINGS, Setting};
+use super::table::{self, AUTH, Kind, LOGINS, SETTINGS, Setting};
 use crate::document::{
     Budget, Entry, Node, Origin, Sources, Text, TextError, Value, parse_bytes, resolve_text,
 };
@@ -165,16 +165,13 @@ impl Walk<'_> {
 
     fn unknown(&mut self, entry: &Entry, path: &str, pattern: &str) {
         let subject = format!("{} {}", entry.key_place, joined(path, &entry.key));
-        self.errors.push(if NOT_YET.contains(&pattern) {
-            SettingsError::new(subject, "is not in this version", "remove it")
-        } else {
-            let known = siblings(pattern);
-            let mend = match nearest(&entry.key, known.iter().copied()) {
-                Some(name) => format!("did you mean {name}?"),
-                None => format!("known here: {}", known.join(", ")),
-            };
-            SettingsError::new(subject, "is no setting", mend)
-        });
+        let known = siblings(pattern);
+        let mend = match nearest(&entry.key, known.iter().copied()) {
+            Some(name) => format!("did you mean {name}?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        self.errors
+            .push(SettingsError::new(subject, "is no setting", mend));
     }
 }
 
@@ -202,7 +199,7 @@ impl Leaf {
             _ => node.place.to_string(),
         };
         let raw = match &node.value {
-            Value::List(items) if self.setting.kind == Kind::List => {
+            Value::List(items) if self.setting.is_list() => {
                 let texts = items
                     .iter()
                     .map(|item| self.text(&self.resolved(item, sources)?, Kind::Text));
@@ -235,13 +232,13 @@ impl Leaf {
         let expected = match kind {
             Kind::Measure => "a number, perhaps with a unit,",
             Kind::Truth => "true or false",
-            Kind::List => "a list of strings",
+            Kind::List | Kind::Secrets => "a list of strings",
             Kind::Text | Kind::Secret | Kind::Url | Kind::Path => "a string",
         };
         let mend = match (&node.value, kind) {
             (
                 Value::Number(_) | Value::Bool(_),
-                Kind::Text | Kind::Secret | Kind::Url | Kind::Path | Kind::List,
+                Kind::Text | Kind::Secret | Kind::Url | Kind::Path | Kind::List | Kind::Secrets,
             ) => "put it in quotes: without them YAML reads something else",
             _ => "config/broker.yaml shows how it is written",
         };

@@ -7,7 +7,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
 use super::error::SettingsError;
-use super::table::{Kind, SETTINGS, Setting};
+use super::table::{SETTINGS, Setting};
 use super::types::Flags;
 
 /// Texts by the path of their setting. Text stays text: no layer guesses at a type.
@@ -74,6 +74,10 @@ impl Layer {
         let given = [
             ("catalog", catalog.map(Raw::One)),
             ("vars", (!vars.is_empty()).then_some(Raw::Many(vars))),
+            (
+                "allow_breaking",
+                (!flags.allow_breaking.is_empty()).then(|| Raw::Many(flags.allow_breaking.clone())),
+            ),
             ("store.url", one(&flags.store)),
             ("server.address", one(&flags.address)),
             ("server.port", one(&flags.port)),
@@ -92,16 +96,17 @@ impl Layer {
 impl Raw {
     /// What one text says for a setting.
     pub(super) fn read(setting: &Setting, text: &str) -> Self {
-        match setting.kind {
-            Kind::List => Self::separated(text),
-            _ => Self::One(text.to_owned()),
+        if setting.is_list() {
+            Self::separated(text)
+        } else {
+            Self::One(text.to_owned())
         }
     }
 
-    /// Texts between commas; nothing between them is nothing.
+    /// Texts between commas, or on lines of their own; nothing between them is nothing.
     fn separated(text: &str) -> Self {
         let parts = text
-            .split(',')
+            .split([',', '\n'])
             .map(str::trim)
             .filter(|part| !part.is_empty());
         Self::Many(parts.map(str::to_owned).collect())

@@ -38,7 +38,8 @@ impl Merged {
         }
     }
 
-    fn texts(&self, path: &str) -> Vec<String> {
+    /// Several texts, as given.
+    pub(super) fn texts(&self, path: &str) -> Vec<String> {
         match self.figment.find_value(path) {
             Ok(Value::Array(_, items)) => {
                 items.into_iter().filter_map(Value::into_string).collect()
@@ -116,6 +117,7 @@ impl Merged {
             Kind::Secret => self.text(&path).map(|_| MASK.to_owned())?,
             Kind::Url => shown(self.text(&path)?),
             Kind::List => self.texts(&path).join(", "),
+            Kind::Secrets => vec![MASK; self.texts(&path).len()].join(", "),
             _ => self.text(&path)?,
         };
         let origin = self.origin(&path)?;

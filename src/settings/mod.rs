@@ -7,6 +7,7 @@
 mod environment;
 mod error;
 mod file;
+mod keys;
 mod layer;
 mod logins;
 mod merged;
@@ -21,7 +22,7 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
+    Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
     OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
 };
 
@@ -44,25 +45,54 @@ pub fn load(
     environment: &Environment,
     is_document_variable: IsDocumentVariable,
 ) -> Result<LoadedSettings, SettingsErrors> {
-    load_with(flags, environment, is_document_variable, true)
+    load_with(flags, environment, is_document_variable, Purpose::Serve)
 }
 
-/// Loads the settings for a command that serves nobody: what is said of logins is not even read, so that a password
-/// need not be there.
-pub fn load_without_login(
+/// Loads the settings for a command that opens the store and serves nobody: what is said of logins is not even read, so
+/// that a password need not be there.
+pub fn load_for_store(
     flags: &Flags,
     environment: &Environment,
     is_document_variable: IsDocumentVariable,
 ) -> Result<LoadedSettings, SettingsErrors> {
-    load_with(flags, environment, is_document_variable, false)
+    load_with(flags, environment, is_document_variable, Purpose::Store)
+}
+
+/// Loads the settings for a command that reads the document alone: neither are the keys of the store read.
+pub fn load_for_document(
+    flags: &Flags,
+    environment: &Environment,
+    is_document_variable: IsDocumentVariable,
+) -> Result<LoadedSettings, SettingsErrors> {
+    load_with(flags, environment, is_document_variable, Purpose::Document)
+}
+
+/// What the settings are loaded for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Serve,
+    Store,
+    Document,
+}
+
+impl Purpose {
+    /// Whether a setting is asked for.
+    fn wants(self, path: &str) -> bool {
+        match self {
+            Self::Serve => true,
+            Self::Store => !file::is_auth(path),
+            Self::Document => !file::is_auth(path) && path != table::KEYS,
+        }
+    }
 }
 
 fn load_with(
     flags: &Flags,
     environment: &Environment,
     is_document_variable: IsDocumentVariable,
-    with_login: bool,
+    purpose: Purpose,
 ) -> Result<LoadedSettings, SettingsErrors> {
+    let with_login = purpose == Purpose::Serve;
     let mut errors = Vec::new();
     let sources = Sources::new(environment.clone(), Vec::new());
     let (config, named_by) = config(flags, environment)?;
@@ -73,7 +103,7 @@ fn load_with(
         &sources,
         &mut errors,
     );
-    let wanted = |path: &str| with_login || !file::is_auth(path);
+    let wanted = |path: &str| purpose.wants(path);
     let mut given = environment::read(
         &sources,
         environment,
@@ -94,7 +124,7 @@ fn load_with(
     } else {
         Vec::new()
     };
-    let settings = assemble(&mut merged, logins);
+    let settings = assemble(&mut merged, &sources, logins);
     let mut explained = vec![Explained {
         path: "config".to_owned(),
         value: config.display().to_string(),
@@ -152,10 +182,15 @@ fn resolve(
 }
 
 /// Every setting is read before the first that is missing ends it: all errors come at once.
-fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings> {
+fn assemble(
+    merged: &mut Merged,
+    sources: &Sources,
+    logins: Vec<LoginSettings>,
+) -> Option<Settings> {
     let catalog = merged.one("catalog", parse::path);
     let vars = merged.many("vars", parse::path);
-    let store = store(merged);
+    let allow_breaking = merged.many("allow_breaking", parse::breaking);
+    let store = store(merged, sources);
     let server = server(merged);
     let operations = operations(merged);
     let format = merged.one("log.format", parse::log_format);
@@ -163,6 +198,7 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
     Some(Settings {
         catalog: catalog?,
         vars: vars?,
+        allow_breaking: allow_breaking?,
         store: store?,
         server: server?,
         operations: operations?,
@@ -174,17 +210,19 @@ fn assemble(merged: &mut Merged, logins: Vec<LoginSettings>) -> Option<Settings>
     })
 }
 
-fn store(merged: &mut Merged) -> Option<StoreSettings> {
+fn store(merged: &mut Merged, sources: &Sources) -> Option<StoreSettings> {
     let url = merged.one("store.url", parse::store_url);
     let connections = merged.one("store.connections", |text| parse::count(text, &(1..=1000)));
     let timeout = merged.one("store.timeout", |text| {
         parse::duration(text, Duration::from_millis(100))
     });
+    let keys = keys::read(merged, sources);
     let ephemeral_ok = merged.one("store.ephemeral_ok", parse::truth);
     Some(StoreSettings {
         url: url?,
         connections: connections?,
         timeout: timeout?,
+        keys: keys?,
         ephemeral_ok: ephemeral_ok?,
     })
 }

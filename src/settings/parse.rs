@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::network::Network;
-use super::types::{LogFormat, StoreUrl};
+use super::types::{Breaking, LogFormat, StoreUrl};
 use crate::document::measure;
 use crate::secret::Secret;
 
@@ -29,6 +29,16 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Refused> {
         return Err(Refused::new("is empty", "give the path of a file"));
     }
     Ok(text.into())
+}
+
+pub(super) fn breaking(text: &str) -> Result<Breaking, Refused> {
+    match text {
+        "plan-in-use" => Ok(Breaking::PlanInUse),
+        _ => Err(Refused::new(
+            "names nothing that a catalog may break",
+            "give plan-in-use, or leave it out",
+        )),
+    }
 }
 
 pub(super) fn address(text: &str) -> Result<IpAddr, Refused> {

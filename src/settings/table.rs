@@ -34,6 +34,8 @@ pub enum Kind {
     Truth,
     /// Several texts: a list in the file, separated by commas in the environment.
     List,
+    /// The same, never shown.
+    Secrets,
 }
 
 impl Setting {
@@ -41,12 +43,20 @@ impl Setting {
     ///
     /// A path may not: `BROKER_CATALOG_FILE=catalog.yaml` would mean a file that holds the path of a catalog.
     pub const fn is_text(&self) -> bool {
-        matches!(self.kind, Kind::Text | Kind::Secret | Kind::Url)
+        matches!(
+            self.kind,
+            Kind::Text | Kind::Secret | Kind::Url | Kind::Secrets
+        )
     }
 
     /// Whether it may hold what nobody should read.
     pub const fn is_confidential(&self) -> bool {
-        matches!(self.kind, Kind::Secret | Kind::Url)
+        matches!(self.kind, Kind::Secret | Kind::Url | Kind::Secrets)
+    }
+
+    /// Whether it is several texts.
+    pub const fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::List | Kind::Secrets)
     }
 
     /// The last step of its path.
@@ -85,8 +95,8 @@ pub(super) const AUTH: &str = "auth";
 /// The map of named logins.
 pub(super) const LOGINS: &str = "auth.logins";
 
-/// Settings of later versions.
-pub(super) const NOT_YET: &[&str] = &["store.keys"];
+/// What only those need who open the store.
+pub(super) const KEYS: &str = "store.keys";
 
 /// Every setting, in the order of `config/broker.yaml`.
 pub const SETTINGS: &[Setting] = &[
@@ -107,6 +117,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Files of values for references in the catalog document; a later one wins.",
     },
     Setting {
+        path: "allow_breaking",
+        kind: Kind::List,
+        flag: Some("--allow-breaking"),
+        usual: &[],
+        default: Some(""),
+        doc: "What a catalog may break all the same: plan-in-use.",
+    },
+    Setting {
         path: "store.url",
         kind: Kind::Url,
         flag: Some("--store"),
@@ -119,7 +137,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Measure,
         flag: None,
         usual: &[],
-        default: Some("10"),
+        default: Some("32"),
         doc: "Most connections to PostgreSQL at a time.",
     },
     Setting {
@@ -129,6 +147,14 @@ pub const SETTINGS: &[Setting] = &[
         usual: &[],
         default: Some("5s"),
         doc: "How long PostgreSQL may take to connect, to lend a connection, or to carry out a statement.",
+    },
+    Setting {
+        path: KEYS,
+        kind: Kind::Secrets,
+        flag: None,
+        usual: &[],
+        default: Some(""),
+        doc: "Keys that the store is sealed with, 32 bytes in base64 or file:/path: the first seals, all open.",
     },
     Setting {
         path: "store.ephemeral_ok",

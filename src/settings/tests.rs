@@ -96,7 +96,7 @@ fn nothing_said_gives_the_defaults() {
         settings.store.url,
         StoreUrl::Sqlite("data/broker.db".into())
     );
-    assert_eq!(settings.store.connections, 10);
+    assert_eq!(settings.store.connections, 32);
     assert_eq!(settings.store.timeout, Duration::from_secs(5));
     assert!(!settings.store.ephemeral_ok);
     let server = &settings.server;
@@ -165,6 +165,7 @@ fn every_flag_wins_over_the_environment() {
         config: None,
         catalog: Some("flag.yaml".into()),
         vars: vec!["a,b.yaml".into(), "c.yaml".into()],
+        allow_breaking: vec!["plan-in-use".to_owned()],
         store: Some("none".into()),
         address: Some("::1".into()),
         port: Some("0".into()),
@@ -192,7 +193,13 @@ fn every_setting_can_be_given_in_the_file_and_in_the_environment() {
     let yaml = "
 catalog: c.yaml
 vars: [a.yaml, b.yaml]
-store: { url: none, connections: 3, timeout: 2s, ephemeral_ok: true }
+allow_breaking: [plan-in-use]
+store:
+  url: none
+  connections: 3
+  timeout: 2s
+  keys: [MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=, MjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjI=]
+  ephemeral_ok: true
 server:
   address: 127.0.0.1
   port: 9
@@ -211,9 +218,14 @@ log: { format: json, level: debug }
     let variables = [
         ("BROKER_CATALOG", "c.yaml"),
         ("BROKER_VARS", "a.yaml, b.yaml"),
+        ("BROKER_ALLOW_BREAKING", "plan-in-use"),
         ("BROKER_STORE__URL", "none"),
         ("BROKER_STORE__CONNECTIONS", "3"),
         ("BROKER_STORE__TIMEOUT", "2s"),
+        (
+            "BROKER_STORE__KEYS",
+            "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=,MjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjIyMjI=",
+        ),
         ("BROKER_STORE__EPHEMERAL_OK", "true"),
         ("BROKER_SERVER__ADDRESS", "127.0.0.1"),
         ("BROKER_SERVER__PORT", "9"),
@@ -423,6 +435,82 @@ fn logins_that_cannot_be_are_refused() {
     }
 }
 
+/// What `openssl rand -base64 32` would print.
+fn key(byte: u8) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [byte; 32])
+}
+
+fn keys_of(result: Result<LoadedSettings, String>) -> Vec<u8> {
+    let keys = result.unwrap().settings.store.keys;
+    keys.iter().map(|key| key.expose()[7]).collect()
+}
+
+#[test]
+fn keys_come_from_wherever_a_list_of_secrets_may() {
+    let folder = Folder::new();
+    let flags = Flags::default();
+    let (one, two) = (key(1), key(2));
+    let file = format!("file:{}", folder.file("one", &format!("{one}\r\n")));
+    let both = folder.file("both", &format!("{two}\n{file}\n"));
+    let lists = [
+        (format!("{one},{two}"), &[1, 2][..]),
+        (format!(" {two} , {file}"), &[2, 1]),
+        (file.clone(), &[1]),
+        (String::new(), &[]),
+    ];
+    for (text, expected) in &lists {
+        let variables = with_login(&[("BROKER_STORE__KEYS", text)]);
+        assert_eq!(keys_of(try_load("", &variables, &flags)), *expected);
+        let yaml = "store: { keys: '${GIVEN:-}' }";
+        let variables = with_login(&[("GIVEN", text)]);
+        assert_eq!(keys_of(try_load(yaml, &variables, &flags)), *expected);
+    }
+    let variables = with_login(&[("BROKER_STORE__KEYS_FILE", &both)]);
+    assert_eq!(keys_of(try_load("", &variables, &flags)), [2, 1]);
+    let yaml = format!("store: {{ keys: ['${{TWO}}', '{file}', '${{{file}}}'] }}");
+    let variables = with_login(&[("TWO", &two)]);
+    assert_eq!(keys_of(try_load(&yaml, &variables, &flags)), [2, 1, 1]);
+    let loaded = try_load(&yaml, &variables, &flags).unwrap();
+    let shown = loaded.explained.iter().find(|row| row.path == "store.keys");
+    assert_eq!(shown.unwrap().value, format!("{MASK}, {MASK}, {MASK}"));
+}
+
+#[test]
+fn what_is_no_key_is_told_without_it() {
+    let folder = Folder::new();
+    let short = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "MARKED");
+    let (good, long) = (key(1), format!("{}{}", key(1), key(2)));
+    let hex = "0123456789abcdef".repeat(4);
+    let file = format!("file:{}", folder.file("key", "MARKED"));
+    for (texts, said) in [
+        ("MARKED", "number 1 is no key, which is 32 bytes in base64"),
+        (&*short, "`openssl rand -base64 32` makes one"),
+        (&long, "number 1"),
+        (&hex, "number 1"),
+        (&format!("{good},MARKED"), "number 2"),
+        (&file, "number 1"),
+        ("file:/not/there", "/not/there"),
+        ("file:", "provide the file"),
+    ] {
+        let error = error_of(load_env(&[("BROKER_STORE__KEYS", texts)]));
+        assert!(error.starts_with("store.keys: "), "{error}");
+        assert!(error.contains(said), "{texts}: {error}");
+        for hidden in ["MARKED", &short, &good, &hex] {
+            assert!(!error.contains(hidden), "{error}");
+        }
+    }
+}
+
+/// The document can be checked where the keys are not; what opens the store needs them.
+#[test]
+fn keys_are_read_for_what_opens_the_store() {
+    let environment = Environment::new([("BROKER_STORE__KEYS", "file:/not/there")]);
+    let flags = Flags::default();
+    assert!(load_for_document(&flags, &environment, is_document_variable).is_ok());
+    let error = load_for_store(&flags, &environment, is_document_variable).unwrap_err();
+    assert!(error.to_string().contains("/not/there"), "{error}");
+}
+
 #[test]
 fn without_login_nothing_of_logins_is_read() {
     let folder = Folder::new();
@@ -435,7 +523,7 @@ server: { port: '${SOME:-77}' }
         ..Flags::default()
     };
     let environment = Environment::new([("BROKER_AUTH__PASSWORD_FILE", "/not/there")]);
-    let loaded = load_without_login(&flags, &environment, is_document_variable).unwrap();
+    let loaded = load_for_document(&flags, &environment, is_document_variable).unwrap();
     assert!(loaded.settings.logins.is_empty());
     assert_eq!(loaded.settings.server.port, 77);
     assert!(load(&flags, &environment, is_document_variable).is_err());
@@ -462,8 +550,8 @@ fn unknown_names_are_told_with_the_nearest() {
             "config/broker.yaml has every setting",
         ),
         ("BROKER_AUTH__LOGINS__A_", "names no setting"),
-        ("BROKER_STORE__KEYS", "store.keys is not in this version"),
-        ("BROKER_STORE__KEYS__0", "store.keys is not in this version"),
+        ("BROKER_STORE__KEYS__0", "did you mean BROKER_STORE__KEYS?"),
+        ("BROKER_STORE__KEY", "did you mean BROKER_STORE__KEYS?"),
         ("BROKER_server__port", "did you mean BROKER_SERVER__PORT?"),
     ];
     for (name, expected) in wrong {
@@ -515,9 +603,16 @@ fn what_is_wrong_in_the_file_is_told_with_its_place() {
         ),
         (
             "colour: red",
-            "broker.yaml:1:1 colour: is no setting; known here: catalog, vars, store",
+            "broker.yaml:1:1 colour: is no setting; known here: catalog, vars, allow_breaking, store",
         ),
-        ("store: { keys: [a] }", "store.keys: is not in this version"),
+        (
+            "store: { keys: [a] }",
+            "store.keys: number 1 is no key, which is 32 bytes in base64",
+        ),
+        (
+            "store: { keys: [1] }",
+            "store.keys: a number where a string is expected",
+        ),
         ("server: 5", "a number where a map of settings is expected"),
         ("- a", "a list where a map of settings is expected"),
         (
@@ -784,7 +879,7 @@ fn the_shipped_file_lists_every_setting_with_its_default() {
         config: Some(folder.file("broker.yaml", &whole).into()),
         ..Flags::default()
     };
-    let whole_settings = load_without_login(&flags, &Environment::default(), |_| false).unwrap();
+    let whole_settings = load_for_store(&flags, &Environment::default(), |_| false).unwrap();
     let logins = defaults.logins.clone();
     assert_eq!(
         Settings {
@@ -801,7 +896,7 @@ fn the_shipped_file_lists_every_setting_with_its_default() {
         let found = path.split('.').try_fold(&tree, |node, key| node.get(key));
         assert!(found.is_some(), "{path} is not listed");
         let default = match (setting.kind, setting.default) {
-            (Kind::List, Some("")) => " []".to_owned(),
+            (Kind::List | Kind::Secrets, Some("")) => " []".to_owned(),
             (_, Some("")) => " \"\"".to_owned(),
             (_, Some(default)) => format!(" {default}"),
             (_, None) => String::new(),

@@ -14,6 +14,8 @@ pub struct Settings {
     pub catalog: PathBuf,
     /// Vars files; a later one wins.
     pub vars: Vec<PathBuf>,
+    /// What the catalog may break all the same.
+    pub allow_breaking: Vec<Breaking>,
     /// What is remembered, and where.
     pub store: StoreSettings,
     /// The HTTP server.
@@ -26,6 +28,13 @@ pub struct Settings {
     pub log: LogSettings,
 }
 
+/// What a catalog may break where an operator says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaking {
+    /// A plan leaves whose instances only its backend can take away.
+    PlanInUse,
+}
+
 /// What is remembered, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreSettings {
@@ -35,6 +44,8 @@ pub struct StoreSettings {
     pub connections: usize,
     /// How long a database may take for a step.
     pub timeout: Duration,
+    /// What it is sealed with: the first seals, all open. Without one nothing is sealed.
+    pub keys: Vec<Secret<[u8; 32]>>,
     /// Whether sqlite may be used where the disk is lost at every restart.
     pub ephemeral_ok: bool,
 }
@@ -143,6 +154,8 @@ pub struct Flags {
     pub catalog: Option<PathBuf>,
     /// `--vars`, once for each file; any takes the place of all other vars files.
     pub vars: Vec<PathBuf>,
+    /// `--allow-breaking`, once for each; any takes the place of all others.
+    pub allow_breaking: Vec<String>,
     /// `--store`.
     pub store: Option<String>,
     /// `--address`.

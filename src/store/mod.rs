@@ -3,7 +3,10 @@
 pub mod none;
 mod packed;
 pub mod postgres;
+mod seal;
 pub mod sqlite;
+
+pub use seal::Keys;
 
 #[cfg(test)]
 mod tests;

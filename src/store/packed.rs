@@ -1,31 +1,45 @@
-//! What goes into the columns that nobody reads from outside (`details`, `report`, `task`): a byte that says how it is
-//! written, then the JSON. All engines write the same bytes.
+//! What goes into the columns that nobody reads from outside (`details`, `report`, `task`): JSON, sealed or as it is
+//! ([`super::seal`]). All engines write the same bytes.
+
+use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::seal::{Cell, Sealer};
 use crate::secret::Secret;
 
-/// How it is written: as it is.
-const PLAIN: u8 = 0;
-
-/// What cannot be packed or unpacked; a word for the log, never the value.
+/// What cannot be packed or unpacked; words for the log, never the value.
 #[derive(Debug)]
-pub(super) struct Unreadable(pub(super) &'static str);
+pub(super) struct Unreadable(pub(super) String);
 
-pub(super) fn pack<T: Serialize>(value: &Secret<T>) -> Result<Vec<u8>, Unreadable> {
+impl fmt::Display for Unreadable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+pub(super) fn pack<T: Serialize>(
+    sealer: &Sealer,
+    cell: Cell<'_>,
+    value: &Secret<T>,
+) -> Result<Vec<u8>, Unreadable> {
     // Most fit in, so that it need not grow piece by piece.
     let mut bytes = Vec::with_capacity(1024);
-    bytes.push(PLAIN);
-    serde_json::to_writer(&mut bytes, value.expose()).map_err(|_| Unreadable("details"))?;
+    sealer.begin(&mut bytes)?;
+    serde_json::to_writer(&mut bytes, value.expose())
+        .map_err(|_| cell.unreadable("it cannot be written as JSON"))?;
+    sealer.finish(cell, &mut bytes)?;
     Ok(bytes)
 }
 
-pub(super) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<Secret<T>, Unreadable> {
-    match bytes {
-        [PLAIN, json @ ..] => serde_json::from_slice(json)
-            .map(Secret::new)
-            .map_err(|_| Unreadable("details")),
-        _ => Err(Unreadable("scheme of details")),
-    }
+pub(super) fn unpack<T: DeserializeOwned>(
+    sealer: &Sealer,
+    cell: Cell<'_>,
+    bytes: &[u8],
+) -> Result<Secret<T>, Unreadable> {
+    let json = sealer.open(cell, bytes)?;
+    serde_json::from_slice(&json)
+        .map(Secret::new)
+        .map_err(|_| cell.unreadable("not what this broker writes"))
 }

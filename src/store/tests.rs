@@ -144,7 +144,7 @@ pub(super) fn provision(name: &str) -> Change {
     }
 }
 
-fn update(name: &str, expected_version: i64) -> Change {
+pub(super) fn update(name: &str, expected_version: i64) -> Change {
     Change {
         operation: operation(Kind::Update, Subject::Instance(id(name))),
         act: Act::Update {

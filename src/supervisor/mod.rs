@@ -36,6 +36,9 @@ pub struct Order {
     pub scratch: PathBuf,
     /// How long it may run.
     pub limit: Duration,
+    /// When it must have begun, in milliseconds since 1970: whoever gave the order may have slept over it, and have lost the
+    /// right to give it.
+    pub begin_before: i64,
     /// What it reads.
     pub input: String,
 }

@@ -21,17 +21,17 @@ use super::{Order, Report, complain};
 
 type Lifeline = BufReader<OwnedReadHalf>;
 
-/// What `catalog-broker run-command` does.
-pub fn run() -> io::Result<()> {
+/// What `catalog-broker run-command` does; `clock` tells milliseconds since 1970.
+pub fn run(clock: fn() -> i64) -> io::Result<()> {
     // Away from the broker's terminal: what ends the broker there must not end who cleans up after it.
     setsid()?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(supervise())
+        .block_on(supervise(clock))
 }
 
-async fn supervise() -> io::Result<()> {
+async fn supervise(clock: fn() -> i64) -> io::Result<()> {
     // From here on a request to end is heard, and no longer the end itself.
     let mut asked = signal(SignalKind::terminate())?;
     let (reader, mut writer) = lifeline()?.into_split();
@@ -39,7 +39,14 @@ async fn supervise() -> io::Result<()> {
     let mut line = String::new();
     lifeline.read_line(&mut line).await?;
     let order: Order = serde_json::from_str(&line)?;
-    let report = carry_out(&order, unwanted(&mut lifeline, &mut asked)).await;
+    let report = if clock() < order.begin_before {
+        carry_out(&order, unwanted(&mut lifeline, &mut asked)).await
+    } else {
+        Report::NotStarted {
+            why: "its lease was over before it could begin".to_owned(),
+            passing: true,
+        }
+    };
     let mut line = serde_json::to_string(&report)?;
     line.push('\n');
     match writer.write_all(line.as_bytes()).await {

@@ -30,7 +30,8 @@ impl Witness for LogWitness {
             binding = event.subject.binding().map_or("-", BindingId::as_str),
             service = event.service.map_or("-", ServiceId::as_str),
             plan = event.plan.map_or("-", PlanId::as_str),
-            login = event.login;
+            login = event.login,
+            description = event.report.and_then(|report| report.description.as_deref()).unwrap_or("-");
             "{}", event.state
         );
     }

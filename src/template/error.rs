@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use super::expression::Expression;
+use super::tree::Tree;
 use crate::secret::MASK;
 
 /// An expression that cannot be read.
@@ -35,6 +37,7 @@ pub struct RenderError {
     path: String,
     expression: Option<String>,
     sentence: String,
+    parameters: Vec<String>,
 }
 
 impl RenderError {
@@ -43,6 +46,7 @@ impl RenderError {
             path: String::new(),
             expression: None,
             sentence: sentence.into(),
+            parameters: Vec::new(),
         }
     }
 
@@ -51,14 +55,39 @@ impl RenderError {
         Self::new(format!("did not come to {kind}")).below(path)
     }
 
-    /// An expression that came to what cannot be used where it stands.
-    pub fn in_source(source: &str, sentence: impl Into<String>) -> Self {
-        Self::new(sentence).in_expression(source)
+    /// What an expression came to cannot be used where it stands.
+    pub fn unusable(expression: &Expression, sentence: impl Into<String>) -> Self {
+        Self::new(sentence).in_expression(expression)
     }
 
-    pub(super) fn in_expression(mut self, source: &str) -> Self {
-        self.expression = Some(without_texts(source.trim()));
+    /// What an expression came to is wrong.
+    pub(super) fn in_expression(mut self, expression: &Expression) -> Self {
+        self.expression = Some(without_texts(expression.source().trim()));
+        self.made_of(expression);
         self
+    }
+
+    /// What a tree came to is wrong as a whole.
+    #[must_use]
+    pub fn in_tree(mut self, tree: &Tree) -> Self {
+        for (_, expression) in tree.expressions() {
+            self.made_of(expression);
+        }
+        self
+    }
+
+    fn made_of(&mut self, expression: &Expression) {
+        let names = expression.names().filter(|name| {
+            ["instance.parameters", "binding.parameters"]
+                .iter()
+                .any(|root| name.starts_with(root))
+        });
+        self.parameters.extend(names.map(str::to_owned));
+    }
+
+    /// The names of a platform's parameters that it is made of: with others it may be right.
+    pub fn parameters(&self) -> &[String] {
+        &self.parameters
     }
 
     /// The same error, seen from outside: `uri` below `credentials` is `credentials.uri`, `[0]` below it is

@@ -168,7 +168,7 @@ impl Expression {
                 }
             }
         };
-        value.map_err(|error| error.in_expression(&self.0.source))
+        value.map_err(|error| error.in_expression(self))
     }
 
     fn look_up<'a>(

@@ -233,7 +233,7 @@ impl Rendering<'_> {
 }
 
 fn cannot(sentence: &str, expression: &Expression) -> RenderError {
-    RenderError::new(sentence).in_expression(expression.source())
+    RenderError::new(sentence).in_expression(expression)
 }
 
 /// About how long the value is as JSON.

@@ -49,24 +49,37 @@ services:
     max_attempts: 4
     binding: { credentials: { by: "{{ binding.outputs.by }}", of: "{{ instance.outputs.by }}" } }
     plans:
-      - { id: auto, name: auto, description: Waits a little, answer_within: 300ms }
+      - { id: auto, name: auto, description: Waits as long as it may, answer_within: 60s }
+      - { id: hasty, name: hasty, description: Waits a little, answer_within: 300ms }
       - { id: sync, name: sync, description: Waits, respond: sync, instance: { dashboard_url: "https://h/{{ instance.outputs.by }}" } }
       - { id: async, name: async, description: Never waits, respond: async, poll_every: 7s }
+      - id: strict
+        name: strict
+        description: Has everything that can be broken
+        respond: async
+        plan_updateable: false
+        maintenance_info: { version: "1.0.0" }
+        binding: { requires: [app] }
+        schemas:
+          service_instance:
+            create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
+            update: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
+          service_binding: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } } }
       - { id: narrow, name: narrow, description: One at a time, respond: async, backend: { use: narrow } }
 "#;
 
 /// A broker with the program, and the folder that steers it.
-struct Stage {
-    broker: Broker,
+pub struct Stage {
+    pub broker: Broker,
     root: Arc<Folder>,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(|setup| setup)
     }
 
-    fn with(more: impl FnOnce(Setup) -> Setup) -> Self {
+    pub fn with(more: impl FnOnce(Setup) -> Setup) -> Self {
         let root = Arc::new(Folder::new());
         let program = root.write("program.sh", PROGRAM);
         let executable = fs::Permissions::from_mode(0o755);
@@ -77,7 +90,7 @@ impl Stage {
         let setup = Setup::new(&catalog)
             .env("BROKER_OPERATIONS__LEASE", "1s")
             .env("BROKER_OPERATIONS__LOOK_EVERY", "50ms")
-            .env("BROKER_SERVER__REQUEST_TIMEOUT", "2s");
+            .env("BROKER_SERVER__REQUEST_TIMEOUT", "30s");
         Self {
             broker: more(setup).start(),
             root,
@@ -85,30 +98,30 @@ impl Stage {
     }
 
     /// What the program does from now on, when it is called for this.
-    fn does(&self, kind: &str, mode: &str) {
+    pub fn does(&self, kind: &str, mode: &str) {
         self.root.write(kind, mode);
     }
 
     /// Lets all go on that wait.
-    fn go(&self) {
+    pub fn go(&self) {
         self.root.write("go", "");
     }
 
-    fn halt(&self) {
+    pub fn halt(&self) {
         let _ = fs::remove_file(self.file("go"));
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    fn journal(&self) -> Vec<String> {
+    pub fn journal(&self) -> Vec<String> {
         let text = fs::read_to_string(self.file("journal")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
     /// How often the program was called for this kind.
-    fn calls(&self, kind: &str) -> usize {
+    pub fn calls(&self, kind: &str) -> usize {
         let called = format!("{kind} ");
         self.journal()
             .iter()
@@ -116,7 +129,7 @@ impl Stage {
             .count()
     }
 
-    fn wait_for_calls(&self, kind: &str, calls: usize) {
+    pub fn wait_for_calls(&self, kind: &str, calls: usize) {
         let until = Instant::now() + Duration::from_secs(20);
         while self.calls(kind) < calls {
             assert!(
@@ -129,33 +142,33 @@ impl Stage {
         }
     }
 
-    fn provision(&self, instance: &str, plan: &str) -> Response {
+    pub fn provision(&self, instance: &str, plan: &str) -> Response {
         let body = provision_of("acting", plan);
         self.broker.put(&accepting(&at_instance(instance)), &body)
     }
 
-    fn update(&self, body: &Value) -> Response {
+    pub fn update(&self, body: &Value) -> Response {
         let body = with(body.clone(), "service_id", json!("acting"));
         self.broker.patch(&accepting(&at_instance("i")), &body)
     }
 
-    fn bind(&self, binding: &str, plan: &str) -> Response {
+    pub fn bind(&self, binding: &str, plan: &str) -> Response {
         let body = bind_of("acting", plan);
         self.broker
             .put(&accepting(&at_binding("i", binding)), &body)
     }
 
-    fn delete(&self, path: &str, plan: &str) -> Response {
+    pub fn delete(&self, path: &str, plan: &str) -> Response {
         let path = format!("{path}?service_id=acting&plan_id={plan}");
         self.broker.delete(&accepting(&path))
     }
 
-    fn poll(&self, path: &str) -> Value {
+    pub fn poll(&self, path: &str) -> Value {
         self.broker.get(&format!("{path}/last_operation")).json()
     }
 
     /// Waits until a poll says this.
-    fn wait_for(&self, path: &str, state: &str) -> Value {
+    pub fn wait_for(&self, path: &str, state: &str) -> Value {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let said = self.poll(path);
@@ -168,7 +181,7 @@ impl Stage {
     }
 }
 
-fn refused(response: &Response, status: u16, word: &str) {
+pub fn refused(response: &Response, status: u16, word: &str) {
     assert_eq!(
         (response.status, response.word().as_str()),
         (status, word),
@@ -211,20 +224,24 @@ fn what_is_done_soon_is_answered_in_place() {
 fn what_takes_longer_goes_on_and_is_found_by_its_repeat() {
     let stage = Stage::new();
     stage.does("provision", "wait");
-    let first = stage.provision("i", "auto");
+    let first = stage.provision("i", "hasty");
     let operation = accepted(&first);
-    assert_eq!(accepted(&stage.provision("i", "auto")), operation);
+    assert_eq!(accepted(&stage.provision("i", "hasty")), operation);
     let polled = stage.wait_for(&at_instance("i"), "in progress");
     let until = Instant::now() + Duration::from_secs(10);
     while stage.poll(&at_instance("i"))["description"] != "provision is half done" {
         assert!(Instant::now() < until, "{polled}");
         thread::sleep(Duration::from_millis(20));
     }
-    let other = with(provision_of("acting", "auto"), "space_guid", json!("other"));
+    let other = with(
+        provision_of("acting", "hasty"),
+        "space_guid",
+        json!("other"),
+    );
     let path = accepting(&at_instance("i"));
     refused(&stage.broker.put(&path, &other), 409, "InstanceConflict");
     refused(&stage.broker.fetch("i"), 404, "InstanceNotFound");
-    refused(&stage.bind("b", "auto"), 422, "ConcurrencyError");
+    refused(&stage.bind("b", "hasty"), 422, "ConcurrencyError");
     refused(
         &stage.update(&json!({ "parameters": {} })),
         422,
@@ -233,13 +250,13 @@ fn what_takes_longer_goes_on_and_is_found_by_its_repeat() {
     stage.go();
     let over = awaited(&stage.broker, &at_instance("i"), &operation);
     assert_eq!(over.json()["state"], "succeeded");
-    assert_eq!(stage.provision("i", "auto").status, 200);
+    assert_eq!(stage.provision("i", "hasty").status, 200);
     assert_eq!(stage.calls("provision"), 1, "{:?}", stage.journal());
 }
 
 #[test]
 fn a_platform_that_takes_no_202_waits_and_is_told_where_it_stands() {
-    let stage = Stage::new();
+    let stage = Stage::with(|setup| setup.env("BROKER_SERVER__REQUEST_TIMEOUT", "2s"));
     stage.does("provision", "wait");
     let body = provision_of("acting", "sync");
     refused(&stage.broker.provision("i", &body), 500, "StillRunning");
@@ -411,6 +428,49 @@ fn after_a_failed_delete_all_is_there_and_it_may_be_sent_again() {
     assert_eq!(stage.delete(&at_instance("i"), "auto").status, 200);
 }
 
+/// What was never made is not there because its delete failed too: the same request makes it, and nothing is made of it.
+#[test]
+fn a_failed_delete_makes_nothing_of_what_was_never_made() {
+    let stage = Stage::new();
+    stage.does("deprovision", "fail");
+    stage.does("provision", "wait");
+    accepted(&stage.provision("i", "async"));
+    stage.wait_for_calls("provision", 1);
+    let cancelled = accepted(&stage.delete(&at_instance("i"), "async"));
+    let over = awaited(&stage.broker, &at_instance("i"), &cancelled);
+    assert_eq!(over.json()["state"], "failed");
+    refused(&stage.bind("b", "async"), 400, "InstanceNotUsable");
+    let change = json!({ "plan_id": "async", "parameters": {} });
+    refused(&stage.update(&change), 400, "InstanceNotUsable");
+    stage.does("provision", "fail");
+    let again = accepted(&stage.provision("i", "async"));
+    let over = awaited(&stage.broker, &at_instance("i"), &again);
+    assert_eq!(over.json()["state"], "failed");
+    let gone = accepted(&stage.delete(&at_instance("i"), "async"));
+    assert_eq!(
+        awaited(&stage.broker, &at_instance("i"), &gone).json()["state"],
+        "failed"
+    );
+    stage.does("provision", "");
+    let made = accepted(&stage.provision("i", "async"));
+    let over = awaited(&stage.broker, &at_instance("i"), &made);
+    assert_eq!(over.json()["state"], "succeeded");
+    assert_eq!(stage.broker.fetch("i").status, 200);
+
+    stage.does("bind", "fail");
+    stage.does("unbind", "fail");
+    let bound = accepted(&stage.bind("b", "async"));
+    awaited(&stage.broker, &at_binding("i", "b"), &bound);
+    let gone = accepted(&stage.delete(&at_binding("i", "b"), "async"));
+    awaited(&stage.broker, &at_binding("i", "b"), &gone);
+    stage.does("bind", "");
+    let made = accepted(&stage.bind("b", "async"));
+    let over = awaited(&stage.broker, &at_binding("i", "b"), &made);
+    assert_eq!(over.json()["state"], "succeeded");
+    let found = stage.broker.fetch_binding("i", "b").json();
+    assert_eq!(found["credentials"]["by"], "bind");
+}
+
 #[test]
 fn what_is_to_be_tried_again_is_and_not_for_ever() {
     let stage = Stage::new();
@@ -575,6 +635,35 @@ fn what_a_killed_broker_left_is_taken_up_again() {
     assert_eq!(calls, expected.iter().collect::<Vec<_>>());
 }
 
+/// What waits for room is on disk as well, with its turn.
+#[test]
+fn what_waits_outlives_the_broker_and_keeps_its_order() {
+    let mut stage = Stage::new();
+    stage.does("provision", "wait");
+    let operations: Vec<String> = (0..4)
+        .map(|at| accepted(&stage.provision(&format!("i{at}"), "narrow")))
+        .collect();
+    stage.wait_for_calls("provision", 1);
+    stage.broker = stage.broker.restarted();
+    stage.wait_for_calls("provision", 2);
+    stage.go();
+    for (at, operation) in operations.iter().enumerate() {
+        let path = at_instance(&format!("i{at}"));
+        let over = awaited(&stage.broker, &path, operation);
+        assert_eq!(over.json()["state"], "succeeded");
+    }
+    let lines = stage.journal();
+    let begun: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("provision ")?.split(' ').next())
+        .collect();
+    // What its broker took with it is due again when its lease has run out: behind those that were due before.
+    let (first, others): (Vec<&str>, Vec<&str>) =
+        begun.iter().partition(|id| **id == operations[0]);
+    assert_eq!(first.len(), 2, "{begun:?}");
+    assert_eq!(others, operations[1..]);
+}
+
 #[test]
 fn a_broker_that_is_asked_to_stop_gives_back_what_it_does() {
     let mut stage = Stage::with(|setup| setup.env("BROKER_OPERATIONS__LEASE", "1h"));
@@ -608,7 +697,7 @@ fn finished_operations_are_forgotten_but_not_where_things_stand() {
 
 #[test]
 fn a_plan_that_left_with_its_backend_touches_nothing() {
-    let stage = Stage::new();
+    let stage = Stage::with(|setup| setup.env("BROKER_ALLOW_BREAKING", "plan-in-use"));
     assert_eq!(stage.provision("i", "auto").status, 201);
     let catalog = fs::read_to_string(stage.broker.folder.path().join("catalog.yaml")).expect("it");
     let lines = catalog.lines().filter(|line| !line.contains("id: auto"));

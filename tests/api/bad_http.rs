@@ -312,3 +312,21 @@ fn silent_clients_keep_nobody_out() {
     drop(silent);
     serves(&broker);
 }
+
+/// Who is refused by the head may still be sending: a connection that closes under that takes the answer along.
+#[test]
+fn a_slow_sender_is_listened_to_after_the_refusal() {
+    let broker = wide();
+    let mut connection = Connection::open(broker.address).expect("a connection");
+    let began = Instant::now();
+    let head = "PUT /v2/service_instances/i HTTP/1.1\r\nHost: b\r\nContent-Length: 100000\r\n\r\n";
+    connection.write(head.as_bytes()).expect("a head");
+    while connection.write(b"x").is_ok() {
+        assert!(began.elapsed() < Duration::from_secs(60), "for ever");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let listened = began.elapsed();
+    assert!(listened > Duration::from_secs(3), "only {listened:?}");
+    assert_eq!(connection.read("PUT").expect("an answer").status, 401);
+    serves(&broker);
+}

@@ -41,7 +41,7 @@ fn healthy(broker: &Broker, path: &str) {
 }
 
 /// Whether the broker knows a variable as a setting; the misspelt one shows that the look-up can fail.
-fn is_setting(name: &str) -> bool {
+pub fn is_setting(name: &str) -> bool {
     SETTINGS
         .iter()
         .any(|setting| setting.variable() == name || setting.usual.contains(&name))
@@ -109,7 +109,7 @@ fn cf_push_without_the_manifest_s_store_is_refused() {
 }
 
 /// The stages of the Dockerfile, each as its instructions: word and rest.
-fn stages() -> Vec<Vec<(String, String)>> {
+pub fn stages() -> Vec<Vec<(String, String)>> {
     let text = read("Dockerfile").replace("\\\n", " ");
     let mut stages = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -126,7 +126,7 @@ fn stages() -> Vec<Vec<(String, String)>> {
     stages
 }
 
-fn instruction<'a>(stage: &'a [(String, String)], word: &str) -> &'a str {
+pub fn instruction<'a>(stage: &'a [(String, String)], word: &str) -> &'a str {
     let mut found = stage.iter().filter(|(known, _)| known == word);
     let (_, rest) = found.next().unwrap_or_else(|| panic!("no {word}"));
     assert!(found.next().is_none(), "{word} twice");

@@ -242,6 +242,18 @@ const EXAMPLES: &[Example] = &[
         plans: 1,
     },
     Example {
+        catalog: "config/examples/three-brokers/catalog.yaml",
+        vars: &[],
+        environment: &[],
+        files: &[],
+        only: None,
+        gives: &[
+            ("small", "/credentials/prefix", r#""i-small:""#),
+            ("large", "/credentials/host", r#""cache.internal""#),
+        ],
+        plans: 2,
+    },
+    Example {
         catalog: "config/examples/twenty-plans.yaml",
         vars: &[],
         environment: &[("PG_PASSWORD", "true")],
@@ -298,7 +310,7 @@ fn path(below: &str) -> String {
     root().join(below).display().to_string()
 }
 
-/// Every document on disk; vars files are none, and programs of backends.
+/// Every document on disk; vars files are none, nor what is for other programs.
 fn documents() -> Vec<PathBuf> {
     let mut found = vec![root().join("catalog.yaml")];
     let mut folders = vec![root().join("config/examples")];
@@ -313,7 +325,8 @@ fn documents() -> Vec<PathBuf> {
         }
     }
     found.retain(|path| path.extension().is_some_and(|end| end == "yaml"));
-    found.retain(|path| !path.ends_with("east.yaml") && !path.ends_with("west.yaml"));
+    let others = ["east.yaml", "west.yaml", "compose.yaml"];
+    found.retain(|path| !others.iter().any(|name| path.ends_with(name)));
     found
 }
 

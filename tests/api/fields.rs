@@ -83,7 +83,8 @@ fn every_field_of_the_specification_is_returned() {
     );
 }
 
-/// A value that a parameter made unfit is the broker's failure, and nothing comes of it.
+/// A value that a parameter made unfit is the user's to mend, where no schema says so before; nothing comes of it. The
+/// answer names the parameter and nothing private; the log has the place.
 #[test]
 fn a_field_of_the_wrong_type_is_not_sent() {
     let broker = Setup::new(FIELDS).start();
@@ -97,8 +98,18 @@ fn a_field_of_the_wrong_type_is_not_sent() {
         let response = broker.bind("i", "b", &body);
         assert_eq!(
             (response.status, response.word().as_str()),
-            (500, "InternalError"),
+            (400, "ParametersInvalid"),
             "{drain}"
+        );
+        assert!(
+            response.text().contains("`binding.parameters.drain`"),
+            "{}",
+            response.text()
+        );
+        assert!(
+            !response.text().contains("syslog_drain_url"),
+            "{}",
+            response.text()
         );
         assert_eq!(broker.fetch_binding("i", "b").status, 404);
     }

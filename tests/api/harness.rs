@@ -26,6 +26,12 @@ pub const PASSWORD: &str = "pa:ss w0rd";
 pub const SERVICE: &str = "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e6f10";
 pub const PLAN: &str = "0c1e3a0e-4a2b-4f38-9a3e-0f6a4f1c2d11";
 
+/// The setting that the store is sealed by.
+pub const KEYS: &str = "BROKER_STORE__KEYS";
+
+/// What brokers on a database are sealed with where a test does not say: 32 times the letter k.
+pub const KEY: &str = "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=";
+
 /// One PostgreSQL for all tests that do not stop theirs.
 pub static SERVER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(&[]));
 
@@ -157,12 +163,20 @@ impl Setup {
             .envs(&self.environment)
             .stdin(Stdio::null());
         if let Some(url) = self.elsewhere(folder) {
-            command.env("BROKER_STORE__URL", url);
+            command.env("BROKER_STORE__URL", url).env(KEYS, KEY);
+        } else if self.uses_a_database() && !self.environment.contains_key(KEYS) {
+            command.env(KEYS, KEY);
         }
         for name in &self.absent {
             command.env_remove(name);
         }
         command
+    }
+
+    /// Then it is given a key, without which it would not start.
+    fn uses_a_database(&self) -> bool {
+        let texts = self.environment.values().chain(&self.arguments);
+        texts.into_iter().any(|text| text.contains("postgres://"))
     }
 
     /// With `TEST_STORE=postgres` brokers that would take sqlite in its default place have a database for their folder

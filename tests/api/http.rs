@@ -138,9 +138,14 @@ impl Connection {
         })
     }
 
+    /// A server that refuses by the head alone may close before all is sent: its answer is there all the same.
     pub fn send(&mut self, request: &Request) -> io::Result<Response> {
-        self.write(&request.to_bytes())?;
-        self.read(&request.method)
+        let sent = self.write(&request.to_bytes());
+        let answer = self.read(&request.method);
+        match sent {
+            Err(error) if answer.is_err() => Err(error),
+            _ => answer,
+        }
     }
 
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -198,7 +203,14 @@ impl Connection {
 
     fn more(&mut self) -> io::Result<()> {
         let mut chunk = [0; 16 * 1024];
-        match self.stream.read(&mut chunk)? {
+        let read = loop {
+            match self.stream.read(&mut chunk) {
+                // A child of this process was stopped, say.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        match read {
             0 => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "the server closed the connection",

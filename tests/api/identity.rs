@@ -15,13 +15,13 @@ const UNRENDERABLE: &str = r#"
 services:
   - id: s
     name: s
-    description: A template that needs a parameter
+    description: A template that needs a context of its own
     bindable: true
     plans:
       - id: p
         name: p
         description: The only one
-        instance: { dashboard_url: "{{ instance.parameters.url }}" }
+        instance: { dashboard_url: "{{ instance.context.url }}" }
         binding: { credentials: { user: u } }
 "#;
 
@@ -83,7 +83,8 @@ fn answers(broker: &Broker) -> Vec<(Request, u16)> {
 #[test]
 fn the_answers_of_last_resort_carry_it_too() {
     let broker = Setup::new(UNRENDERABLE).start();
-    let body = with(provision_of("s", "p"), "parameters", json!({ "url": 5 }));
+    let context = json!({ "platform": "x", "url": 5 });
+    let body = with(provision_of("s", "p"), "context", context);
     let request = broker
         .request("PUT", &at_instance("i"))
         .json(&body)

@@ -8,9 +8,11 @@ mod checks;
 mod model;
 mod offer;
 mod steps;
+mod tour;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem::take;
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
@@ -22,74 +24,15 @@ use answers::{accept, tampered};
 use model::{Expected, Model};
 use steps::{Act, Ask, STEPS, Step, instance_id, sequence};
 
-/// What must have been answered at least once over a run: so that the sequences are known to get everywhere.
-const REACHED: &[(&str, &str)] = &[
-    (
-        "provision",
-        "200, 201, 400 InvalidBody, 400 InvalidField, 400 InvalidQuery, \
-         400 ServiceNotInCatalog, 400 PlanNotInCatalog, 400 ParametersInvalid, \
-         401 Unauthorized, 409 InstanceConflict, 412 ApiVersionUnsupported, \
-         422 MaintenanceInfoConflict",
-    ),
-    (
-        "update",
-        "200, 400 InvalidBody, 400 InvalidField, 400 InvalidQuery, 400 ServiceNotInCatalog, \
-         400 PlanNotInCatalog, 400 ParametersInvalid, 400 ServiceMismatch, 401 Unauthorized, \
-         404 InstanceNotFound, 412 ApiVersionUnsupported, 422 MaintenanceInfoConflict, \
-         422 PlanChangeNotSupported",
-    ),
-    (
-        "bind",
-        "200, 201, 400 InvalidBody, 400 InvalidField, 400 InvalidQuery, \
-         400 ServiceNotInCatalog, 400 PlanNotInCatalog, 400 NotBindable, \
-         400 ServiceMismatch, 400 PlanMismatch, 400 ParametersInvalid, 400 RequiresRoute, \
-         401 Unauthorized, 404 InstanceNotFound, 409 BindingConflict, \
-         412 ApiVersionUnsupported, 422 RequiresApp",
-    ),
-    (
-        "rotate",
-        "200, 201, 400 InvalidField, 400 NotBindable, 400 NotRotatable, \
-         400 PredecessorInvalid, 404 InstanceNotFound, 409 BindingConflict",
-    ),
-    (
-        "fetch",
-        "200, 401 Unauthorized, 404 InstanceNotFound, 404 NotRetrievable, \
-         412 ApiVersionUnsupported",
-    ),
-    (
-        "fetch binding",
-        "200, 401 Unauthorized, 404 BindingNotFound, 404 NotRetrievable, \
-         412 ApiVersionUnsupported",
-    ),
-    (
-        "unbind",
-        "200, 400 InvalidQuery, 400 ServiceMismatch, 400 PlanMismatch, 401 Unauthorized, \
-         410 Gone, 412 ApiVersionUnsupported",
-    ),
-    (
-        "deprovision",
-        "200, 400 InvalidQuery, 400 ServiceMismatch, 400 PlanMismatch, 401 Unauthorized, \
-         410 Gone, 412 ApiVersionUnsupported",
-    ),
-    (
-        "poll",
-        "200, 400 InvalidQuery, 401 Unauthorized, 404 OperationNotFound, 410 Gone, \
-         412 ApiVersionUnsupported",
-    ),
-    (
-        "poll binding",
-        "200, 400 InvalidQuery, 401 Unauthorized, 404 OperationNotFound, 410 Gone, \
-         412 ApiVersionUnsupported",
-    ),
-];
+/// An act, and how it is answered; counted over all sequences.
+type Answer = (&'static str, String);
 
 /// A broker, and what is kept over all sequences.
 struct Machine {
     broker: Option<Broker>,
     lives: usize,
     restarts: usize,
-    /// How often each act was answered how.
-    tally: BTreeMap<(&'static str, String), usize>,
+    tally: BTreeMap<Answer, usize>,
     /// Everything random that was ever answered: chance does not repeat itself.
     drawn: HashSet<String>,
 }
@@ -178,8 +121,7 @@ impl Machine {
                 )
             })?;
         watch(&expected, &response);
-        let answer = format!("{} {}", expected.status, expected.word);
-        let name = (ask.act.name(), answer.trim_end().to_owned());
+        let name = (ask.act.name(), expected.answer());
         *self.tally.entry(name).or_default() += 1;
         let Expected { change, .. } = expected;
         life.model.remember(&ask, change, &response.json(), &random);
@@ -200,13 +142,24 @@ impl Machine {
         }
     }
 
-    fn unreached(&self) -> Vec<String> {
-        let all = REACHED
-            .iter()
-            .flat_map(|(act, answers)| answers.split(", ").map(|answer| (*act, answer.to_owned())));
-        all.filter(|key| !self.tally.contains_key(key))
-            .map(|(act, answer)| format!("{act} -> {answer}"))
-            .collect()
+    /// Goes for every answer on purpose, and forgets that it got them: they are returned.
+    fn tour(&mut self) -> Result<BTreeMap<Answer, usize>, String> {
+        for legs in tour::tour() {
+            let steps: Vec<Step> = legs.iter().map(|(step, _)| step.clone()).collect();
+            let mut answers = legs.iter().filter(|(step, _)| step.act != Act::Restart);
+            let mut wrong = Vec::new();
+            self.live(&steps, &mut |expected, _| {
+                let (step, due) = answers.next().expect("as many answers as calls");
+                if expected.answer() != *due {
+                    let answer = expected.answer();
+                    wrong.push(format!("{answer} where {due} is due to {step:?}"));
+                }
+            })?;
+            if !wrong.is_empty() || answers.next().is_some() {
+                return Err(format!("not answered as is due: {wrong:#?}"));
+            }
+        }
+        Ok(take(&mut self.tally))
     }
 }
 
@@ -217,7 +170,10 @@ fn random_lives_go_as_the_model_says() {
         ..Config::default()
     };
     let lives = config.cases;
-    let machine = RefCell::new(Machine::new());
+    let mut machine = Machine::new();
+    let due = machine.tour().expect("as is due");
+    machine.restarts = 0;
+    let machine = RefCell::new(machine);
     let outcome = TestRunner::new(config).run(&sequence(), |steps| {
         machine
             .borrow_mut()
@@ -236,11 +192,22 @@ fn random_lives_go_as_the_model_says() {
     for ((act, answer), times) in &machine.tally {
         println!("{times:7}  {act} -> {answer}");
     }
-    assert!(machine.restarts > 0, "the broker was never killed");
     // A few sequences cannot get everywhere.
     if lives >= 256 {
-        assert_eq!(machine.unreached(), Vec::<String>::new(), "never answered");
+        assert!(machine.restarts > 0, "the broker was never killed");
+        let missed: Vec<&Answer> = due
+            .keys()
+            .filter(|key| !machine.tally.contains_key(key))
+            .collect();
+        // One or another is missed by chance in one run of fifty; many are missed by sequences that get nowhere.
+        assert!(missed.len() * 10 <= due.len(), "never answered: {missed:?}");
     }
+}
+
+#[test]
+fn every_answer_is_given_where_it_is_due() {
+    let answered = Machine::new().tour().expect("as is due");
+    assert!(answered.len() >= 90, "{answered:?}");
 }
 
 /// The counter-proof: whatever is changed in an answer, the model refuses it.

@@ -43,7 +43,7 @@ const NEED_A_FAULT: [(&str, &str); 10] = [
 fn refused() -> Vec<Response> {
     let document = WIDE.replace(
         "id: plain, name: plain",
-        "id: plain, name: plain, instance: { dashboard_url: \"{{ instance.parameters.url }}\" }",
+        "id: plain, name: plain, instance: { dashboard_url: \"{{ instance.context.url }}\" }",
     );
     assert_ne!(document, WIDE);
     let leaving =
@@ -117,7 +117,7 @@ fn bodies(broker: &Broker) -> Vec<Response> {
         put(&provision_of("wide", "strict")),
         put(&with(
             provision_of("wide", "plain"),
-            "parameters",
+            "context",
             json!({ "url": 5 }),
         )),
     ]

@@ -46,6 +46,7 @@ pub struct Stage {
     pub identity: Option<OriginatingIdentity>,
     pub operation: OperationId,
     pub attempt: u32,
+    pub until: Timestamp,
     folder: PathBuf,
 }
 
@@ -80,6 +81,7 @@ impl Stage {
             }),
             operation,
             attempt: 1,
+            until: Timestamp(i64::MAX),
             folder,
         }
     }
@@ -155,6 +157,7 @@ impl Stage {
             kind,
             attempt: self.attempt,
             started_at: Timestamp(0),
+            until: self.until,
             chosen: self
                 .catalog
                 .choose(&self.instance.service_id, &self.instance.plan_id)

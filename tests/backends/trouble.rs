@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use catalog_broker::backend::{Command, CommandSettings};
 use catalog_broker::domain::operation::Kind;
+use catalog_broker::domain::time::Timestamp;
 
 use crate::stage::{Heard, SOON, Stage, lives, told, until};
 
@@ -66,6 +67,18 @@ fn one_that_hangs_is_killed_with_all_its_kin() {
     let (word, sentence) = told(outcome);
     assert_eq!(word, "again");
     assert!(sentence.contains("longer than it may"), "{sentence}");
+}
+
+/// Between the order and its carrying out whoever gave it may have slept: another attempt may act by then.
+#[test]
+fn one_whose_lease_is_over_does_not_begin() {
+    let mut stage = Stage::new();
+    stage.until = Timestamp(0);
+    let outcome = stage.attempt(Kind::Provision, stage.shell("echo > $T/ran; echo '{}'"));
+    assert_eq!(told(outcome).0, "again");
+    assert!(!stage.path("ran").exists(), "it ran");
+    let log = stage.log().join("\n");
+    assert!(log.contains("its lease was over"), "{log}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use catalog_broker::domain::store::{
 };
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::secret::Secret;
+use catalog_broker::store::Keys;
 use catalog_broker::store::postgres::{Bounds, PostgresStore};
 use catalog_broker::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
@@ -109,6 +110,7 @@ impl Sleeper {
     fn ends(&self, taken: &Taken, ending: Ending) -> Lease {
         let end = End {
             operation: taken.operation.id.clone(),
+            subject: taken.operation.subject.clone(),
             attempt: taken.attempt,
             at: app::clock(),
             ending,
@@ -121,6 +123,7 @@ impl Sleeper {
     fn renews(&self, taken: &Taken) -> Lease {
         let renewal = Renewal {
             operation: taken.operation.id.clone(),
+            subject: taken.operation.subject.clone(),
             attempt: taken.attempt,
             now: app::clock(),
             until: in_an_hour(),
@@ -136,14 +139,19 @@ impl Sleeper {
 fn beside(scene: &Scene) -> Arc<dyn Ledger> {
     if scene.url.starts_with("sqlite:") {
         let file = scene.folder.path().join("data/broker.db");
-        return Arc::new(SqliteStore::open_beside(&file).expect("the broker's store"));
+        return Arc::new(
+            SqliteStore::open_beside(&file, &Keys::default()).expect("the broker's store"),
+        );
     }
     let bounds = Bounds {
         connections: 2,
         timeout: Duration::from_secs(5),
     };
     let url = Secret::new(scene.url.clone());
-    Arc::new(PostgresStore::open_beside(url, bounds).expect("the broker's store"))
+    Arc::new(
+        PostgresStore::open_beside(url, bounds, &Keys::new(&[Secret::new([b'k'; 32])]))
+            .expect("the broker's store"),
+    )
 }
 
 fn in_an_hour() -> Timestamp {

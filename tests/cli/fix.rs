@@ -99,6 +99,46 @@ fn what_has_one_mend_is_mended_and_comments_stay() {
     );
 }
 
+/// A vendor's key that is the first of its list item: what follows the dash has to stay an item.
+#[test]
+fn the_first_key_behind_a_dash_moves_too() {
+    let plan = "      - id: 0c1e3a0e-4a2b-4f38-9a3e-0f6a4f1c2d11\n        name: small # the name\n";
+    let rest = "        description: 1 GB\n        flow_vendor: { a: 1 } # in braces\n";
+    assert!(BROKEN.contains(&format!("{plan}{rest}")));
+    let id = "id: 0c1e3a0e-4a2b-4f38-9a3e-0f6a4f1c2d11\n";
+    for (first, extensions) in [
+        ("tier: gold # how good", ""),
+        ("tier:\n          # inside\n          level: gold", ""),
+        (
+            "tier: gold # how good",
+            "        extensions:\n          more: 1\n",
+        ),
+        ("tier: gold # how good", "        extensions: { more: 1 }\n"),
+    ] {
+        let written = format!(
+            "      # above\n      - {first}\n        {id}{extensions}        name: small # the name\n"
+        );
+        let document = BROKEN.replace(plan, &written);
+        let folder = with_catalog(&document);
+        let ran = run(&folder, &["check", "--fix"]);
+        let fixed = fs::read_to_string(folder.path().join("catalog.yaml")).unwrap();
+        if extensions.contains('{') {
+            // Not line by line: it is told and left.
+            ran.exits(1);
+            assert!(fixed.contains(&written), "{fixed}");
+            continue;
+        }
+        ran.exits(0);
+        assert_eq!(comments(&fixed), comments(&document), "{fixed}");
+        let published = run(&folder, &["render"]).exits(0).json();
+        let plan = &published["services"][0]["plans"][0];
+        let tier = &plan["tier"];
+        assert!(tier == "gold" || tier["level"] == "gold", "{fixed}");
+        assert_eq!(plan["flow_vendor"]["a"], 1, "{fixed}");
+        assert_eq!(plan["name"], "small");
+    }
+}
+
 #[test]
 fn what_cannot_be_mended_is_told_and_left() {
     let document = BROKEN.replace("bindable: true", "bindable: perhaps");

@@ -14,6 +14,7 @@ engines::on_both! {
     a_binding_without_an_answer_is_rendered_and_that_is_said,
     a_dry_run_writes_nothing,
     what_is_there_already_stays_and_is_said,
+    parameters_that_break_the_schema_are_said_and_taken_over,
     all_that_is_wrong_is_said_at_once_and_nothing_is_written,
     lists_of_cloud_foundry_are_merged_with_a_table,
 }
@@ -36,6 +37,13 @@ services:
           dashboard_url: "https://{{ instance.values.host }}/{{ instance.values.database }}"
         binding:
           credentials: { database: "{{ instance.values.database }}", host: "{{ instance.values.host }}" }
+      - id: strict
+        name: strict
+        description: With schemas
+        binding: { credentials: { a: b } }
+        schemas:
+          service_instance: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", type: object, properties: { size: { type: integer } }, required: [size] } } }
+          service_binding: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", additionalProperties: false } } }
       - { id: unbound, name: unbound, description: Cannot be bound, bindable: false }
 "#;
 
@@ -231,6 +239,47 @@ fn what_is_there_already_stays_and_is_said(engine: Engine) {
     assert_eq!(broker.fetch_binding("i", "b").status, 200);
     let again = import(&broker, &["old.jsonl", "--format", "json"]).exits(0);
     assert_eq!(again.json()["bindings"], json!({ "new": 0, "there": 1 }));
+}
+
+/// What was made by older rules is there all the same: the platform finds it, and the operator reads what an update will
+/// be told.
+fn parameters_that_break_the_schema_are_said_and_taken_over(engine: Engine) {
+    let broker = scene(engine);
+    let strict = |id: &str, parameters: Value| {
+        let mut line = instance(id);
+        line["instance"]["plan_id"] = json!("strict");
+        line["instance"]["parameters"] = parameters;
+        line
+    };
+    let mut fitting = binding("fits", "b");
+    fitting["binding"]["parameters"] = json!({});
+    let text = lines(&[
+        strict("fits", json!({ "size": 1 })),
+        strict("i", json!({ "size": "MARKED-parameter" })),
+        strict("lacks", json!({})),
+        fitting,
+        binding("i", "b"),
+    ]);
+    broker.folder.write("old.jsonl", &text);
+    for more in [&["--dry-run"][..], &[]] {
+        let arguments = [&["old.jsonl", "--format", "json"][..], more].concat();
+        let ran = import(&broker, &arguments).exits(0);
+        assert_eq!(
+            found(&ran),
+            [2, 3, 5].map(|line| format!("old.jsonl:{line} import-parameters"))
+        );
+        assert!(
+            ran.out.contains("`/size` breaks `/properties/size/type`"),
+            "{}",
+            ran.out
+        );
+        assert!(ran.out.contains("additionalProperties"), "{}", ran.out);
+        assert!(!ran.out.contains("MARKED"), "{}", ran.out);
+    }
+    assert_eq!(broker.fetch("i").json()["plan_id"], "strict");
+    let update = json!({ "service_id": "s", "parameters": { "more": 1 } });
+    assert_eq!(broker.update("i", &update).word(), "ParametersInvalid");
+    assert_eq!(broker.update("fits", &update).status, 200);
 }
 
 fn all_that_is_wrong_is_said_at_once_and_nothing_is_written(engine: Engine) {

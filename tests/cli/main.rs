@@ -33,6 +33,7 @@ mod import;
 mod moves;
 mod render;
 mod rest;
+mod sealed;
 mod secrets;
 mod tls;
 mod whole;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::desk::{CATALOG, of};
 use crate::engines::{Engine, Scene, run_on};
-use crate::harness::{Broker, Folder, SERVER, Setup};
+use crate::harness::{Broker, Folder, KEY, KEYS, SERVER, Setup};
 use crate::runner::{Ran, run_with};
 
 /// A broker on one store: told of three instances, one of which it took away, with bindings, and of one that takes time.
@@ -53,6 +53,7 @@ fn a_state_goes_from_engine_to_engine_and_lives_on() {
         );
         let mut broker = Setup::new(CATALOG)
             .env("BROKER_STORE__URL", to)
+            .env(KEYS, KEY)
             .start_in(&folder);
         for name in ["i", "j"] {
             let again = broker.provision(name, &of("now"));
@@ -109,7 +110,8 @@ fn a_database_that_is_served_is_not_copied() {
     let refused = copy(&folder, &scene.url, to, &[]).exits(2);
     let said = "leased until 2100-01-01T00:00:00";
     assert!(refused.err.contains(said), "{}", refused.err);
-    let stats = run_on(&folder, to, &["store", "stats", "--format", "json"]).exits(0);
+    let stats = ["store", "stats", "--format", "json", "--store", to];
+    let stats = run_with(&folder, &stats, &[(KEYS, KEY)]).exits(0);
     assert_eq!(
         stats.json()["instances"],
         serde_json::json!([]),

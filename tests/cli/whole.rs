@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use catalog_broker::domain::ledger::{Ledger as _, Place, Row};
+use catalog_broker::store::Keys;
 use catalog_broker::store::sqlite::SqliteStore;
 use rusqlite::Connection;
 use rusqlite::types::Value as Column;
@@ -205,7 +206,7 @@ fn exported(file: &Path) -> Vec<Row> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    let store = SqliteStore::open_beside(file).expect("a store");
+    let store = SqliteStore::open_beside(file, &Keys::default()).expect("a store");
     let (mut rows, mut next) = (Vec::new(), Some(Place::Start));
     while let Some(from) = next {
         let page = runtime.block_on(store.export(from, 2)).expect("a page");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use catalog_broker::domain::store::Store;
 use catalog_broker::secret::Secret;
+use catalog_broker::store::Keys;
 use catalog_broker::store::postgres::{Bounds, PostgresStore};
 use catalog_broker::store::sqlite::SqliteStore;
 
@@ -33,7 +34,7 @@ pub const ENGINES: [Engine; 2] = [
 
 /// A store in a file.
 pub fn sqlite(folder: &Folder) -> SqliteStore {
-    SqliteStore::open(&folder.0.join("broker.db")).expect("a store")
+    SqliteStore::open(&folder.0.join("broker.db"), &Keys::default()).expect("a store")
 }
 
 fn postgres() -> PostgresStore {
@@ -44,7 +45,7 @@ fn postgres() -> PostgresStore {
         connections: 2,
         timeout: Duration::from_secs(5),
     };
-    PostgresStore::open(url, bounds).expect("a store")
+    PostgresStore::open(url, bounds, &Keys::new(&[Secret::new([7; 32])])).expect("a store")
 }
 
 /// A folder that goes when its user does.

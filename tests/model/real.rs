@@ -149,6 +149,7 @@ impl Real {
     async fn renew(&mut self, op: Op, number: u8) -> Result<Answer, StoreError> {
         let renewal = Renewal {
             operation: rows::operation_id(op),
+            subject: rows::subject(self.setup.pair, op),
             attempt: number.into(),
             now: self.now,
             until: self.ticks(LEASE),
@@ -169,6 +170,7 @@ impl Real {
     async fn end(&mut self, op: Op, number: u8, ending: Ending) -> Result<Answer, StoreError> {
         let end = End {
             operation: rows::operation_id(op),
+            subject: rows::subject(self.setup.pair, op),
             attempt: number.into(),
             at: self.now,
             ending: match ending {

@@ -127,6 +127,7 @@ impl Task {
             kind: self.kind,
             attempt: self.attempt,
             started_at: Timestamp(NOW),
+            until: Timestamp(i64::MAX),
             chosen: chosen.expect("the plan"),
             instance: &self.instance,
             previous: None,

@@ -69,6 +69,7 @@ fn order(settings: &CommandSettings, work: Work<'_>) -> Order {
             .collect(),
         scratch: settings.scratch.clone(),
         limit: settings.timeout,
+        begin_before: work.until.0,
         input: contract::request(&work).to_string(),
     }
 }

@@ -91,10 +91,7 @@ impl Statement {
                 Piece::Value(expression, filter) => {
                     let value = expression.eval(scope, &draw)?;
                     let word = filter.quote(&value).map_err(|why| {
-                        RenderError::in_source(
-                            expression.source(),
-                            format!("{why} (`{}`)", filter.name()),
-                        )
+                        RenderError::unusable(expression, format!("{why} (`{}`)", filter.name()))
                     })?;
                     rendered.sql.push_str(&word);
                     if *filter != Filter::Ident {

@@ -75,7 +75,7 @@ const OFFERED: Key = Key::new(
     "offered",
     Bool,
     References,
-    "Private: `false` leaves it out of the published catalog; its references are not asked for, its instances live on.",
+    "Private: `false` leaves it out of the published catalog; its references are not asked for (but those that its backend needs), its instances live on.",
 );
 const EXTENSIONS: Key = Key::new(
     "extensions",

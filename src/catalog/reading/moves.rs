@@ -138,19 +138,31 @@ fn removals(node: &Node, goes: impl Fn(&Entry) -> bool) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Whole lines move, with the comments above them and behind them.
+/// Whole lines move, with the comments above them and behind them. Of a list's item the first key stands behind a dash:
+/// `- vendor: 1` becomes `- extensions:` with `vendor: 1` below it, or the next key takes its place.
 fn in_lines(node: &Node, entries: &[&Entry], text: &str) -> Option<Vec<Edit>> {
     let place = &node.place;
+    let behind_dash = indent_of(text, entries[0].key_place.start).is_none();
     let blocks = entries
         .iter()
-        .map(|entry| block(text, entry))
+        .enumerate()
+        .map(|(at, entry)| {
+            if behind_dash && at == 0 {
+                item_block(text, entry)
+            } else {
+                block(text, entry)
+            }
+        })
         .collect::<Option<Vec<_>>>()?;
-    let indent = indent_of(text, entries[0].key_place.start)?;
+    let start = entries[0].key_place.start;
+    let indent = " ".repeat(start - line_start(text, start));
+    let indent = indent.as_str();
     let (at, below, head) = match node
         .as_map()?
         .entry("extensions")
         .filter(|entry| !entry.node.is_null())
     {
+        None if behind_dash => (start, format!("{indent}  "), "extensions:\n".to_owned()),
         None => (
             blocks[0].start,
             format!("{indent}  "),
@@ -166,6 +178,7 @@ fn in_lines(node: &Node, entries: &[&Entry], text: &str) -> Option<Vec<Edit>> {
             )
         }
     };
+    let next_moves_up = behind_dash && at != start;
     let mut moved = head;
     for range in &blocks {
         for line in text[range.clone()].split_inclusive('\n') {
@@ -183,8 +196,34 @@ fn in_lines(node: &Node, entries: &[&Entry], text: &str) -> Option<Vec<Edit>> {
         moved.insert(0, '\n');
     }
     let mut edits: Vec<Edit> = vec![edit(place, at..at, moved)];
-    edits.extend(blocks.into_iter().map(|range| edit(place, range, "")));
+    for (number, mut range) in blocks.into_iter().enumerate() {
+        if next_moves_up && number == 0 {
+            range.end = next_key(node, entries, text, range.end)?;
+        }
+        edits.push(edit(place, range, ""));
+    }
     Some(edits)
+}
+
+/// Where the key begins that takes the place of the first, if nothing but blanks is in front of it and it stays.
+fn next_key(node: &Node, entries: &[&Entry], text: &str, from: usize) -> Option<usize> {
+    let next = node.as_map()?.iter().nth(1)?;
+    let stays = entries.iter().all(|entry| entry.key != next.key);
+    let blank = text
+        .get(from..next.key_place.start)?
+        .trim_matches(' ')
+        .is_empty();
+    (stays && blank).then_some(next.key_place.start)
+}
+
+/// The first entry of a list's item, from its key on.
+fn item_block(text: &str, entry: &Entry) -> Option<Range<usize>> {
+    let start = entry.key_place.start;
+    let before = text[line_start(text, start)..start].bytes();
+    let is_item = before.clone().last() == Some(b' ') && before.clone().any(|byte| byte == b'-');
+    let only = before.clone().all(|byte| matches!(byte, b' ' | b'-'));
+    let end = line_end(text, entry.node.place.end.max(entry.key_place.end));
+    (is_item && only).then_some(start..end)
 }
 
 /// The lines of an entry that begins one of its own, with the comment lines right above it.

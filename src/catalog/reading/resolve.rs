@@ -1,10 +1,11 @@
-//! References, over the whole document. What is not offered is not asked for.
+//! References, over the whole document. What is not offered is not asked for, but for what its backend needs to take away
+//! what is left of it.
 
-use crate::catalog::language::{DOCUMENT, OFFERING, PLAN, Reading, Shape};
+use crate::catalog::language::{DOCUMENT, OFFERING, PLAN, Reading, Record, Shape};
 use crate::catalog::trail::Trail;
 use crate::document::{
-    Finding, Findings, Node, Origin, Piece, Place, ResolvedValue, Scheme, Sources, Text, Value,
-    cut, resolve_text,
+    Finding, Findings, Map, Node, Origin, Piece, Place, ResolvedValue, Scheme, Sources, Text,
+    Value, cut, resolve_text,
 };
 
 /// Resolves every reference of the document. A text whose references bring nothing in stays as it is written, so that
@@ -16,6 +17,7 @@ pub(crate) fn resolve(document: &mut Node, sources: &Sources, findings: &mut Fin
     let inherited = Inherited {
         offering: defaults.and_then(offered),
         plan: defaults.and_then(|defaults| offered(defaults.get("plan_defaults")?)),
+        acts: defaults.and_then(acts_by_default).unwrap_or_default(),
     };
     let Some(map) = document.as_map_mut() else {
         return;
@@ -42,12 +44,25 @@ pub(crate) fn is_unresolved(node: &Node) -> bool {
     matches!(&node.value, Value::Text(Text::Written(text)) if text.contains("${"))
 }
 
-/// What `service_defaults` say of `offered`.
+/// What `service_defaults` say of `offered` and `backend`.
 #[derive(Clone, Copy)]
 struct Inherited {
     offering: Option<bool>,
     plan: Option<bool>,
+    acts: bool,
 }
+
+/// What a backend needs to know of a plan that is not offered.
+const ACTING: &[&str] = &[
+    "id",
+    "name",
+    "backend",
+    "values",
+    "respond",
+    "answer_within",
+    "poll_every",
+    "max_attempts",
+];
 
 struct Resolver<'a> {
     sources: &'a Sources,
@@ -101,18 +116,35 @@ impl Resolver<'_> {
             .and_then(offered)
             .or(inherited.plan)
             .or(own);
+        let acts = map
+            .get("plan_defaults")
+            .and_then(acts)
+            .or_else(|| map.get("backend").map(is_acting))
+            .unwrap_or(inherited.acts);
         let plans_trail = trail.key("plans");
-        let mut some = false;
+        let (mut some, mut some_act) = (false, false);
         if let Some(Value::List(plans)) = map.get_mut("plans").map(|plans| &mut plans.value) {
             for (index, plan) in plans.iter_mut().enumerate() {
                 if plan_offered(plan).or(default) != Some(false) {
                     some = true;
                     let shape = Shape::Record(&PLAN);
                     self.node(plan, shape, Reading::References, &plans_trail.index(index));
+                } else if self::acts(plan).unwrap_or(acts) {
+                    some_act = true;
+                    self.acting(plan, &PLAN, &plans_trail.index(index));
                 }
             }
         }
         if !some && own == Some(false) {
+            if some_act {
+                self.acting(node, &OFFERING, trail);
+                if let Some(defaults) = node
+                    .as_map_mut()
+                    .and_then(|map| map.get_mut("plan_defaults"))
+                {
+                    self.acting(defaults, &PLAN, &trail.key("plan_defaults"));
+                }
+            }
             return;
         }
         for entry in map
@@ -120,6 +152,17 @@ impl Resolver<'_> {
             .filter(|entry| &*entry.key != "plans" || entry.node.as_list().is_none())
         {
             if let Some((shape, reading)) = OFFERING.entry(&entry.key, Reading::References) {
+                self.node(&mut entry.node, shape, reading, &trail.key(&entry.key));
+            }
+        }
+    }
+
+    /// What a backend needs to know of an entry that is not offered.
+    fn acting(&mut self, node: &mut Node, record: &'static Record, trail: &Trail<'_>) {
+        let Some(map) = node.as_map_mut() else { return };
+        let needed = map.iter_mut().filter(|entry| ACTING.contains(&&*entry.key));
+        for entry in needed {
+            if let Some((shape, reading)) = record.entry(&entry.key, Reading::References) {
                 self.node(&mut entry.node, shape, reading, &trail.key(&entry.key));
             }
         }
@@ -257,6 +300,25 @@ impl Resolver<'_> {
 
 fn offered(node: &Node) -> Option<bool> {
     node.get("offered")?.as_bool()
+}
+
+/// Whether a backend acts, by the word of this entry itself.
+fn acts(node: &Node) -> Option<bool> {
+    node.as_map()?.get("backend").map(is_acting)
+}
+
+/// The same of what stands under `service_defaults`.
+fn acts_by_default(defaults: &Node) -> Option<bool> {
+    defaults
+        .get("plan_defaults")
+        .and_then(acts)
+        .or_else(|| acts(defaults))
+}
+
+/// Whether that is a backend that acts, or the name of one.
+fn is_acting(backend: &Node) -> bool {
+    let kinds = backend.as_map().into_iter().flat_map(Map::iter);
+    kinds.into_iter().any(|entry| &*entry.key != "fixed")
 }
 
 /// A plan's own word: `null` there removes what it would inherit.

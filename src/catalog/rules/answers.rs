@@ -57,7 +57,7 @@ pub(super) fn empty(draft: &Draft<'_>, report: &mut Report<'_>) {
 
 /// `template-renders`.
 pub(super) fn renders(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for failed in &draft.renderings().errors {
+    for failed in &report.renderings(draft).errors {
         let mend = if failed.is_null {
             "give it a value with `| default('...')`, or let the schema of the parameters require it"
         } else {
@@ -89,9 +89,13 @@ pub(super) fn made_again(draft: &Draft<'_>, report: &mut Report<'_>) {
     }
 }
 
-fn fields<'a>(draft: &'a Draft<'_>, key: &'static str) -> impl Iterator<Item = &'a Rendered> {
-    draft
-        .renderings()
+fn fields<'a>(
+    draft: &Draft<'_>,
+    report: &Report<'a>,
+    key: &'static str,
+) -> impl Iterator<Item = &'a Rendered> + use<'a> {
+    report
+        .renderings(draft)
         .fields
         .iter()
         .filter(move |field| field.key == key)
@@ -104,7 +108,7 @@ fn tell(field: &Rendered, below: &str, message: &str, mend: &str, report: &mut R
 
 /// `dashboard-url`.
 pub(super) fn dashboard_url(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for field in fields(draft, "instance.dashboard_url") {
+    for field in fields(draft, report, "instance.dashboard_url") {
         let is_url = field
             .value
             .as_str()
@@ -123,7 +127,7 @@ pub(super) fn dashboard_url(draft: &Draft<'_>, report: &mut Report<'_>) {
 
 /// `syslog-drain-url`.
 pub(super) fn syslog_drain_url(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for field in fields(draft, "binding.syslog_drain_url") {
+    for field in fields(draft, report, "binding.syslog_drain_url") {
         let schemes = ["syslog", "syslog-tls", "https", "http"];
         if field
             .value
@@ -144,7 +148,7 @@ pub(super) fn syslog_drain_url(draft: &Draft<'_>, report: &mut Report<'_>) {
 
 /// `route-service-url`.
 pub(super) fn route_service_url(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for field in fields(draft, "binding.route_service_url") {
+    for field in fields(draft, report, "binding.route_service_url") {
         if field
             .value
             .as_str()
@@ -177,7 +181,7 @@ fn host<'u>(url: &'u str, schemes: &[&str]) -> Option<&'u str> {
 
 /// `volume-mounts`.
 pub(super) fn volume_mounts(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for field in fields(draft, "binding.volume_mounts") {
+    for field in fields(draft, report, "binding.volume_mounts") {
         for (index, mount) in field.value.as_array().into_iter().flatten().enumerate() {
             for (below, message, mend) in mount_mistakes(mount) {
                 tell(field, &format!("[{index}]{below}"), &message, &mend, report);
@@ -230,7 +234,7 @@ fn mount_mistakes(mount: &Json) -> Vec<(String, String, String)> {
 
 /// `endpoints`.
 pub(super) fn endpoints(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for field in fields(draft, "binding.endpoints") {
+    for field in fields(draft, report, "binding.endpoints") {
         for (index, endpoint) in field.value.as_array().into_iter().flatten().enumerate() {
             let mut tell = |below: &str, message: &str, mend: &str| {
                 tell(field, &format!("[{index}]{below}"), message, mend, report);
@@ -283,7 +287,7 @@ fn is_port(value: &Json) -> bool {
 
 /// `binding-times`.
 pub(super) fn times(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for field in fields(draft, "binding.metadata") {
+    for field in fields(draft, report, "binding.metadata") {
         let mut times = [None, None];
         for (time, key) in times.iter_mut().zip(["renew_before", "expires_at"]) {
             let Some(value) = field.value.get(key) else {

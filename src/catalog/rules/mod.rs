@@ -7,17 +7,20 @@ mod answers;
 mod ids;
 mod plans;
 mod published;
-pub(crate) mod renderings;
+mod renderings;
 mod responding;
 mod schemas;
 mod secrets;
 mod store;
 mod table;
 
+use std::cell::OnceCell;
+
 pub use table::RULES;
 
 use super::draft::Draft;
 use crate::document::{Finding, Findings, Node, Path, Place, Severity};
+use renderings::Renderings;
 
 /// Where a rule comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +60,16 @@ enum Check {
 pub(crate) struct Report<'a> {
     rule: &'static Rule,
     findings: &'a mut Findings,
+    /// Made when the first rule asks for them.
+    renderings: &'a OnceCell<Renderings>,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// All private templates, rendered.
+    fn renderings(&self, draft: &Draft<'_>) -> &'a Renderings {
+        self.renderings.get_or_init(|| renderings::all(draft))
+    }
+
     /// One finding of the rule.
     pub fn add(
         &mut self,
@@ -97,9 +107,15 @@ pub fn named(name: &str) -> Option<&'static Rule> {
 
 /// Holds every rule, then takes out what the document accepts.
 pub(crate) fn run(draft: &Draft<'_>, findings: &mut Findings) {
+    let renderings = OnceCell::new();
     for rule in RULES {
         if let Check::Draft(check) = rule.check {
-            check(draft, &mut Report { rule, findings });
+            let mut report = Report {
+                rule,
+                findings,
+                renderings: &renderings,
+            };
+            check(draft, &mut report);
         }
     }
     accept::silence(draft, findings);

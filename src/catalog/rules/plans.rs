@@ -56,7 +56,7 @@ pub(super) fn maintenance_size(draft: &Draft<'_>, report: &mut Report<'_>) {
 
 /// `backend-kind`.
 pub(super) fn backend_kind(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for (_, plan) in draft.plans() {
+    for plan in draft.with_backends() {
         let Some(backend) = plan.node.get("backend").and_then(Node::as_map) else {
             continue;
         };
@@ -78,7 +78,7 @@ pub(super) fn backend_kind(draft: &Draft<'_>, report: &mut Report<'_>) {
 /// `backend-settings`.
 pub(super) fn backend_settings(draft: &Draft<'_>, report: &mut Report<'_>) {
     let mut backends = Backends::new(draft.environment);
-    for (_, plan) in draft.plans() {
+    for plan in draft.with_backends() {
         let Some(backend) = plan.node.get("backend") else {
             continue;
         };
@@ -111,7 +111,7 @@ pub(super) fn backend_named(draft: &Draft<'_>, report: &mut Report<'_>) {
         .flat_map(Map::iter)
         .map(|entry| &*entry.key)
         .collect();
-    for (_, plan) in draft.plans() {
+    for plan in draft.with_backends() {
         let Some(backend) = plan.node.get("backend") else {
             continue;
         };

@@ -3,7 +3,7 @@
 use super::Report;
 use super::store::{dotted, trees};
 use crate::catalog::draft::{Draft, PlanDraft, follow};
-use crate::catalog::load::Memory;
+use crate::catalog::memory::Memory;
 use crate::catalog::responding::{acts, may_answer_later, may_bind_later, number};
 use crate::document::Node;
 
@@ -85,7 +85,7 @@ pub(super) fn needs_memory(draft: &Draft<'_>, report: &mut Report<'_>) {
 
 /// `attempts-positive`.
 pub(super) fn attempts(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for (_, plan) in draft.plans() {
+    for plan in draft.with_backends() {
         if number(&plan.node, "max_attempts") == Some(0) {
             let message = "with no attempt nothing is ever done";
             report.at_key(

@@ -3,7 +3,7 @@
 use super::Report;
 use crate::catalog::answers::Answers;
 use crate::catalog::draft::{Draft, follow};
-use crate::catalog::load::Memory;
+use crate::catalog::memory::Memory;
 use crate::template::{Expression, Tree};
 
 const MEND: &str = "leave it out, or use a store that remembers";

@@ -92,7 +92,7 @@ pub(super) fn answer(
 /// A platform is not told which template failed; an operator is.
 fn reason(error: &BrokerError) -> String {
     match error {
-        BrokerError::Render(error) => error.to_string(),
+        BrokerError::Render(error) | BrokerError::ParametersUnusable(error) => error.to_string(),
         other => format!("the bind would be refused: {other}"),
     }
 }

@@ -12,8 +12,8 @@ use crate::settings::Flags;
 
 #[derive(Args, Debug)]
 #[command(
-    after_help = "The copy is for its owner's eyes only (mode 0600): what is in the store is in it. To come back to it, stop the broker
-and put it in the place of the store's file, without the files -wal and -shm beside that.
+    after_help = "The copy is for its owner's eyes only (mode 0600): what is in the store is in it, sealed as it is there; keep the keys, too.
+To come back to it, stop the broker and put it in the place of the store's file, without the files -wal and -shm beside that.
 
 Examples:
   catalog-broker store backup /backups/broker-monday.db

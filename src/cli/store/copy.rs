@@ -22,6 +22,8 @@ which a pooler may keep open for a while, and some engines do not list) and by w
 over what is found. What fails half way leaves a TO that no broker serves: remove it (of a database its tables
 broker_...), and copy again.
 
+FROM is opened with store.keys, TO is sealed with the first of them.
+
 A URL may hold references, so that its password is not seen in the list of processes: in quotes, '${NEW_DATABASE_URL}' or
 'postgres://broker:${file:/run/secrets/password}@db/broker'.
 
@@ -65,7 +67,7 @@ fn named(flags: &Flags, url: &str) -> Result<StoreSettings, Exit> {
         store: Some(resolved(url)?),
         ..flags.clone()
     };
-    Ok(Surroundings::read(&flags)?.loaded.settings.store)
+    Ok(Surroundings::read_with_keys(&flags)?.loaded.settings.store)
 }
 
 /// The URL with what its references bring in.

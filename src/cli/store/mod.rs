@@ -1,8 +1,9 @@
-//! `store stats | backup | copy | import`: the state as a whole.
+//! `store stats | backup | copy | import | reseal`: the state as a whole.
 
 mod backup;
 mod copy;
 mod import;
+mod reseal;
 mod stats;
 
 use clap::{Args, Subcommand};
@@ -24,7 +25,9 @@ Examples:
   catalog-broker store copy sqlite:data/broker.db sqlite:/new/broker.db
       all of it into another store, with the broker stopped
   catalog-broker store import old-broker.jsonl --dry-run
-      what would be taken over from another broker")]
+      what would be taken over from another broker
+  catalog-broker store reseal
+      all of it sealed with the first of store.keys, while the broker runs")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -40,6 +43,8 @@ enum Verb {
     Copy(copy::Arguments),
     /// Take over what another broker made
     Import(import::Arguments),
+    /// Seal all of it with the first of store.keys, while brokers serve it
+    Reseal(reseal::Arguments),
 }
 
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
@@ -48,5 +53,6 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
         Verb::Backup(arguments) => backup::run(flags, arguments),
         Verb::Copy(arguments) => copy::run(flags, arguments),
         Verb::Import(arguments) => import::run(flags, arguments),
+        Verb::Reseal(arguments) => reseal::run(flags, arguments),
     }
 }

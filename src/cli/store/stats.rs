@@ -11,7 +11,7 @@ use crate::cli::names::Names;
 use crate::cli::operations;
 use crate::cli::output::print;
 use crate::cli::table::table;
-use crate::domain::ledger::{Counts, PlanCount};
+use crate::domain::ledger::{Counts, PlanCount, Sealed};
 use crate::settings::Flags;
 
 #[derive(Args, Debug)]
@@ -55,6 +55,11 @@ fn in_json(names: &Names, counts: &Counts) -> Value {
             .map(|(state, count)| json!({ "state": state.name(), "count": count }))
             .collect::<Value>(),
         "oldest_in_progress": counts.oldest.as_ref().map(operations::in_json),
+        "sealed": counts
+            .sealed
+            .iter()
+            .map(|sealed| json!({ "key": sealed.key.map(|key| key.to_string()), "cells": sealed.cells }))
+            .collect::<Value>(),
         "bytes": counts.bytes,
     })
 }
@@ -69,6 +74,12 @@ fn for_people(names: &Names, counts: &Counts) -> String {
     let mut text = table(&["what", "plan", "state", "count"], &rows);
     if let Some(bytes) = counts.bytes {
         let _ = writeln!(text, "\n{} KiB on disk", bytes.div_ceil(1024));
+    }
+    for Sealed { key, cells } in &counts.sealed {
+        let _ = match key {
+            Some(key) => writeln!(text, "{cells} cells sealed with key {key}"),
+            None => writeln!(text, "{cells} cells not sealed"),
+        };
     }
     if let Some(oldest) = &counts.oldest {
         let operation = &oldest.operation;

@@ -14,7 +14,7 @@ use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
 use crate::domain::offering::Chosen;
-use crate::domain::operation::{Kind, State, Subject};
+use crate::domain::operation::{Kind, Subject};
 use crate::domain::store::{Act, Begun, Change, Lookup};
 use crate::domain::witness::Adopted;
 use crate::secret::Secret;
@@ -107,7 +107,7 @@ impl Broker {
         let Ok(chosen) = catalog.choose(&instance.service_id, &instance.plan_id) else {
             return Ok(false);
         };
-        let was_made = !instance.last_operation.is(Kind::Provision, State::Failed);
+        let was_made = !instance.is_broken();
         if named.agrees(instance).is_err() || !was_made {
             return Ok(false);
         }
@@ -268,7 +268,7 @@ fn exposed(object: Option<&Secret<Object>>) -> Object {
 /// A delete goes on without what cannot be adopted: a template must not block a clean-up.
 fn never_in_the_way(adopted: Result<bool, BrokerError>) -> Result<bool, BrokerError> {
     match adopted {
-        Err(BrokerError::Render(why)) => {
+        Err(BrokerError::Render(why) | BrokerError::ParametersUnusable(why)) => {
             log::error!("what is deleted cannot be adopted, and counts as gone: {why}");
             Ok(false)
         }

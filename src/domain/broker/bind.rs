@@ -167,7 +167,7 @@ impl Broker {
                     .await
                     .map(There::Answer)
             }
-            (Kind::Bind, State::Failed) => Ok(There::Failed(last.id.clone())),
+            (_, State::Failed) if existing.is_broken() => Ok(There::Failed(last.id.clone())),
             (_, State::InProgress) => Err(BrokerError::Concurrency),
             _ => Ok(There::Answer(Bound::AlreadyThere(answer_of(existing)))),
         }
@@ -241,6 +241,7 @@ impl Broker {
             id,
         };
         details.values = scope.values(&details, now)?;
+        details.unmade = later;
         if !later {
             details.answer = scope.answer(&details, now)?;
         }
@@ -341,9 +342,9 @@ fn manner<'a>(plan: Option<&'a Plan>, request: &Bind) -> Manner<'a> {
 
 /// Row 10: nothing is made of an instance that is being changed, or was never made to its end.
 fn usable(instance: &Instance) -> Result<(), BrokerError> {
-    match (instance.last_operation.kind, instance.last_operation.state) {
-        (_, State::InProgress) => Err(BrokerError::Concurrency),
-        (Kind::Provision, State::Failed) => Err(BrokerError::InstanceNotUsable),
+    match instance.last_operation.state {
+        State::InProgress => Err(BrokerError::Concurrency),
+        _ if instance.is_broken() => Err(BrokerError::InstanceNotUsable),
         _ => Ok(()),
     }
 }
@@ -431,6 +432,7 @@ pub(super) fn fits(
 pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDetails {
     let inherited = predecessor.map(|binding| binding.details.expose());
     BindingDetails {
+        unmade: false,
         parameters: match (&request.parameters, inherited) {
             (Some(sent), _) => sent.expose().clone(),
             (None, inherited) => inherited

@@ -52,6 +52,7 @@ fn removable(instance: Instance) -> Removable {
         },
         last: Some(instance.last_operation),
         backend: instance.backend,
+        service: instance.service_id,
         plan: instance.plan_id,
     }
 }

@@ -46,7 +46,7 @@ impl Broker {
             return Ok(None);
         };
         let catalog = self.catalog();
-        let chosen = catalog.find(&instance.plan_id);
+        let chosen = catalog.remover(&instance.service_id, &instance.plan_id);
         Ok(chosen.and_then(|chosen| chosen.plan.responding.poll_every))
     }
 

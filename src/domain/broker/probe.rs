@@ -17,7 +17,7 @@ use crate::domain::json::FingerprintKey;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, LastOperation, State};
 use crate::domain::render;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::secret::Secret;
 
 /// What came of it.
@@ -209,6 +209,8 @@ impl Subject<'_> {
             kind,
             attempt: if again { 2 } else { 1 },
             started_at: (self.clock)(),
+            // Nobody else acts for it, however long it takes.
+            until: Timestamp(i64::MAX),
             chosen: self.chosen,
             instance: &self.instance,
             previous: (kind == Kind::Update).then_some(&self.instance),

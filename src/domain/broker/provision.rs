@@ -176,7 +176,7 @@ impl Broker {
                 let answer = self.provisioned(&existing.id, reached, false).await?;
                 Ok(There::Answer(answer))
             }
-            (Kind::Provision, State::Failed) => Ok(There::Failed(Box::new(existing))),
+            (_, State::Failed) if existing.is_broken() => Ok(There::Failed(Box::new(existing))),
             (Kind::Deprovision, State::InProgress) => Err(BrokerError::Concurrency),
             _ => Ok(There::Answer(Provisioned::AlreadyThere(
                 existing.details.into_exposed().answer,
@@ -310,6 +310,7 @@ pub(super) fn details(
         space: &request.space,
     };
     details.values = scope.values(&details, now)?;
+    details.unmade = acts;
     if !(acts && render::waits_for_outputs(chosen.plan, Kind::Provision)) {
         details.answer = scope.answer(&details, now)?;
     }

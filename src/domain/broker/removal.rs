@@ -56,6 +56,8 @@ pub(super) struct Removable {
     pub(super) last: Option<LastOperation>,
     /// The name of the backend that made its instance, where one had to act.
     pub(super) backend: Option<Arc<str>>,
+    /// The offering of its instance.
+    pub(super) service: ServiceId,
     /// The plan of its instance.
     pub(super) plan: PlanId,
 }
@@ -63,7 +65,7 @@ pub(super) struct Removable {
 impl Removable {
     /// Store `none`: as it is named, if it is named.
     pub(super) fn unremembered(kind: Kind, named: &Removal) -> Result<Self, BrokerError> {
-        let (_, plan) = named.names()?;
+        let (service, plan) = named.names()?;
         let (undoes, act) = match kind {
             Kind::Unbind => (
                 Kind::Bind,
@@ -84,6 +86,7 @@ impl Removable {
             act,
             last: None,
             backend: None,
+            service: service.clone(),
             plan: plan.clone(),
         })
     }
@@ -119,7 +122,9 @@ impl Broker {
         named: &Removal,
     ) -> Result<Option<Removed>, BrokerError> {
         let catalog = self.catalog();
-        let plan = catalog.find(&target.plan).map(|chosen| chosen.plan);
+        let plan = catalog
+            .remover(&target.service, &target.plan)
+            .map(|chosen| chosen.plan);
         let manner = Manner {
             kind: target.kind,
             plan,

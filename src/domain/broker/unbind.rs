@@ -60,6 +60,7 @@ fn removable(instance: Instance, binding: Binding) -> Removable {
         },
         last: Some(binding.last_operation),
         backend: instance.backend,
+        service: instance.service_id,
         plan: instance.plan_id,
     }
 }

@@ -105,7 +105,7 @@ impl Broker {
         match (last.kind, last.state) {
             (Kind::Update, State::InProgress) => {}
             (_, State::InProgress) => return Err(BrokerError::Concurrency),
-            (Kind::Provision, State::Failed) => return Err(BrokerError::InstanceNotUsable),
+            _ if instance.is_broken() => return Err(BrokerError::InstanceNotUsable),
             _ => return Ok(None),
         }
         let subject = Subject::Instance(instance.id.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::error::BrokerError;
 use crate::domain::id::{InstanceId, OperationId};
-use crate::domain::ledger::Others;
+use crate::domain::ledger::{KeyId, Others};
 use crate::domain::operation::State;
 use crate::domain::store::StoreError;
 use crate::domain::time::Timestamp;
@@ -39,6 +39,10 @@ pub enum DeskError {
     },
     /// One of two stores seems to be served by others.
     Served(&'static str, Others),
+    /// There are no keys to seal with.
+    NoKeys,
+    /// No broker was started with this key in front yet.
+    KeyNotServed(KeyId),
     /// The state changed between the look and the step.
     Changed,
     /// The broker's rules do not take it.
@@ -101,6 +105,15 @@ impl fmt::Display for DeskError {
                 "the target has {instances} instances and {operations} operations: name a store that is empty"
             ),
             Self::Served(which, others) => served(out, which, others),
+            Self::NoKeys => out.write_str(
+                "there is no key to seal with: make one with `openssl rand -base64 32`, start the broker with it as store.keys \
+                 (BROKER_STORE__KEYS), then give it here, too",
+            ),
+            Self::KeyNotServed(key) => write!(
+                out,
+                "no broker was started with key {key} in front of store.keys, and what is sealed with it none could read: \
+                 start all brokers so, then reseal"
+            ),
             Self::Changed => out.write_str(
                 "others changed the same instances meanwhile: run it again, what is done already is left as it is",
             ),

@@ -3,15 +3,18 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use super::DeskError;
 use crate::domain::broker::takeover;
 use crate::domain::broker::{Bind, Provision};
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
-use crate::domain::id::{BindingId, InstanceId};
+use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
-use crate::domain::operation::{Kind, State};
+use crate::domain::offering::Schemas;
+use crate::domain::schema::{Schema, Violation};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -49,8 +52,8 @@ pub struct OldBinding {
 /// What there is to be done for one of them.
 #[derive(Clone, Debug)]
 pub enum Weighed {
-    /// It is to be recorded.
-    New(Box<Change>),
+    /// It is to be recorded; and where its parameters do not fit the plan's schema: it is there all the same.
+    New(Box<Change>, Vec<Violation>),
     /// Something with its id is in the store: that stays as it is.
     There,
 }
@@ -116,7 +119,11 @@ impl<'a> Takeover<'a> {
         );
         let made = change.as_ref().ok().and_then(made);
         self.instances.insert(old.id.clone(), made);
-        Ok(new(change))
+        let (service, plan) = (&old.request.service_id, &old.request.plan_id);
+        let schemas = self.schemas(service, plan);
+        let schema = schemas.and_then(|schemas| schemas.instance_create.as_ref());
+        let violations = violations(schema, Some(&old.request.parameters));
+        Ok(new(change, violations))
     }
 
     /// Weighs a binding of an instance that was weighed before, or is in the store.
@@ -133,23 +140,40 @@ impl<'a> Takeover<'a> {
             (None, None) => return Ok(Err(Unfit::NoInstance(old.instance.clone()))),
         };
         let last = &instance.last_operation;
-        if last.in_progress() || last.is(Kind::Provision, State::Failed) {
+        if last.in_progress() || instance.is_broken() {
             return Ok(Err(Unfit::InstanceNotUsable(old.instance.clone())));
         }
-        Ok(new(takeover::binding(
+        let change = takeover::binding(
             self.store.fingerprint_key(),
             self.catalog,
             instance,
             (&old.id, &old.request),
             (&old.known, &old.answer),
             self.now,
-        )))
+        );
+        let schemas = self.schemas(&instance.service_id, &instance.plan_id);
+        let schema = schemas.and_then(|schemas| schemas.binding_create.as_ref());
+        let violations = violations(schema, old.request.parameters.as_ref());
+        Ok(new(change, violations))
+    }
+
+    fn schemas(&self, service: &ServiceId, plan: &PlanId) -> Option<&Schemas> {
+        let chosen = self.catalog.choose(service, plan).ok()?;
+        Some(&chosen.plan.schemas)
     }
 }
 
-fn new(change: Result<Change, BrokerError>) -> Result<Weighed, Unfit> {
+/// Where parameters do not fit; what is not given is an empty object, as in a request.
+fn violations(schema: Option<&Schema>, parameters: Option<&Secret<Object>>) -> Vec<Violation> {
+    let given = parameters.map(|parameters| parameters.expose().clone());
+    schema.map_or_else(Vec::new, |schema| {
+        schema.violations(&Value::Object(given.unwrap_or_default()))
+    })
+}
+
+fn new(change: Result<Change, BrokerError>, violations: Vec<Violation>) -> Result<Weighed, Unfit> {
     match change {
-        Ok(change) => Ok(Weighed::New(Box::new(change))),
+        Ok(change) => Ok(Weighed::New(Box::new(change), violations)),
         Err(error) => Err(Unfit::Broker(error)),
     }
 }
@@ -166,7 +190,7 @@ fn made(change: &Change) -> Option<Instance> {
 pub async fn record(store: &dyn Store, weighed: Vec<Weighed>) -> Result<TakenOver, DeskError> {
     let mut taken = TakenOver::default();
     for one in weighed {
-        let Weighed::New(change) = one else {
+        let Weighed::New(change, _) = one else {
             taken.there += 1;
             continue;
         };

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::ending::{self, Concluded};
-use super::{Worker, later};
+use super::{Worker, between, earlier, later};
 use crate::domain::backend::{Done, Failure, Outcome, Progress, Work};
 use crate::domain::binding::Binding;
 use crate::domain::id::OperationId;
@@ -35,8 +36,8 @@ enum Over {
 impl Worker {
     /// Carries out what was taken up with a lease until then.
     pub(super) async fn attempt(&self, taken: Taken, until: Timestamp) {
-        let note = Note::default();
-        match self.race(&taken, until, &note).await {
+        let note = Note::new(until);
+        match self.race(&taken, &note).await {
             Over::Outcome(outcome) => self.conclude(taken, outcome).await,
             Over::Lost => {
                 self.tell_attempt(&taken, "stopped: the operation was cancelled or taken over");
@@ -46,42 +47,50 @@ impl Worker {
         }
     }
 
-    async fn race(&self, taken: &Taken, until: Timestamp, note: &Note) -> Over {
-        // Between the question and here the process may have slept.
-        if (self.clock)() >= until {
-            return Over::Lapsed;
-        }
+    async fn race(&self, taken: &Taken, note: &Note) -> Over {
         let mut acts = pin!(self.act(taken, note));
-        let mut keeps = pin!(self.keep(taken, until, note));
-        // What came of it counts, even where the lease went at the same moment: the store will tell.
-        poll_fn(|context| match acts.as_mut().poll(context) {
-            Poll::Ready(over) => Poll::Ready(over),
-            Poll::Pending => keeps.as_mut().poll(context),
+        let mut keeps = pin!(self.keep(taken, note));
+        poll_fn(|context| {
+            // The process may have slept, at any point: then another may act by now, and this one does nothing more.
+            if (self.clock)() >= note.until() {
+                return Poll::Ready(Over::Lapsed);
+            }
+            // What came of it counts, even where the lease went at the same moment: the store will tell.
+            match acts.as_mut().poll(context) {
+                Poll::Ready(over) => Poll::Ready(over),
+                Poll::Pending => keeps.as_mut().poll(context),
+            }
         })
         .await
     }
 
     /// Renews the lease, for as long as it is polled.
-    async fn keep(&self, taken: &Taken, mut until: Timestamp, note: &Note) -> Over {
+    async fn keep(&self, taken: &Taken, note: &Note) -> Over {
         let third = self.terms.lease / 3;
-        let mut rest = third;
+        // The lease counts from the question on, however long the answer took.
+        let mut rest = between((self.clock)(), earlier(note.until(), third * 2));
         loop {
             let _ = tokio::time::timeout(rest, note.news.notified()).await;
             let now = (self.clock)();
             let next = later(now, self.terms.lease);
             let renewal = Renewal {
                 operation: taken.operation.id.clone(),
+                subject: taken.operation.subject.clone(),
                 attempt: taken.attempt,
                 now,
                 until: next,
                 description: note.take(),
             };
-            match self.store.renew(renewal).await {
-                Ok(Lease::Held) => (until, rest) = (next, third),
-                Ok(Lease::Lost) => return Over::Lost,
-                // A third of the lease is left to stop in.
-                Err(_) if later((self.clock)(), third) >= until => return Over::Lapsed,
-                Err(_) => rest = third / 4,
+            // A store that does not answer must not keep it acting: a part of the lease is left to stop in.
+            let patience = between(now, earlier(note.until(), third / 2));
+            match tokio::time::timeout(patience, self.store.renew(renewal)).await {
+                Ok(Ok(Lease::Held)) => {
+                    note.lasts(next);
+                    rest = third;
+                }
+                Ok(Ok(Lease::Lost)) => return Over::Lost,
+                Ok(Err(_)) if later((self.clock)(), third) < note.until() => rest = third / 4,
+                Ok(Err(_)) | Err(_) => return Over::Lapsed,
             }
         }
     }
@@ -91,7 +100,13 @@ impl Worker {
             Some(target) => &target.plan_id,
             None => &taken.instance.plan_id,
         };
-        let Ok(chosen) = self.catalog.choose(&taken.instance.service_id, plan_id) else {
+        let service_id = &taken.instance.service_id;
+        // What is hidden makes nothing any more.
+        let chosen = match taken.operation.kind {
+            Kind::Unbind | Kind::Deprovision => self.catalog.remover(service_id, plan_id),
+            _ => self.catalog.choose(service_id, plan_id).ok(),
+        };
+        let Some(chosen) = chosen else {
             return Over::Outcome(Outcome::Failed(Failure {
                 description: format!(
                     "The plan `{plan_id}` is no longer in the catalog. Ask the operator of the broker."
@@ -113,6 +128,7 @@ impl Worker {
             kind: taken.operation.kind,
             attempt: taken.attempt,
             started_at: taken.operation.started_at,
+            until: note.until(),
             chosen,
             instance: after.as_ref().unwrap_or(&taken.instance),
             previous: after.as_ref().map(|_| &taken.instance),
@@ -144,6 +160,7 @@ impl Worker {
                 kind: Kind::Unbind,
                 attempt: taken.attempt,
                 started_at: taken.operation.started_at,
+                until: note.until(),
                 chosen,
                 instance: &taken.instance,
                 previous: None,
@@ -190,7 +207,7 @@ impl Worker {
     async fn conclude(&self, taken: Taken, outcome: Outcome) {
         let catalog = &self.catalog;
         let max = catalog
-            .find(&taken.instance.plan_id)
+            .remover(&taken.instance.service_id, &taken.instance.plan_id)
             .map_or(1, |chosen| chosen.plan.responding.max_attempts);
         let outcome = match outcome {
             Outcome::Again { description, .. } if taken.tries >= max => {
@@ -238,6 +255,7 @@ impl Worker {
         loop {
             let end = End {
                 operation: taken.operation.id.clone(),
+                subject: taken.operation.subject.clone(),
                 attempt: taken.attempt,
                 at: (self.clock)(),
                 ending: ending.clone(),
@@ -302,14 +320,31 @@ fn later_again(error: &StoreError) -> Over {
     })
 }
 
-/// What a backend says while it acts, until it is written down with the next renewal.
-#[derive(Default)]
+/// What those who act and those who keep the lease tell each other: what a backend says while it acts, until it is written
+/// down with the next renewal, and the end of the lease.
 struct Note {
     text: Mutex<Option<String>>,
     news: Notify,
+    until: AtomicI64,
 }
 
 impl Note {
+    fn new(until: Timestamp) -> Self {
+        Self {
+            text: Mutex::default(),
+            news: Notify::default(),
+            until: AtomicI64::new(until.0),
+        }
+    }
+
+    fn until(&self) -> Timestamp {
+        Timestamp(self.until.load(Ordering::Relaxed))
+    }
+
+    fn lasts(&self, until: Timestamp) {
+        self.until.store(until.0, Ordering::Relaxed);
+    }
+
     fn take(&self) -> Option<String> {
         self.text
             .lock()

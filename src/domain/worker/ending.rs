@@ -134,6 +134,7 @@ fn instance_done(
     let kind = taken.operation.kind;
     let mut instance = after(taken).unwrap_or_else(|| taken.instance.clone());
     let mut details = std::mem::take(&mut instance.details).into_exposed();
+    details.unmade = false;
     if kind == Kind::Provision || !done.outputs.expose().is_empty() {
         details.outputs.clone_from(done.outputs.expose());
     }
@@ -155,6 +156,7 @@ fn binding_done(
     done: &Done,
 ) -> Result<Binding, RenderError> {
     let mut details = binding.details.expose().clone();
+    details.unmade = false;
     details.outputs.clone_from(done.outputs.expose());
     details.state = done.state.as_ref().map(|state| state.expose().clone());
     if let Some(chosen) = chosen {
@@ -237,4 +239,34 @@ fn rest(tries: u32) -> Duration {
     // Without chance it is a quarter shorter: no reason to fail.
     let _ = getrandom::fill(&mut chance);
     whole.mul_f64(0.75 + f64::from(chance[0]) / 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_rest_is_about_twice_the_last_and_none_quite_the_same() {
+        for (tries, whole) in [
+            (1, 1),
+            (2, 2),
+            (3, 4),
+            (6, 32),
+            (7, 60),
+            (8, 60),
+            (u32::MAX, 60),
+        ] {
+            let whole = Duration::from_secs(whole);
+            let drawn: BTreeSet<Duration> = (0..64).map(|_| rest(tries)).collect();
+            assert!(drawn.len() > 8, "{tries}: {drawn:?}");
+            for rest in drawn {
+                assert!(
+                    rest >= whole.mul_f64(0.75) && rest <= whole,
+                    "{tries}: {rest:?}"
+                );
+            }
+        }
+    }
 }

@@ -80,6 +80,11 @@ impl Worker {
         }
     }
 
+    /// Its name in leases.
+    pub fn owner(&self) -> &Arc<str> {
+        &self.terms.owner
+    }
+
     /// Begins to work, on the runtime of whoever calls.
     pub fn start(self) -> Working {
         let worker = Arc::new(self);
@@ -151,11 +156,7 @@ impl Worker {
     }
 
     fn limits(&self) -> Vec<(Arc<str>, u32)> {
-        let plans = self
-            .catalog
-            .offerings()
-            .iter()
-            .flat_map(|offering| &offering.plans);
+        let plans = self.catalog.plans();
         let mut limits: Vec<(Arc<str>, u32)> = plans
             .filter_map(|plan| Some((plan.backend.name().into(), plan.backend.concurrency()?)))
             .collect();
@@ -206,6 +207,10 @@ fn later(now: Timestamp, by: Duration) -> Timestamp {
 
 fn earlier(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp(now.0.saturating_sub(millis(by)))
+}
+
+fn between(one: Timestamp, other: Timestamp) -> Duration {
+    Duration::from_millis(u64::try_from(other.0.saturating_sub(one.0)).unwrap_or(0))
 }
 
 fn millis(duration: Duration) -> i64 {

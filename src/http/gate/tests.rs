@@ -22,7 +22,7 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, Take, Taken, Unbound,
+    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken, Unbound,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
@@ -73,6 +73,10 @@ impl Store for Panics {
     }
 
     fn bindings(&self, _: InstanceId) -> Answer<'_, Vec<Binding>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
         Box::pin(ready(Ok(Vec::new())))
     }
 

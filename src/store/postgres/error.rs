@@ -5,9 +5,11 @@ use std::fmt;
 use tokio_postgres::error::SqlState;
 
 use crate::domain::id::IdError;
+use crate::domain::ledger::KeyId;
 use crate::domain::store::StoreError;
 use crate::postgres::{AddressError, told};
 use crate::store::packed;
+use crate::store::seal::lacking;
 
 /// Why a step was not carried out.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(super) enum StepError {
     Raced,
     /// What a row holds is not what this broker writes.
     Unreadable(&'static str),
+    /// What a cell holds cannot be opened, or is not what this broker writes.
+    Cell(packed::Unreadable),
 }
 
 impl StepError {
@@ -32,8 +36,23 @@ impl StepError {
         match self {
             Self::Raced => true,
             Self::Database(error) => error.is_closed() || error.code().is_some_and(passes),
-            Self::Unknown(_) | Self::ReadOnly | Self::Slow(_) | Self::Unreadable(_) => false,
+            Self::Unknown(_)
+            | Self::ReadOnly
+            | Self::Slow(_)
+            | Self::Unreadable(_)
+            | Self::Cell(_) => false,
         }
+    }
+
+    /// Whether the server lacks what a write needs (classes 53, 54, 58 and XX): it answers, and the next write may fail too.
+    pub(super) fn is_ailment(&self) -> bool {
+        let (Self::Database(error) | Self::Unknown(error)) = self else {
+            return false;
+        };
+        let code = error.code().map(SqlState::code).unwrap_or_default();
+        ["53", "54", "58", "XX"]
+            .iter()
+            .any(|class| code.starts_with(class))
     }
 
     /// Whether the engine lacks a function that a statement uses.
@@ -44,7 +63,7 @@ impl StepError {
     /// Whether the connection is as good as before.
     pub(super) fn leaves_connection(&self) -> bool {
         match self {
-            Self::Raced | Self::Unreadable(_) => true,
+            Self::Raced | Self::Unreadable(_) | Self::Cell(_) => true,
             Self::Database(error) => error.code().is_some_and(lost_race),
             // The next one may lead to the new server.
             Self::Unknown(_) | Self::ReadOnly | Self::Slow(_) => false,
@@ -84,6 +103,7 @@ impl fmt::Display for StepError {
             Self::Slow(what) => write!(out, "{what} took too long (setting store.timeout)"),
             Self::Raced => out.write_str("others were quicker again and again"),
             Self::Unreadable(what) => write!(out, "unreadable {what}"),
+            Self::Cell(why) => write!(out, "unreadable {why}"),
         }
     }
 }
@@ -95,8 +115,8 @@ impl From<tokio_postgres::Error> for StepError {
 }
 
 impl From<packed::Unreadable> for StepError {
-    fn from(packed::Unreadable(what): packed::Unreadable) -> Self {
-        Self::Unreadable(what)
+    fn from(why: packed::Unreadable) -> Self {
+        Self::Cell(why)
     }
 }
 
@@ -109,7 +129,7 @@ impl From<IdError> for StepError {
 impl From<StepError> for StoreError {
     fn from(error: StepError) -> Self {
         match error {
-            StepError::Unreadable(_) => Self::Corrupt(error.to_string()),
+            StepError::Unreadable(_) | StepError::Cell(_) => Self::Corrupt(error.to_string()),
             _ => Self::Unavailable(error.to_string()),
         }
     }
@@ -128,6 +148,12 @@ pub enum OpenError {
     Missing,
     /// A copy into it did not come to its end.
     Unfinished,
+    /// It is sealed with these keys, which are not given.
+    Sealed(Vec<KeyId>),
+    /// Nothing is sealed in it, and there are no keys to seal with.
+    NoKeys,
+    /// Its key of fingerprints cannot be opened.
+    Locked(String),
     /// An older broker made its tables, and they are not to be changed.
     Older {
         /// The version of its tables.
@@ -168,6 +194,12 @@ impl fmt::Display for OpenError {
             Self::Unfinished => out.write_str(
                 "a copy into it did not come to its end: drop its tables broker_..., and copy again",
             ),
+            Self::Sealed(missing) => out.write_str(&lacking(missing)),
+            Self::NoKeys => out.write_str(
+                "a database is not used without a key, for others than the broker see what is in it: make one with `openssl \
+                 rand -base64 32`, keep it safe, and give it to every broker as store.keys (BROKER_STORE__KEYS)",
+            ),
+            Self::Locked(why) => out.write_str(why),
             Self::Older { found, known } => write!(
                 out,
                 "an older catalog-broker made its tables (schema {found}, this one has {known}): start this version of \
@@ -199,7 +231,14 @@ impl From<StepError> for OpenError {
                 Self::Database(told(&database))
             }
             StepError::Unreadable(what) => Self::Foreign(what),
+            StepError::Cell(why) => why.into(),
             error => Self::Away(error.to_string()),
         }
+    }
+}
+
+impl From<packed::Unreadable> for OpenError {
+    fn from(why: packed::Unreadable) -> Self {
+        Self::Locked(why.to_string())
     }
 }

@@ -1,10 +1,8 @@
 //! Operations that are not over when they are recorded: queued, leased, renewed, ended, given back, forgotten. Each
 //! function is one step of their life, carried out inside the transaction that is open.
 
-use tokio_postgres::Row;
-
 use super::error::StepError;
-use super::rows::{self, binding_columns, instance_columns, packed};
+use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
 use super::values::{Columns, values};
 use crate::domain::id::{BindingId, InstanceId, OperationId};
@@ -12,6 +10,7 @@ use crate::domain::operation::{Operation, Report, State, Subject};
 use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+use crate::store::seal::Cell;
 
 /// Records an operation that is to be carried out, due at once or when nobody acts any more whose operation was ended
 /// from outside: the one that it cancels, what was given up on the subject, what stood on a forgotten one of its id. It
@@ -24,7 +23,7 @@ pub(super) async fn record(
 ) -> Result<(), StepError> {
     let now = operation.started_at;
     if let Some(cancelled) = &job.cancels {
-        cancel(database, cancelled, now).await?;
+        cancel(database, cancelled, &operation.subject, now).await?;
     }
     database
         .execute(
@@ -51,7 +50,7 @@ pub(super) async fn record(
                     .map(|fingerprint| fingerprint.0.to_vec()),
                 now.0,
                 &*job.backend,
-                packed(&job.task)?,
+                database.packed(Cell::Task(&operation.id, &operation.subject), &job.task)?,
                 job.cancels.as_ref().map(OperationId::as_str),
             ],
         )
@@ -59,10 +58,11 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Fails what runs, at once; its lease counts until it is given back.
+/// Fails what runs on a subject, at once; its lease counts until it is given back.
 async fn cancel(
     database: &Transaction<'_>,
     operation: &OperationId,
+    subject: &Subject,
     now: Timestamp,
 ) -> Result<(), StepError> {
     let report = Secret::new(Report::of("It was cancelled by a delete."));
@@ -70,7 +70,11 @@ async fn cancel(
         .execute(
             "UPDATE broker_operations SET state = 'failed', finished_at = $1, report = $2
              WHERE id = $3 AND state = 'in progress'",
-            values![now.0, packed(&report)?, operation.as_str()],
+            values![
+                now.0,
+                database.packed(Cell::Report(operation, subject), &report)?,
+                operation.as_str()
+            ],
         )
         .await?;
     Ok(())
@@ -95,7 +99,7 @@ pub(super) async fn due(
         )
         .await?
         .iter()
-        .map(|row| Columns::of(row).take())
+        .map(|row| database.columns(row).take())
         .collect()
 }
 
@@ -150,7 +154,7 @@ async fn leased(
             values![now.0, backend],
         )
         .await?;
-    row.map_or(Ok(0), |row| Columns::of(&row).number())
+    row.map_or(Ok(0), |row| database.columns(&row).number())
 }
 
 async fn lease(
@@ -191,15 +195,15 @@ async fn lease(
         )
         .await?
         .iter()
-        .map(read_taken)
+        .map(|row| read_taken(&mut database.columns(row)))
         .collect()
 }
 
-fn read_taken(row: &Row) -> Result<Taken, StepError> {
-    let mut columns = Columns::of(row);
-    let subject = subject(&mut columns)?;
-    let operation = rows::read_operation(&mut columns, subject)?;
-    let (attempt, tries, task) = (columns.number()?, columns.number()?, columns.unpacked()?);
+fn read_taken(columns: &mut Columns<'_>) -> Result<Taken, StepError> {
+    let subject = subject(columns)?;
+    let operation = rows::read_operation(columns, subject)?;
+    let (attempt, tries) = (columns.number()?, columns.number()?);
+    let task = columns.unpacked(Cell::Task(&operation.id, &operation.subject))?;
     if !columns.is_there()? {
         return Err(StepError::Unreadable(
             "instance of an operation in progress",
@@ -210,8 +214,8 @@ fn read_taken(row: &Row) -> Result<Taken, StepError> {
         attempt,
         tries,
         task,
-        instance: rows::read_instance(&mut columns)?,
-        binding: rows::read_maybe_binding(&mut columns)?,
+        instance: rows::read_instance(columns)?,
+        binding: rows::read_maybe_binding(columns)?,
     })
 }
 
@@ -227,13 +231,14 @@ pub(super) async fn renew(
     database: &Transaction<'_>,
     renewal: &Renewal,
 ) -> Result<Lease, StepError> {
+    let cell = Cell::Report(&renewal.operation, &renewal.subject);
     let renewed = database
         .execute(
             "UPDATE broker_operations SET due_at = $1, report = coalesce($2, report)
              WHERE id = $3 AND attempt = $4 AND state = 'in progress' AND owner IS NOT NULL AND due_at > $5",
             values![
                 renewal.until.0,
-                report(renewal.description.as_ref())?,
+                report(database, cell, renewal.description.as_ref())?,
                 renewal.operation.as_str(),
                 renewal.attempt,
                 renewal.now.0,
@@ -243,9 +248,13 @@ pub(super) async fn renew(
     Ok(held(renewed))
 }
 
-fn report(description: Option<&String>) -> Result<Option<Vec<u8>>, StepError> {
+fn report(
+    database: &Transaction<'_>,
+    cell: Cell<'_>,
+    description: Option<&String>,
+) -> Result<Option<Vec<u8>>, StepError> {
     description
-        .map(|text| packed(&Secret::new(Report::of(text))))
+        .map(|text| database.packed(cell, &Secret::new(Report::of(text))))
         .transpose()
 }
 
@@ -291,7 +300,10 @@ async fn over(
              RETURNING instance_id, binding_id, id, kind, state, report, fingerprint, started_at, finished_at",
             values![
                 state.name(),
-                packed(&Secret::new(report))?,
+                database.packed(
+                    Cell::Report(&end.operation, &end.subject),
+                    &Secret::new(report)
+                )?,
                 end.at.0,
                 end.operation.as_str(),
                 end.attempt,
@@ -301,7 +313,7 @@ async fn over(
     let Some(row) = row else {
         return Ok(Lease::Lost);
     };
-    let mut columns = Columns::of(&row);
+    let mut columns = database.columns(&row);
     let subject = subject(&mut columns)?;
     let operation = rows::read_operation(&mut columns, subject)?;
     leave(database, &operation, leaves).await?;
@@ -323,7 +335,7 @@ pub(super) async fn lock_subject(
     let Some(row) = row else {
         return Ok(None);
     };
-    let subject = subject(&mut Columns::of(&row))?;
+    let subject = subject(&mut database.columns(&row))?;
     match &subject {
         Subject::Instance(id) => {
             rows::lock_instance(database, id).await?;
@@ -375,7 +387,11 @@ async fn again(
              WHERE id = $3 AND attempt = $4 AND state = 'in progress'",
             values![
                 due_at.0,
-                report(description)?,
+                report(
+                    database,
+                    Cell::Report(&end.operation, &end.subject),
+                    description
+                )?,
                 end.operation.as_str(),
                 end.attempt,
             ],
@@ -451,7 +467,7 @@ pub(super) async fn give_back(
         )
         .await?;
     for row in &cancelled {
-        release(database, Columns::of(row).text()?, now).await?;
+        release(database, database.columns(row).text()?, now).await?;
     }
     database
         .execute(

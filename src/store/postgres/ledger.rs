@@ -5,11 +5,11 @@ use super::error::StepError;
 use super::jobs::subject;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{rows, steps, transfer};
+use super::{reseal, rows, steps, transfer};
 use crate::domain::id::{InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{
-    Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Others, Page, Place, PlanCount,
-    Row, Stepped,
+    Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
+    PlanCount, Resealed, Row, Seal, Stepped,
 };
 use crate::domain::operation::{Operation, Report, State};
 use crate::domain::store::Answer;
@@ -51,6 +51,7 @@ impl Ledger for PostgresStore {
         Box::pin(self.driver.run(async |pool| {
             let mut counts = pool.ask(counts).await?;
             counts.oldest = pool.ask(oldest).await?;
+            counts.sealed = pool.ask(reseal::sealed).await?;
             counts.bytes = match pool.ask(bytes).await {
                 Err(error) if error.is_unknown_function() => None,
                 bytes => Some(bytes?),
@@ -102,6 +103,31 @@ impl Ledger for PostgresStore {
         )
     }
 
+    fn seal(&self) -> Seal {
+        self.sealer.seal()
+    }
+
+    fn reseal(&self, from: Place, most: u32) -> Answer<'_, Resealed> {
+        Box::pin(self.driver.run(async move |pool| {
+            let page = pool.ask(async |database| reseal::page(database, &from, most).await);
+            let page = page.await?;
+            let cells = pool.ask(async |database| reseal::write(database, &page.changes).await);
+            let cells = cells.await?;
+            Ok(Resealed {
+                cells,
+                all: cells == page.cells,
+                next: page.next,
+            })
+        }))
+    }
+
+    fn forget_keys(&self) -> Answer<'_, Kept> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.step(reseal::forget_keys).await),
+        )
+    }
+
     fn others(&self, now: Timestamp) -> Answer<'_, Others> {
         Box::pin(self.driver.run(async move |pool| {
             pool.ask(async |database| others(database, &pool.brokers, now).await)
@@ -133,7 +159,7 @@ async fn list_instances(
         )
         .await?
         .iter()
-        .map(|row| read_listed(&mut Columns::of(row)))
+        .map(|row| read_listed(&mut database.columns(row)))
         .collect()
 }
 
@@ -173,7 +199,7 @@ async fn list_operations(
         )
         .await?
         .iter()
-        .map(|row| read_entry(&mut Columns::of(row)))
+        .map(|row| read_entry(&mut database.columns(row)))
         .collect()
 }
 
@@ -188,7 +214,7 @@ async fn entry(database: &Transaction<'_>, id: &OperationId) -> Result<Option<En
             values![id.as_str()],
         )
         .await?;
-    row.map(|row| read_entry(&mut Columns::of(&row)))
+    row.map(|row| read_entry(&mut database.columns(&row)))
         .transpose()
 }
 
@@ -223,7 +249,7 @@ async fn counts(database: &Transaction<'_>) -> Result<Counts, StepError> {
         .await?;
     let mut counts = Counts::default();
     for row in &rows {
-        let mut columns = Columns::of(row);
+        let mut columns = database.columns(row);
         let what: i32 = columns.take()?;
         let (state, count) = (columns.state()?, columns.count()?);
         if what == 3 {
@@ -255,7 +281,7 @@ async fn oldest(database: &Transaction<'_>) -> Result<Option<Entry>, StepError> 
             values![],
         )
         .await?;
-    row.map(|row| read_entry(&mut Columns::of(&row)))
+    row.map(|row| read_entry(&mut database.columns(&row)))
         .transpose()
 }
 
@@ -267,7 +293,7 @@ async fn bytes(database: &Transaction<'_>) -> Result<u64, StepError> {
             values![],
         )
         .await?;
-    row.map_or(Ok(0), |row| Columns::of(&row).count())
+    row.map_or(Ok(0), |row| database.columns(&row).count())
 }
 
 /// Brokers by their connections, and by what they have leased. An engine that lists no connections shows the leases alone.
@@ -287,7 +313,7 @@ async fn others(
     let Some(row) = row else {
         return Ok(Others::default());
     };
-    let mut columns = Columns::of(&row);
+    let mut columns = database.columns(&row);
     Ok(Others {
         connections: columns.count()?,
         leased_until: columns.take::<Option<i64>>()?.map(Timestamp),

@@ -9,7 +9,7 @@
 use super::error::{OpenError, StepError};
 use super::pool::Pool;
 use super::transaction::Transaction;
-use super::values::{Columns, values};
+use super::values::values;
 
 /// A step of the schema.
 struct Migration {
@@ -68,6 +68,11 @@ pub(super) async fn current(pool: &Pool) -> Result<(), OpenError> {
     }
 }
 
+/// Whether the tables are there.
+pub(super) async fn is_made(pool: &Pool) -> Result<bool, OpenError> {
+    Ok(is_there(pool).await? && pool.ask(standing).await?.version > 0)
+}
+
 fn usable(standing: Standing) -> Result<(), OpenError> {
     if standing.needs > known() {
         return Err(OpenError::Newer {
@@ -103,7 +108,7 @@ async fn read(database: &Transaction<'_>, statement: &str) -> Result<Standing, S
             needs: 0,
         });
     };
-    let mut columns = Columns::of(&row);
+    let mut columns = database.columns(&row);
     Ok(Standing {
         version: columns.take()?,
         needs: columns.take()?,

@@ -15,6 +15,7 @@ mod ledger;
 mod migrations;
 mod open;
 mod pool;
+mod reseal;
 mod retry;
 mod rows;
 mod steps;
@@ -33,42 +34,65 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, StoreError, Take, Taken, Unbound,
+    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
+    Unbound,
 };
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+use crate::store::seal::{Keys, Sealer};
 
 use driver::Driver;
 pub use error::OpenError;
 use open::Role;
 pub use pool::Bounds;
+use pool::Pool;
 
 /// A state in a PostgreSQL database.
 pub struct PostgresStore {
     driver: Driver,
+    sealer: Arc<Sealer>,
     key: FingerprintKey,
 }
 
 impl PostgresStore {
     /// For a broker: connects, waits a little for a database that is just starting, and brings the schema up to date.
-    pub fn open(url: Secret<String>, bounds: Bounds) -> Result<Self, OpenError> {
-        let pool = move || open::pool(&url, bounds, Role::Broker);
-        let (driver, key) = Driver::start(pool, open::open)?;
-        Ok(Self { driver, key })
+    pub fn open(url: Secret<String>, bounds: Bounds, keys: &Keys) -> Result<Self, OpenError> {
+        Self::start(url, (bounds, Role::Broker), keys, open::open)
     }
 
     /// The same, for an operator's command.
-    pub fn open_as_command(url: Secret<String>, bounds: Bounds) -> Result<Self, OpenError> {
-        let pool = move || open::pool(&url, bounds, Role::Command);
-        let (driver, key) = Driver::start(pool, open::open)?;
-        Ok(Self { driver, key })
+    pub fn open_as_command(
+        url: Secret<String>,
+        bounds: Bounds,
+        keys: &Keys,
+    ) -> Result<Self, OpenError> {
+        Self::start(url, (bounds, Role::Command), keys, open::open)
     }
 
     /// For an operator's command beside brokers that may serve it: tables that are there, with their schema as it is.
-    pub fn open_beside(url: Secret<String>, bounds: Bounds) -> Result<Self, OpenError> {
-        let pool = move || open::pool(&url, bounds, Role::Command);
-        let (driver, key) = Driver::start(pool, open::open_beside)?;
-        Ok(Self { driver, key })
+    pub fn open_beside(
+        url: Secret<String>,
+        bounds: Bounds,
+        keys: &Keys,
+    ) -> Result<Self, OpenError> {
+        Self::start(url, (bounds, Role::Command), keys, open::open_beside)
+    }
+
+    fn start(
+        url: Secret<String>,
+        (bounds, role): (Bounds, Role),
+        keys: &Keys,
+        open: impl AsyncFnOnce(&Pool) -> Result<FingerprintKey, OpenError> + Send + 'static,
+    ) -> Result<Self, OpenError> {
+        let sealer = Arc::new(Sealer::new(keys));
+        let shared = Arc::clone(&sealer);
+        let pool = move || open::pool(&url, bounds, (role, shared));
+        let (driver, key) = Driver::start(pool, open)?;
+        Ok(Self {
+            driver,
+            sealer,
+            key,
+        })
     }
 }
 
@@ -156,6 +180,13 @@ impl Store for PostgresStore {
         }))
     }
 
+    fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.ask(rows::plans_in_use).await),
+        )
+    }
+
     fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()> {
         Box::pin(self.driver.run(async move |pool| {
             pool.step(async |database| jobs::give_back(database, &owner, now).await)
@@ -171,10 +202,7 @@ impl Store for PostgresStore {
     }
 
     fn health(&self) -> Answer<'_, ()> {
-        Box::pin(self.driver.run(async |pool| {
-            pool.ask(async |database| rows::writable(database).await)
-                .await
-        }))
+        Box::pin(self.driver.run(async |pool| pool.health().await))
     }
 
     fn fingerprint_key(&self) -> &FingerprintKey {

@@ -1,14 +1,18 @@
 //! The way to a database that is ready to be used.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{OpenError, StepError};
 use super::migrations;
 use super::pool::{Bounds, Pool};
-use super::values::{Columns, values};
+use super::transaction::Transaction;
+use super::values::values;
 use crate::domain::json::FingerprintKey;
+use crate::domain::ledger::KeyId;
 use crate::postgres;
 use crate::secret::Secret;
+use crate::store::seal::{Agreed, Opener, Record, Sealer};
 
 /// How long between two looks for a database that is just starting.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -31,7 +35,11 @@ pub(super) enum Role {
     Command,
 }
 
-pub(super) fn pool(url: &Secret, bounds: Bounds, role: Role) -> Result<Pool, OpenError> {
+pub(super) fn pool(
+    url: &Secret<String>,
+    bounds: Bounds,
+    (role, sealer): (Role, Arc<Sealer>),
+) -> Result<Pool, OpenError> {
     let name = match role {
         Role::Broker => BROKER,
         Role::Command => COMMAND,
@@ -42,24 +50,24 @@ pub(super) fn pool(url: &Secret, bounds: Bounds, role: Role) -> Result<Pool, Ope
         Some(name) => name,
     };
     let brokers = brokers.to_owned();
-    Pool::new(target, brokers, bounds)
+    Pool::new(target, brokers, bounds, sealer)
 }
 
 pub(super) async fn open(pool: &Pool) -> Result<FingerprintKey, OpenError> {
     await_database(pool).await?;
+    sealable(pool).await?;
     migrations::migrate(pool).await?;
     whole(pool).await?;
-    fingerprint_key(pool).await
+    unlock(pool, Opener::Broker).await
 }
 
 pub(super) async fn open_beside(pool: &Pool) -> Result<FingerprintKey, OpenError> {
     await_database(pool).await?;
     migrations::current(pool).await?;
+    sealable(pool).await?;
     whole(pool).await?;
-    stored_key(pool).await?.ok_or(NO_KEY)
+    unlock(pool, Opener::Command).await
 }
-
-const NO_KEY: OpenError = OpenError::Foreign("its key of fingerprints is gone");
 
 /// Refuses tables that a copy did not fill to their end: what is missing would pass for what never was.
 async fn whole(pool: &Pool) -> Result<(), OpenError> {
@@ -111,45 +119,114 @@ fn is_starting(error: &StepError) -> bool {
     }
 }
 
-/// The key of fingerprints: made by the first broker, the same for all.
-async fn fingerprint_key(pool: &Pool) -> Result<FingerprintKey, OpenError> {
-    if let Some(key) = stored_key(pool).await? {
-        return Ok(key);
+/// Refuses to go on without keys: where all is sealed already, by naming those that are missing.
+async fn sealable(pool: &Pool) -> Result<(), OpenError> {
+    if pool.sealer.has_keys() {
+        return Ok(());
     }
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| {
-        OpenError::System(format!("the system gave no random numbers: {error}"))
-    })?;
-    let stored = pool.step(async |database| {
-        database
-            .execute(
-                "INSERT INTO broker_meta (name, value) VALUES ('fingerprint key', $1) ON CONFLICT (name) DO NOTHING",
-                values![key.to_vec()],
-            )
-            .await
-    });
-    stored.await?;
-    // It may be another broker's that was quicker.
-    stored_key(pool).await?.ok_or(NO_KEY)
+    if migrations::is_made(pool).await? {
+        let record = pool.ask(recorded).await?;
+        pool.sealer
+            .missing(&record)
+            .map_or(Ok(()), |missing| Err(OpenError::Sealed(missing)))?;
+    }
+    Err(OpenError::NoKeys)
 }
 
-async fn stored_key(pool: &Pool) -> Result<Option<FingerprintKey>, OpenError> {
-    let row = pool.ask(async |database| {
-        database
-            .find(
-                "SELECT value FROM broker_meta WHERE name = 'fingerprint key'",
-                values![],
-            )
-            .await
-    });
-    let row = row.await?;
-    row.map(|row| Ok(FingerprintKey::new(&Columns::of(&row).hash()?)))
-        .transpose()
+/// The key of fingerprints: made by the first broker, the same for all. The keys of the operator are held against what
+/// the tables were sealed with, and what a broker's will seal is recorded before it does.
+async fn unlock(pool: &Pool, opener: Opener) -> Result<FingerprintKey, OpenError> {
+    let looked = pool.ask(async |database| look(database, opener).await);
+    let (mut agreed, mut stored) = looked.await?.map_err(OpenError::Sealed)?;
+    if stored.is_none() || !agreed.names.is_empty() {
+        let recorded = pool.step(async |database| record(database, opener).await);
+        (agreed, stored) = recorded.await?.map_err(OpenError::Sealed)?;
+    }
+    pool.sealer.settle(&agreed);
+    let key = stored.ok_or(OpenError::Foreign("its key of fingerprints is gone"))?;
+    let key = pool.sealer.open_key(&key)?;
+    Ok(FingerprintKey::new(key.expose()))
+}
+
+/// How the keys of the operator and the tables agree, and the stored key of fingerprints; or the keys that are missing.
+type Looked = Result<(Agreed, Option<Vec<u8>>), Vec<KeyId>>;
+
+async fn look(database: &Transaction<'_>, opener: Opener) -> Result<Looked, StepError> {
+    // In this order: the key of fingerprints comes with the first record.
+    let stored = stored_key(database).await?;
+    let record = recorded(database).await?;
+    let agreed = database.sealer.agree(&record, opener, stored.is_none());
+    Ok(agreed.map(|agreed| (agreed, stored)))
+}
+
+/// Looks again, and records what is missing. Whoever changes the record of keys holds the one row of the schema's version
+/// meanwhile.
+async fn record(database: &Transaction<'_>, opener: Opener) -> Result<Looked, StepError> {
+    lock_record(database).await?;
+    let (agreed, mut stored) = match look(database, opener).await? {
+        Ok(looked) => looked,
+        missing => return Ok(missing),
+    };
+    for name in &agreed.names {
+        remember(database, name, vec![0]).await?;
+    }
+    if stored.is_none() {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)
+            .map_err(|_| StepError::Unreadable("random numbers of the system"))?;
+        let key = database.sealer.write_key(&Secret::new(key))?;
+        remember(database, "fingerprint key", key.clone()).await?;
+        stored = Some(key);
+    }
+    Ok(Ok((agreed, stored)))
+}
+
+async fn remember(
+    database: &Transaction<'_>,
+    name: &str,
+    value: Vec<u8>,
+) -> Result<u64, StepError> {
+    database
+        .execute(
+            "INSERT INTO broker_meta (name, value) VALUES ($1, $2)",
+            values![name, value],
+        )
+        .await
+}
+
+pub(super) async fn lock_record(database: &Transaction<'_>) -> Result<(), StepError> {
+    database
+        .exists("SELECT 1 FROM broker_schema FOR UPDATE", values![])
+        .await
+        .map(|_| ())
+}
+
+/// How the cells are written, as the tables say themselves.
+pub(super) async fn recorded(database: &Transaction<'_>) -> Result<Record, StepError> {
+    let rows = database
+        .query("SELECT name FROM broker_meta", values![])
+        .await?;
+    let names: Vec<&str> = rows
+        .iter()
+        .map(|row| database.columns(row).text())
+        .collect::<Result<_, _>>()?;
+    Ok(Record::of(names))
+}
+
+async fn stored_key(database: &Transaction<'_>) -> Result<Option<Vec<u8>>, StepError> {
+    let row = database
+        .find(
+            "SELECT value FROM broker_meta WHERE name = 'fingerprint key'",
+            values![],
+        )
+        .await?;
+    row.map(|row| database.columns(&row).take()).transpose()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::seal::Keys;
 
     #[test]
     fn a_command_goes_by_its_own_name_and_knows_that_of_brokers() {
@@ -167,7 +244,9 @@ mod tests {
                 connections: 1,
                 timeout: Duration::from_secs(1),
             };
-            let pool = pool(&Secret::new(url.to_owned()), bounds, role).expect("a pool");
+            let sealer = Arc::new(Sealer::new(&Keys::default()));
+            let url = Secret::new(url.to_owned());
+            let pool = pool(&url, bounds, (role, sealer)).expect("a pool");
             assert_eq!(pool.name(), Some(name));
             assert_eq!(pool.brokers, brokers);
         }

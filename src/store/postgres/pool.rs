@@ -2,7 +2,8 @@
 //! away, and the server undoes what was open on it. So nothing has to be cleaned up after trouble, and none that hangs
 //! is lent again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -11,6 +12,7 @@ use tokio_postgres::{Client, Config};
 
 use super::error::{OpenError, StepError};
 use crate::postgres::{Target, Tls, told};
+use crate::store::seal::Sealer;
 
 /// How long the connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -28,9 +30,12 @@ pub(super) struct Pool {
     config: Config,
     tls: Tls,
     pub(super) bounds: Bounds,
+    pub(super) sealer: Arc<Sealer>,
     /// What the server's own lists call brokers.
     pub(super) brokers: String,
     room: Semaphore,
+    /// Whether the last step failed in a way that the next one may, too: the disk is full, say.
+    pub(super) ailing: Cell<bool>,
     idle: RefCell<Vec<Connection>>,
     drivers: RefCell<JoinSet<()>>,
 }
@@ -49,13 +54,20 @@ pub(super) struct Lent<'a> {
 }
 
 impl Pool {
-    pub(super) fn new(target: Target, brokers: String, bounds: Bounds) -> Result<Self, OpenError> {
+    pub(super) fn new(
+        target: Target,
+        brokers: String,
+        bounds: Bounds,
+        sealer: Arc<Sealer>,
+    ) -> Result<Self, OpenError> {
         Ok(Self {
             tls: target.way.tls()?,
             config: target.config,
             bounds,
+            sealer,
             brokers,
             room: Semaphore::new(bounds.connections),
+            ailing: Cell::new(false),
             idle: RefCell::default(),
             drivers: RefCell::default(),
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::StepError;
 use super::pool::Pool;
+use super::rows;
 use super::transaction::Transaction;
 
 /// Most times that a step begins anew.
@@ -19,7 +20,21 @@ impl Pool {
         &self,
         step: impl AsyncFn(&Transaction<'_>) -> Result<T, StepError>,
     ) -> Result<T, StepError> {
-        self.anew(Some(self.bounds.timeout), &step).await
+        let result = self.anew(Some(self.bounds.timeout), &step).await;
+        match &result {
+            Ok(_) => self.ailing.set(false),
+            Err(error) if error.is_ailment() => self.ailing.set(true),
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Whether it takes writes. Nothing is written to find out while writing goes well.
+    pub(super) async fn health(&self) -> Result<(), StepError> {
+        if self.ailing.get() {
+            return self.step(rows::probe).await;
+        }
+        self.ask(rows::writable).await
     }
 
     /// Looks something up, in one statement.
@@ -53,7 +68,7 @@ impl Pool {
         step: &impl AsyncFn(&Transaction<'_>) -> Result<T, StepError>,
     ) -> Result<T, StepError> {
         let lent = self.lend().await?;
-        let transaction = Transaction::new(lent.client()?, within);
+        let transaction = Transaction::new(lent.client()?, &self.sealer, within);
         let limit = self.bounds.timeout.saturating_add(GRACE);
         let result = tokio::time::timeout(limit, carry_out(transaction, step))
             .await

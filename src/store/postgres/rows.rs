@@ -3,7 +3,6 @@
 //! A change of an instance locks its row; a change of a binding shares that lock with its like, so that what it has seen
 //! of the instance holds until it commits, and binds of one instance run beside each other.
 
-use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::error::StepError;
@@ -15,10 +14,9 @@ use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Fingerprint;
 use crate::domain::operation::{Kind, Operation, Subject};
-use crate::domain::store::{Act, Begun, Change};
+use crate::domain::store::{Act, Begun, Change, PlanInUse};
 use crate::domain::time::Timestamp;
-use crate::secret::Secret;
-use crate::store::packed;
+use crate::store::seal::Cell;
 
 /// What [`read_instance`] reads, of `i`.
 macro_rules! instance_columns {
@@ -88,7 +86,7 @@ pub(super) async fn lock_instance(
             values![id.as_str()],
         )
         .await?;
-    row.map(|row| Columns::of(&row).take()).transpose()
+    row.map(|row| database.columns(&row).take()).transpose()
 }
 
 /// Holds an instance as it is until the transaction is over, beside others who do.
@@ -129,7 +127,7 @@ pub(super) async fn insert_instance(
                 instance.fingerprint.0.to_vec(),
                 instance.created_at.0,
                 instance.updated_at.0,
-                packed(&instance.details)?,
+                database.packed(Cell::Instance(&instance.id), &instance.details)?,
             ],
         )
         .await?;
@@ -213,7 +211,7 @@ pub(super) async fn write_instance(
                 instance.backend.as_deref(),
                 instance.version,
                 instance.updated_at.0,
-                packed(&instance.details)?,
+                database.packed(Cell::Instance(&instance.id), &instance.details)?,
                 instance.id.as_str(),
                 expected_version,
             ],
@@ -267,7 +265,7 @@ pub(super) async fn delete_instance(
         )
         .await?;
     for row in &bindings {
-        let binding = BindingId::parse(Columns::of(row).text()?)?;
+        let binding = BindingId::parse(database.columns(row).text()?)?;
         let unbind = Operation {
             kind: Kind::Unbind,
             subject: Subject::Binding(id.clone(), binding),
@@ -291,7 +289,7 @@ pub(super) async fn insert_binding(
     replaces: Option<&OperationId>,
 ) -> Result<Begun, StepError> {
     let version: i64 = match hold_instance(database, &binding.instance_id).await? {
-        Some(row) => Columns::of(&row).take()?,
+        Some(row) => database.columns(&row).take()?,
         None if replaces.is_some() => return Ok(Begun::Stale),
         None => return Ok(Begun::Absent),
     };
@@ -333,7 +331,7 @@ async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bo
                 last.state.name(),
                 binding.fingerprint.0.to_vec(),
                 binding.created_at.0,
-                packed(&binding.details)?,
+                database.packed(Cell::Binding(&binding.instance_id, &binding.id), &binding.details)?,
             ],
         )
         .await?;
@@ -369,7 +367,10 @@ pub(super) async fn write_binding(
             values![
                 binding.last_operation.kind.name(),
                 binding.last_operation.state.name(),
-                packed(&binding.details)?,
+                database.packed(
+                    Cell::Binding(&binding.instance_id, &binding.id),
+                    &binding.details
+                )?,
                 binding.instance_id.as_str(),
                 binding.id.as_str(),
                 operation.as_str(),
@@ -404,7 +405,7 @@ async fn begin_unbind(
         return Ok(Begun::Absent);
     };
     if let Some(row) = hold_instance(database, instance).await? {
-        let mut columns = Columns::of(&row);
+        let mut columns = database.columns(&row);
         columns.take::<i64>()?;
         if columns.text()? == "in progress" {
             return Ok(Begun::Busy);
@@ -491,7 +492,7 @@ pub(super) async fn instance(
             values![id.as_str()],
         )
         .await?;
-    row.map(|row| read_instance(&mut Columns::of(&row)))
+    row.map(|row| read_instance(&mut database.columns(&row)))
         .transpose()
 }
 
@@ -515,7 +516,7 @@ pub(super) async fn both(
         )
         .await?;
     row.map(|row| {
-        let mut columns = Columns::of(&row);
+        let mut columns = database.columns(&row);
         Ok((
             read_instance(&mut columns)?,
             read_maybe_binding(&mut columns)?,
@@ -525,8 +526,8 @@ pub(super) async fn both(
 }
 
 pub(super) fn read_instance(columns: &mut Columns<'_>) -> Result<Instance, StepError> {
+    let id = InstanceId::parse(columns.text()?)?;
     Ok(Instance {
-        id: InstanceId::parse(columns.text()?)?,
         service_id: ServiceId::parse(columns.text()?)?,
         plan_id: PlanId::parse(columns.text()?)?,
         organization: columns.take()?,
@@ -537,7 +538,8 @@ pub(super) fn read_instance(columns: &mut Columns<'_>) -> Result<Instance, StepE
         fingerprint: Fingerprint(columns.hash()?),
         created_at: Timestamp(columns.take()?),
         updated_at: Timestamp(columns.take()?),
-        details: columns.unpacked()?,
+        details: columns.unpacked(Cell::Instance(&id))?,
+        id,
     })
 }
 
@@ -557,7 +559,7 @@ async fn binding(
             values![instance.as_str(), id.as_str()],
         )
         .await?;
-    row.map(|row| read_binding(&mut Columns::of(&row)))
+    row.map(|row| read_binding(&mut database.columns(&row)))
         .transpose()
 }
 
@@ -577,7 +579,29 @@ pub(super) async fn bindings(
         )
         .await?
         .iter()
-        .map(|row| read_binding(&mut Columns::of(row)))
+        .map(|row| read_binding(&mut database.columns(row)))
+        .collect()
+}
+
+/// The plans of what a backend made.
+pub(super) async fn plans_in_use(database: &Transaction<'_>) -> Result<Vec<PlanInUse>, StepError> {
+    database
+        .query(
+            "SELECT service_id, plan_id, count(*), count(DISTINCT organization) FROM broker_instances
+             WHERE backend IS NOT NULL GROUP BY service_id, plan_id ORDER BY service_id, plan_id",
+            values![],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            let mut columns = database.columns(row);
+            Ok(PlanInUse {
+                service_id: ServiceId::parse(columns.text()?)?,
+                plan_id: PlanId::parse(columns.text()?)?,
+                instances: columns.count()?,
+                organizations: columns.count()?,
+            })
+        })
         .collect()
 }
 
@@ -590,16 +614,18 @@ pub(super) fn read_maybe_binding(columns: &mut Columns<'_>) -> Result<Option<Bin
 }
 
 pub(super) fn read_binding(columns: &mut Columns<'_>) -> Result<Binding, StepError> {
+    let instance_id = InstanceId::parse(columns.text()?)?;
+    let id = BindingId::parse(columns.text()?)?;
     Ok(Binding {
-        instance_id: InstanceId::parse(columns.text()?)?,
-        id: BindingId::parse(columns.text()?)?,
         service_id: ServiceId::parse(columns.text()?)?,
         plan_id: PlanId::parse(columns.text()?)?,
         app_guid: columns.take()?,
         last_operation: columns.last_operation()?,
         fingerprint: Fingerprint(columns.hash()?),
         created_at: Timestamp(columns.take()?),
-        details: columns.unpacked()?,
+        details: columns.unpacked(Cell::Binding(&instance_id, &id))?,
+        instance_id,
+        id,
     })
 }
 
@@ -624,7 +650,7 @@ pub(super) async fn operation(
             ],
         )
         .await?;
-    row.map(|row| read_operation(&mut Columns::of(&row), subject.clone()))
+    row.map(|row| read_operation(&mut database.columns(&row), subject.clone()))
         .transpose()
 }
 
@@ -632,15 +658,16 @@ pub(super) fn read_operation(
     columns: &mut Columns<'_>,
     subject: Subject,
 ) -> Result<Operation, StepError> {
+    let id = OperationId::parse(columns.text()?)?;
     Ok(Operation {
-        id: OperationId::parse(columns.text()?)?,
         kind: columns.kind()?,
-        subject,
         state: columns.state()?,
-        report: columns.report()?,
+        report: columns.report(Cell::Report(&id, &subject))?,
         fingerprint: columns.maybe_hash()?.map(Fingerprint),
         started_at: Timestamp(columns.take()?),
         finished_at: columns.take::<Option<i64>>()?.map(Timestamp),
+        id,
+        subject,
     })
 }
 
@@ -649,12 +676,20 @@ pub(super) async fn writable(database: &Transaction<'_>) -> Result<(), StepError
     let row = database
         .find("SHOW transaction_read_only", values![])
         .await?;
-    match row.map(|row| Columns::of(&row).text().map(|word| word == "off")) {
+    match row.map(|row| database.columns(&row).text().map(|word| word == "off")) {
         Some(Ok(true)) => Ok(()),
         _ => Err(StepError::ReadOnly),
     }
 }
 
-pub(super) fn packed<T: Serialize>(value: &Secret<T>) -> Result<Vec<u8>, StepError> {
-    Ok(packed::pack(value)?)
+/// Writes what is there already.
+pub(super) async fn probe(database: &Transaction<'_>) -> Result<(), StepError> {
+    writable(database).await?;
+    database
+        .execute(
+            "UPDATE broker_meta SET value = value WHERE name = 'fingerprint key'",
+            values![],
+        )
+        .await
+        .map(|_| ())
 }

@@ -1,16 +1,17 @@
 //! What an operator does to operations that will not end by themselves, each step inside the transaction that is open.
 
 use super::error::StepError;
-use super::jobs::lock_subject;
+use super::jobs::{lock_subject, subject};
 use super::ledger::{entry_columns, read_entry};
-use super::rows::{self, packed};
+use super::rows;
 use super::transaction::Transaction;
-use super::values::{Columns, values};
+use super::values::values;
 use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::ledger::{Entry, Stepped};
 use crate::domain::operation::{Operation, Report, State, Subject};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+use crate::store::seal::Cell;
 
 /// The operation, locked until the transaction is over.
 async fn lock(database: &Transaction<'_>, id: &OperationId) -> Result<Option<Entry>, StepError> {
@@ -24,7 +25,7 @@ async fn lock(database: &Transaction<'_>, id: &OperationId) -> Result<Option<Ent
             values![id.as_str()],
         )
         .await?;
-    row.map(|row| read_entry(&mut Columns::of(&row)))
+    row.map(|row| read_entry(&mut database.columns(&row)))
         .transpose()
 }
 
@@ -73,12 +74,13 @@ pub(super) async fn give_up(
     if found.operation.state != State::InProgress {
         return Ok(Stepped::Over(found.operation.state));
     }
+    let report = database.packed(Cell::Report(id, &found.operation.subject), report)?;
     // The owner stays: its lease counts until it is given back, as that of a cancelled one.
     database
         .execute(
             "UPDATE broker_operations SET state = 'failed', finished_at = $1, report = $2
              WHERE id = $3 AND state = 'in progress'",
-            values![now.0, packed(report)?, id.as_str()],
+            values![now.0, report, id.as_str()],
         )
         .await?;
     fail(database, &found.operation, now).await?;
@@ -131,19 +133,45 @@ pub(super) async fn forget(
             values![id.as_str()],
         )
         .await?;
-    let bindings = row.map_or(Ok(0), |row| Columns::of(&row).count())?;
+    let bindings = row.map_or(Ok(0), |row| database.columns(&row).count())?;
     rows::delete_instance(database, id, by).await?;
-    // What was to be taken away is gone, so that is how its platform's polls end; all else came to nothing.
-    let report = Secret::new(Report::of("The operator of the broker has forgotten it."));
-    database
-        .execute(
-            "UPDATE broker_operations
-             SET state = CASE WHEN kind IN ('deprovision', 'unbind') THEN 'succeeded' ELSE 'failed' END,
-                 finished_at = $1, report = $2
-             WHERE instance_id = $3 AND state = 'in progress'",
-            values![by.started_at.0, packed(&report)?, id.as_str()],
-        )
-        .await?;
+    end_all(database, id, by.started_at).await?;
     rows::record(database, by).await?;
     Ok(Some(bindings))
+}
+
+/// What was to be taken away is gone, so that is how its platform's polls end; all else came to nothing.
+async fn end_all(
+    database: &Transaction<'_>,
+    id: &InstanceId,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    let running = database
+        .query(
+            "SELECT id, instance_id, binding_id FROM broker_operations
+             WHERE instance_id = $1 AND state = 'in progress' ORDER BY id FOR UPDATE",
+            values![id.as_str()],
+        )
+        .await?;
+    let report = Secret::new(Report::of("The operator of the broker has forgotten it."));
+    for row in &running {
+        let mut columns = database.columns(row);
+        let operation = OperationId::parse(columns.text()?)?;
+        let subject = subject(&mut columns)?;
+        database
+            .execute(
+                "UPDATE broker_operations
+                 SET state = CASE WHEN kind IN ('deprovision', 'unbind') THEN 'succeeded' ELSE 'failed' END,
+                     finished_at = $1, report = $2
+                 WHERE id = $3 AND binding_id = $4 AND state = 'in progress'",
+                values![
+                    now.0,
+                    database.packed(Cell::Report(&operation, &subject), &report)?,
+                    operation.as_str(),
+                    subject.binding().map_or("", BindingId::as_str),
+                ],
+            )
+            .await?;
+    }
+    Ok(())
 }

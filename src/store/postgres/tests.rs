@@ -3,6 +3,7 @@
 
 mod adopt;
 mod desk;
+mod seal;
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -17,13 +18,13 @@ use crate::domain::store::{Begun, Lease, Lookup, Store, StoreError, Take};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::tests::cluster::Cluster;
-use crate::store::tests::engines::{BOUNDS, Postgres, SERVER};
+use crate::store::tests::engines::{BOUNDS, Postgres, SERVER, keys};
 use crate::store::tests::jobs::{self, asking, deprovision, end_of, over};
 use crate::store::tests::proxy::{Cut, Proxy};
 use crate::store::tests::{id, provision, run};
 
 fn open(url: &str, bounds: Bounds) -> Result<PostgresStore, OpenError> {
-    PostgresStore::open(Secret::new(url.to_owned()), bounds)
+    PostgresStore::open(Secret::new(url.to_owned()), bounds, &keys(&[1]))
 }
 
 fn refusal(url: &str) -> String {

@@ -4,14 +4,19 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use super::error::StepError;
-use super::values::Value;
+use super::values::{Columns, Value};
+use crate::secret::Secret;
+use crate::store::packed::pack;
+use crate::store::seal::{self, Sealer};
 
 pub(super) struct Transaction<'a> {
     client: &'a Client,
+    pub(super) sealer: &'a Sealer,
     /// Nothing where each statement is a transaction by itself.
     begin: Option<String>,
     begun: Cell<bool>,
@@ -24,7 +29,7 @@ impl<'a> Transaction<'a> {
     /// Without a time there is none: each statement is a transaction by itself, as a look-up is.
     ///
     /// Read committed is enough: each step locks the row of its instance first, and says what it has seen.
-    pub(super) fn new(client: &'a Client, within: Option<Duration>) -> Self {
+    pub(super) fn new(client: &'a Client, sealer: &'a Sealer, within: Option<Duration>) -> Self {
         let begin = within.map(|time| {
             let limit = time.as_millis();
             format!(
@@ -34,6 +39,7 @@ impl<'a> Transaction<'a> {
         });
         Self {
             client,
+            sealer,
             begin,
             begun: Cell::new(false),
         }
@@ -75,6 +81,20 @@ impl<'a> Transaction<'a> {
         let parameters = parameters(values);
         self.begun(self.client.execute_typed(statement, &parameters))
             .await
+    }
+
+    /// The columns of a row, to be read.
+    pub(super) const fn columns<'r>(&'r self, row: &'r Row) -> Columns<'r> {
+        Columns::of(row, self.sealer)
+    }
+
+    /// A value as a cell.
+    pub(super) fn packed<T: Serialize>(
+        &self,
+        cell: seal::Cell<'_>,
+        value: &Secret<T>,
+    ) -> Result<Vec<u8>, StepError> {
+        Ok(pack(self.sealer, cell, value)?)
     }
 
     /// Several statements without values: a migration.

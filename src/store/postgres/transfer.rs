@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::error::StepError;
 use super::ledger::{entry_columns, read_entry};
 use super::open::UNFINISHED;
-use super::rows::{self, binding_columns, instance_columns, packed};
+use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
 use super::values::{Columns, Value, values};
 use crate::domain::binding::Binding;
@@ -14,6 +14,7 @@ use crate::domain::instance::Instance;
 use crate::domain::ledger::{Page, Place, Recorded, Row};
 use crate::domain::operation::Report;
 use crate::secret::Secret;
+use crate::store::seal::Cell;
 
 /// The rows behind a place, of one table; the next place is that of the last of them, or the next table.
 pub(super) async fn page(
@@ -55,7 +56,7 @@ async fn key(database: &Transaction<'_>) -> Result<Secret<[u8; 32]>, StepError> 
         )
         .await?;
     let row = row.ok_or(StepError::Unreadable("key of fingerprints"))?;
-    Ok(Secret::new(Columns::of(&row).hash()?))
+    Ok(database.sealer.open_key(database.columns(&row).take()?)?)
 }
 
 async fn instances(
@@ -75,7 +76,7 @@ async fn instances(
         .await?;
     rows.iter()
         .map(|row| {
-            let instance = rows::read_instance(&mut Columns::of(row))?;
+            let instance = rows::read_instance(&mut database.columns(row))?;
             let place = Place::Instance(instance.id.to_string());
             Ok((place, Row::Instance(Box::new(instance))))
         })
@@ -99,7 +100,7 @@ async fn bindings(
         .await?;
     rows.iter()
         .map(|row| {
-            let binding = rows::read_binding(&mut Columns::of(row))?;
+            let binding = rows::read_binding(&mut database.columns(row))?;
             let place = Place::Binding(binding.instance_id.to_string(), binding.id.to_string());
             Ok((place, Row::Binding(Box::new(binding))))
         })
@@ -123,14 +124,17 @@ async fn operations(
         )
         .await?;
     rows.iter()
-        .map(|row| read_recorded(&mut Columns::of(row)))
+        .map(|row| read_recorded(&mut database.columns(row)))
         .collect()
 }
 
 fn read_recorded(columns: &mut Columns<'_>) -> Result<(Place, Row), StepError> {
+    let entry = read_entry(columns)?;
+    let operation = &entry.operation;
+    let cell = Cell::Task(&operation.id, &operation.subject);
     let recorded = Recorded {
-        entry: read_entry(columns)?,
-        task: columns.maybe_unpacked()?,
+        task: columns.maybe_unpacked(cell)?,
+        entry,
         turn: columns.take()?,
     };
     let subject = &recorded.entry.operation.subject;
@@ -218,9 +222,9 @@ async fn write_some(database: &Transaction<'_>, rows: &[Row]) -> Result<(), Step
     for row in rows {
         match row {
             Row::Key(key) => write_key(database, key).await?,
-            Row::Instance(instance) => instances.add(of_instance(instance)?),
-            Row::Binding(binding) => bindings.add(of_binding(binding)?),
-            Row::Operation(recorded) => operations.add(of_operation(recorded)?),
+            Row::Instance(instance) => instances.add(of_instance(database, instance)?),
+            Row::Binding(binding) => bindings.add(of_binding(database, binding)?),
+            Row::Operation(recorded) => operations.add(of_operation(database, recorded)?),
         }
     }
     instances.write(database).await?;
@@ -239,7 +243,7 @@ async fn write_key(database: &Transaction<'_>, key: &Secret<[u8; 32]>) -> Result
     database
         .execute(
             "UPDATE broker_meta SET value = $1 WHERE name = 'fingerprint key'",
-            values![key.expose().to_vec()],
+            values![database.sealer.write_key(key)?],
         )
         .await?;
     Ok(())
@@ -256,7 +260,10 @@ pub(super) async fn complete(database: &Transaction<'_>) -> Result<(), StepError
     Ok(())
 }
 
-fn of_instance(instance: &Instance) -> Result<[Value<'_>; 14], StepError> {
+fn of_instance<'a>(
+    database: &Transaction<'_>,
+    instance: &'a Instance,
+) -> Result<[Value<'a>; 14], StepError> {
     let last = &instance.last_operation;
     Ok([
         instance.id.as_str().into(),
@@ -272,11 +279,16 @@ fn of_instance(instance: &Instance) -> Result<[Value<'_>; 14], StepError> {
         instance.fingerprint.0.to_vec().into(),
         instance.created_at.0.into(),
         instance.updated_at.0.into(),
-        packed(&instance.details)?.into(),
+        database
+            .packed(Cell::Instance(&instance.id), &instance.details)?
+            .into(),
     ])
 }
 
-fn of_binding(binding: &Binding) -> Result<[Value<'_>; 11], StepError> {
+fn of_binding<'a>(
+    database: &Transaction<'_>,
+    binding: &'a Binding,
+) -> Result<[Value<'a>; 11], StepError> {
     let last = &binding.last_operation;
     Ok([
         binding.instance_id.as_str().into(),
@@ -289,16 +301,28 @@ fn of_binding(binding: &Binding) -> Result<[Value<'_>; 11], StepError> {
         last.state.name().into(),
         binding.fingerprint.0.to_vec().into(),
         binding.created_at.0.into(),
-        packed(&binding.details)?.into(),
+        database
+            .packed(
+                Cell::Binding(&binding.instance_id, &binding.id),
+                &binding.details,
+            )?
+            .into(),
     ])
 }
 
-fn of_operation(recorded: &Recorded) -> Result<[Value<'_>; 17], StepError> {
+fn of_operation<'a>(
+    database: &Transaction<'_>,
+    recorded: &'a Recorded,
+) -> Result<[Value<'a>; 17], StepError> {
     let entry = &recorded.entry;
     let operation = &entry.operation;
     // A report that says nothing was never written.
     let report = Some(&operation.report).filter(|report| **report != Report::default());
-    let report = report.map(|report| packed(&Secret::new(report)));
+    let cell = Cell::Report(&operation.id, &operation.subject);
+    let report = report.map(|report| database.packed(cell, &Secret::new(report)));
+    let cell = Cell::Task(&operation.id, &operation.subject);
+    let task = recorded.task.as_ref();
+    let task = task.map(|task| database.packed(cell, task));
     let hash = operation.fingerprint.map(|hash| hash.0.to_vec());
     Ok([
         operation.subject.instance().as_str().into(),
@@ -320,7 +344,7 @@ fn of_operation(recorded: &Recorded) -> Result<[Value<'_>; 17], StepError> {
         entry.owner.as_deref().into(),
         entry.due_at.map(|at| at.0).into(),
         entry.waits_for.as_ref().map(OperationId::as_str).into(),
-        recorded.task.as_ref().map(packed).transpose()?.into(),
+        task.transpose()?.into(),
         recorded.turn.into(),
     ])
 }

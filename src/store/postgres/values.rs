@@ -12,6 +12,7 @@ use crate::domain::id::OperationId;
 use crate::domain::operation::{Kind, LastOperation, Report, State};
 use crate::secret::{MASK, Secret};
 use crate::store::packed::unpack;
+use crate::store::seal::{Cell, Sealer};
 
 /// A parameter of a statement. It brings its type, so that the server need not be asked for it and no statement has to
 /// outlive its transaction.
@@ -120,12 +121,17 @@ pub(super) use values;
 /// The columns of a row, read one after the other in the order of the statement.
 pub(super) struct Columns<'a> {
     row: &'a Row,
+    sealer: &'a Sealer,
     next: usize,
 }
 
 impl<'a> Columns<'a> {
-    pub(super) const fn of(row: &'a Row) -> Self {
-        Self { row, next: 0 }
+    pub(super) const fn of(row: &'a Row, sealer: &'a Sealer) -> Self {
+        Self {
+            row,
+            sealer,
+            next: 0,
+        }
     }
 
     pub(super) fn take<T: FromSql<'a>>(&mut self) -> Result<T, StepError> {
@@ -159,23 +165,24 @@ impl<'a> Columns<'a> {
 
     pub(super) fn unpacked<T: serde::de::DeserializeOwned>(
         &mut self,
+        cell: Cell<'_>,
     ) -> Result<Secret<T>, StepError> {
-        Ok(unpack(self.take()?)?)
+        Ok(unpack(self.sealer, cell, self.take()?)?)
     }
 
     pub(super) fn maybe_unpacked<T: serde::de::DeserializeOwned>(
         &mut self,
+        cell: Cell<'_>,
     ) -> Result<Option<Secret<T>>, StepError> {
         let bytes: Option<&[u8]> = self.take()?;
-        Ok(bytes.map(unpack).transpose()?)
+        Ok(bytes
+            .map(|bytes| unpack(self.sealer, cell, bytes))
+            .transpose()?)
     }
 
-    pub(super) fn report(&mut self) -> Result<Report, StepError> {
-        let report: Option<&[u8]> = self.take()?;
-        report.map_or_else(
-            || Ok(Report::default()),
-            |report| Ok(unpack::<Report>(report)?.into_exposed()),
-        )
+    pub(super) fn report(&mut self, cell: Cell<'_>) -> Result<Report, StepError> {
+        let report = self.maybe_unpacked::<Report>(cell)?;
+        Ok(report.map(Secret::into_exposed).unwrap_or_default())
     }
 
     pub(super) fn hash(&mut self) -> Result<[u8; 32], StepError> {

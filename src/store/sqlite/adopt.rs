@@ -1,7 +1,6 @@
 //! What was made elsewhere: recorded as it is said to be, unless it is known to be gone.
 
-use rusqlite::Connection;
-
+use super::database::Database;
 use super::rows::{self, RowError};
 use crate::domain::binding::Binding;
 use crate::domain::instance::Instance;
@@ -9,7 +8,7 @@ use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::Begun;
 
 pub(super) fn instance(
-    connection: &Connection,
+    connection: &Database,
     instance: &Instance,
     operation: &Operation,
 ) -> Result<Begun, RowError> {
@@ -22,7 +21,7 @@ pub(super) fn instance(
 }
 
 pub(super) fn binding(
-    connection: &Connection,
+    connection: &Database,
     binding: &Binding,
     expected_version: i64,
 ) -> Result<Begun, RowError> {
@@ -36,6 +35,6 @@ pub(super) fn binding(
 }
 
 /// There was nothing, and yet operations are remembered: the last one took it away, or never made it.
-fn is_gone(connection: &Connection, subject: &Subject) -> Result<bool, RowError> {
+fn is_gone(connection: &Database, subject: &Subject) -> Result<bool, RowError> {
     Ok(rows::operation(connection, subject, None)?.is_some())
 }

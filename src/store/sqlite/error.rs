@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::domain::ledger::KeyId;
+use crate::store::packed;
+use crate::store::seal::lacking;
+
 /// Why a file cannot be used; for the operator, at start.
 #[derive(Debug)]
 pub enum OpenError {
@@ -20,6 +24,10 @@ pub enum OpenError {
     Missing(PathBuf),
     /// A copy into it did not come to its end.
     Unfinished,
+    /// It is sealed with these keys, which are not given.
+    Sealed(Vec<KeyId>),
+    /// Its key of fingerprints cannot be opened.
+    Locked(String),
     /// An older broker made it, and it is not to be changed.
     Older {
         /// The version of the file's schema.
@@ -70,6 +78,8 @@ impl fmt::Display for OpenError {
             Self::Unfinished => out.write_str(
                 "a copy into it did not come to its end: remove it, with the files -wal and -shm beside it, and copy again",
             ),
+            Self::Sealed(missing) => out.write_str(&lacking(missing)),
+            Self::Locked(why) => out.write_str(why),
             Self::Older { found, known } => write!(
                 out,
                 "an older catalog-broker made it (schema {found}, this one has {known}): start this version of the broker once, it brings the file up to date"
@@ -92,5 +102,11 @@ impl From<rusqlite::Error> for OpenError {
             Some(rusqlite::ErrorCode::NotADatabase) => Self::Foreign("it is not a SQLite database"),
             _ => Self::Database(error),
         }
+    }
+}
+
+impl From<packed::Unreadable> for OpenError {
+    fn from(why: packed::Unreadable) -> Self {
+        Self::Locked(why.to_string())
     }
 }

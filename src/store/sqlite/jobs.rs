@@ -1,25 +1,27 @@
 //! Operations that are not over when they are recorded: queued, leased, renewed, ended, given back, forgotten. Each
 //! function is one step of their life, carried out inside the transaction that is open.
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{OptionalExtension, Row, named_params, params};
 
-use super::rows::{self, RowError, packed, text, unpacked};
+use super::database::Database;
+use super::rows::{self, RowError, text};
 use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::operation::{Operation, Report, State, Subject, Task};
 use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+use crate::store::seal::Cell;
 
 /// Records an operation that is to be carried out, due at once or when nobody acts any more whose operation was ended
 /// from outside.
 pub(super) fn record(
-    connection: &Connection,
+    connection: &Database,
     operation: &Operation,
     job: &Job,
 ) -> Result<(), RowError> {
     let now = operation.started_at;
     if let Some(cancelled) = &job.cancels {
-        cancel(connection, cancelled, now)?;
+        cancel(connection, cancelled, &operation.subject, now)?;
     }
     let (due_at, waits_for) = after_acting(connection, operation, job.cancels.as_ref())?;
     connection
@@ -37,33 +39,35 @@ pub(super) fn record(
             operation.fingerprint.map(|fingerprint| fingerprint.0),
             now.0,
             &*job.backend,
-            packed(&job.task)?,
+            connection.packed(Cell::Task(&operation.id, &operation.subject), &job.task)?,
             due_at.0,
             waits_for,
         ])?;
     Ok(())
 }
 
-/// Fails what runs, at once; its lease counts until it is given back.
+/// Fails what runs on a subject, at once; its lease counts until it is given back.
 fn cancel(
-    connection: &Connection,
+    connection: &Database,
     operation: &OperationId,
+    subject: &Subject,
     now: Timestamp,
 ) -> Result<(), RowError> {
     let report = Secret::new(Report::of("It was cancelled by a delete."));
+    let report = connection.packed(Cell::Report(operation, subject), &report)?;
     connection
         .prepare_cached(
             "UPDATE operations SET state = 'failed', finished_at = ?1, report = ?2
              WHERE id = ?3 AND state = 'in progress'",
         )?
-        .execute(params![now.0, packed(&report)?, operation.as_str()])?;
+        .execute(params![now.0, report, operation.as_str()])?;
     Ok(())
 }
 
 /// When an operation may act, and the one that it waits for by name: the one that it cancels, what was given up on its
 /// subject, or what stood on a forgotten one of its id, may still act until its lease ends.
 fn after_acting(
-    connection: &Connection,
+    connection: &Database,
     operation: &Operation,
     cancels: Option<&OperationId>,
 ) -> Result<(Timestamp, Option<String>), RowError> {
@@ -95,7 +99,7 @@ fn after_acting(
 }
 
 /// Whether anything is due.
-pub(super) fn any_due(connection: &Connection, now: Timestamp) -> Result<bool, RowError> {
+pub(super) fn any_due(connection: &Database, now: Timestamp) -> Result<bool, RowError> {
     for backend in queues(connection)? {
         if !due(connection, &backend, now, 1)?.is_empty() {
             return Ok(true);
@@ -105,7 +109,7 @@ pub(super) fn any_due(connection: &Connection, now: Timestamp) -> Result<bool, R
 }
 
 /// Leases what is due, queue by queue, each in the order in which it came due.
-pub(super) fn take(connection: &Connection, take: &Take) -> Result<Vec<Taken>, RowError> {
+pub(super) fn take(connection: &Database, take: &Take) -> Result<Vec<Taken>, RowError> {
     let mut taken = Vec::new();
     for backend in queues(connection)? {
         let most = take.most.saturating_sub(count(taken.len()));
@@ -130,7 +134,7 @@ fn count(length: usize) -> u32 {
 }
 
 /// The queues that have anything in them: one step of the index for each, however much waits.
-fn queues(connection: &Connection) -> Result<Vec<String>, RowError> {
+fn queues(connection: &Database) -> Result<Vec<String>, RowError> {
     let queues = connection
         .prepare_cached(
             "WITH RECURSIVE queues (name) AS (
@@ -146,7 +150,7 @@ fn queues(connection: &Connection) -> Result<Vec<String>, RowError> {
 }
 
 /// How many of a queue are leased now, cancelled ones that still act among them.
-fn leased(connection: &Connection, backend: &str, now: Timestamp) -> Result<u32, RowError> {
+fn leased(connection: &Database, backend: &str, now: Timestamp) -> Result<u32, RowError> {
     Ok(connection
         .prepare_cached(
             "SELECT count(*) FROM operations WHERE owner IS NOT NULL AND due_at > ?1 AND backend = ?2",
@@ -155,7 +159,7 @@ fn leased(connection: &Connection, backend: &str, now: Timestamp) -> Result<u32,
 }
 
 fn due(
-    connection: &Connection,
+    connection: &Database,
     backend: &str,
     now: Timestamp,
     most: u32,
@@ -170,7 +174,7 @@ fn due(
     Ok(due)
 }
 
-fn lease(connection: &Connection, seq: i64, take: &Take) -> Result<Taken, RowError> {
+fn lease(connection: &Database, seq: i64, take: &Take) -> Result<Taken, RowError> {
     connection
         .prepare_cached(
             "UPDATE operations SET owner = ?1, due_at = ?2, attempt = attempt + 1, tries = tries + 1 WHERE seq = ?3
@@ -182,15 +186,17 @@ fn lease(connection: &Connection, seq: i64, take: &Take) -> Result<Taken, RowErr
         })?
 }
 
-fn read_taken(connection: &Connection, row: &Row<'_>) -> Result<Taken, RowError> {
+fn read_taken(connection: &Database, row: &Row<'_>) -> Result<Taken, RowError> {
     let subject = subject(row)?;
-    let task: Secret<Task> = unpacked(row, "task")?;
+    let operation = rows::read_operation(connection, row, &subject)?;
+    let task: Secret<Task> =
+        connection.unpacked(Cell::Task(&operation.id, &subject), row, "task")?;
     let binding = match &subject {
         Subject::Instance(_) => None,
         Subject::Binding(instance, id) => rows::binding(connection, instance, id)?,
     };
     Ok(Taken {
-        operation: rows::read_operation(row, &subject)?,
+        operation,
         attempt: row.get("attempt")?,
         tries: row.get("tries")?,
         task,
@@ -200,12 +206,9 @@ fn read_taken(connection: &Connection, row: &Row<'_>) -> Result<Taken, RowError>
     })
 }
 
-pub(super) fn renew(connection: &Connection, renewal: &Renewal) -> Result<Lease, RowError> {
-    let report = renewal
-        .description
-        .as_ref()
-        .map(Report::of)
-        .map(Secret::new);
+pub(super) fn renew(connection: &Database, renewal: &Renewal) -> Result<Lease, RowError> {
+    let cell = Cell::Report(&renewal.operation, &renewal.subject);
+    let report = told(connection, cell, renewal.description.as_ref())?;
     let renewed = connection
         .prepare_cached(
             "UPDATE operations SET due_at = :until, report = coalesce(:report, report)
@@ -214,11 +217,21 @@ pub(super) fn renew(connection: &Connection, renewal: &Renewal) -> Result<Lease,
         .execute(named_params! {
             ":now": renewal.now.0,
             ":until": renewal.until.0,
-            ":report": report.as_ref().map(packed).transpose()?,
+            ":report": report,
             ":id": renewal.operation.as_str(),
             ":attempt": renewal.attempt,
         })?;
     Ok(held(renewed))
+}
+
+fn told(
+    connection: &Database,
+    cell: Cell<'_>,
+    description: Option<&String>,
+) -> Result<Option<Vec<u8>>, RowError> {
+    description
+        .map(|text| connection.packed(cell, &Secret::new(Report::of(text))))
+        .transpose()
 }
 
 const fn held(changed: usize) -> Lease {
@@ -229,7 +242,7 @@ const fn held(changed: usize) -> Lease {
     }
 }
 
-pub(super) fn end(connection: &Connection, end: &End) -> Result<Lease, RowError> {
+pub(super) fn end(connection: &Database, end: &End) -> Result<Lease, RowError> {
     match &end.ending {
         Ending::Over {
             state,
@@ -245,7 +258,7 @@ pub(super) fn end(connection: &Connection, end: &End) -> Result<Lease, RowError>
 }
 
 fn over(
-    connection: &Connection,
+    connection: &Database,
     end: &End,
     state: State,
     report: &Report,
@@ -260,12 +273,14 @@ fn over(
         .query_row(
             named_params! {
                 ":state": state.name(),
-                ":report": packed(&Secret::new(report))?,
+                ":report": connection.packed(Cell::Report(&end.operation, &end.subject), &Secret::new(report))?,
                 ":at": end.at.0,
                 ":id": end.operation.as_str(),
                 ":attempt": end.attempt,
             },
-            |row| Ok(subject(row).and_then(|subject| rows::read_operation(row, &subject))),
+            |row| {
+                Ok(subject(row).and_then(|subject| rows::read_operation(connection, row, &subject)))
+            },
         )
         .optional()?;
     let Some(operation) = subject.transpose()? else {
@@ -284,7 +299,7 @@ pub(super) fn subject(row: &Row<'_>) -> Result<Subject, RowError> {
     })
 }
 
-fn leave(connection: &Connection, operation: &Operation, leaves: &Leaves) -> Result<(), RowError> {
+fn leave(connection: &Database, operation: &Operation, leaves: &Leaves) -> Result<(), RowError> {
     match (leaves, &operation.subject) {
         (Leaves::Instance(instance), _) => {
             // No change can begin while an operation is in progress, so the version is the one that was taken.
@@ -304,12 +319,13 @@ fn leave(connection: &Connection, operation: &Operation, leaves: &Leaves) -> Res
 }
 
 fn again(
-    connection: &Connection,
+    connection: &Database,
     end: &End,
     due_at: Timestamp,
     description: Option<&String>,
 ) -> Result<Lease, RowError> {
-    let report = description.map(Report::of).map(Secret::new);
+    let cell = Cell::Report(&end.operation, &end.subject);
+    let report = told(connection, cell, description)?;
     let changed = connection
         .prepare_cached(
             "UPDATE operations SET owner = NULL, due_at = :due_at, report = coalesce(:report, report)
@@ -317,7 +333,7 @@ fn again(
         )?
         .execute(named_params! {
             ":due_at": due_at.0,
-            ":report": report.as_ref().map(packed).transpose()?,
+            ":report": report,
             ":id": end.operation.as_str(),
             ":attempt": end.attempt,
         })?;
@@ -328,7 +344,7 @@ fn again(
 }
 
 /// The attempt acts no more: its lease goes, if it still has it, and what waits for that is due.
-fn stopped(connection: &Connection, end: &End) -> Result<(), RowError> {
+fn stopped(connection: &Database, end: &End) -> Result<(), RowError> {
     let let_go = connection
         .prepare_cached(
             "UPDATE operations SET owner = NULL, due_at = NULL
@@ -341,7 +357,7 @@ fn stopped(connection: &Connection, end: &End) -> Result<(), RowError> {
     Ok(())
 }
 
-fn release(connection: &Connection, cancelled: &str, now: Timestamp) -> Result<(), RowError> {
+fn release(connection: &Database, cancelled: &str, now: Timestamp) -> Result<(), RowError> {
     connection
         .prepare_cached(
             "UPDATE operations SET due_at = ?1
@@ -351,7 +367,7 @@ fn release(connection: &Connection, cancelled: &str, now: Timestamp) -> Result<(
     Ok(())
 }
 
-pub(super) fn unbound(connection: &Connection, unbound: &Unbound) -> Result<Lease, RowError> {
+pub(super) fn unbound(connection: &Database, unbound: &Unbound) -> Result<Lease, RowError> {
     let holds = connection
         .prepare_cached(
             "SELECT 1 FROM operations
@@ -371,7 +387,7 @@ pub(super) fn unbound(connection: &Connection, unbound: &Unbound) -> Result<Leas
 
 /// Gives all leases of a process back. An attempt that was stopped so does not count as a try.
 pub(super) fn give_back(
-    connection: &Connection,
+    connection: &Database,
     owner: &str,
     now: Timestamp,
 ) -> Result<(), RowError> {
@@ -396,11 +412,7 @@ pub(super) fn give_back(
 
 /// Forgets the oldest operations that were over before a moment, and whose leases were: nobody lets go of one that was
 /// cancelled when its process had died.
-pub(super) fn sweep(
-    connection: &Connection,
-    before: Timestamp,
-    most: u32,
-) -> Result<u64, RowError> {
+pub(super) fn sweep(connection: &Database, before: Timestamp, most: u32) -> Result<u64, RowError> {
     let forgotten = connection
         .prepare_cached(
             "DELETE FROM operations WHERE seq IN (

@@ -3,20 +3,22 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row as SqlRow, named_params, params};
+use rusqlite::{OptionalExtension, Row as SqlRow, named_params, params};
 
+use super::database::Database;
 use super::jobs::subject;
-use super::rows::{self, RowError, packed, text};
-use super::{SqliteStore, transfer};
+use super::rows::{self, RowError, text};
+use super::{SqliteStore, reseal, transfer};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{
-    Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Others, Page, Place, PlanCount,
-    Row, Stepped,
+    Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
+    PlanCount, Resealed, Row, Seal, Stepped,
 };
-use crate::domain::operation::{Operation, Report, State};
+use crate::domain::operation::{Operation, Report, State, Subject};
 use crate::domain::store::Answer;
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
+use crate::store::seal::Cell;
 
 impl Ledger for SqliteStore {
     fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>> {
@@ -43,10 +45,10 @@ impl Ledger for SqliteStore {
     fn counts(&self) -> Answer<'_, Counts> {
         Box::pin(self.readers.ask(|connection| {
             // One transaction, so that all is of one moment.
-            let moment = connection
+            let _moment = connection
                 .unchecked_transaction()
                 .map_err(rows::unavailable)?;
-            Ok(counts(&moment)?)
+            Ok(counts(connection)?)
         }))
     }
 
@@ -90,13 +92,48 @@ impl Ledger for SqliteStore {
         Box::pin(self.writer.step(transfer::complete))
     }
 
+    fn seal(&self) -> Seal {
+        self.sealer.seal()
+    }
+
+    fn reseal(&self, from: Place, most: u32) -> Answer<'_, Resealed> {
+        Box::pin(async move {
+            let page = self
+                .readers
+                .ask(move |connection| Ok(reseal::page(connection, &from, most)?));
+            let page = page.await?;
+            let (count, next, changes) = (page.cells, page.next, page.changes);
+            // Nothing is written to find out that nothing is to be done.
+            let cells = if changes.is_empty() {
+                0
+            } else {
+                self.writer
+                    .step(move |connection| reseal::write(connection, &changes))
+                    .await?
+            };
+            Ok(Resealed {
+                cells,
+                all: cells == count,
+                next,
+            })
+        })
+    }
+
+    fn forget_keys(&self) -> Answer<'_, Kept> {
+        Box::pin(async move {
+            let kept = self.writer.step(reseal::forget_keys).await?;
+            self.writer.settle().await?;
+            Ok(kept)
+        })
+    }
+
     fn others(&self, _: Timestamp) -> Answer<'_, Others> {
         // Who imports or exports holds the lock.
         Box::pin(ready(Ok(Others::default())))
     }
 }
 
-fn list_instances(connection: &Connection, query: &InstanceQuery) -> Result<Vec<Listed>, RowError> {
+fn list_instances(connection: &Database, query: &InstanceQuery) -> Result<Vec<Listed>, RowError> {
     connection
         .prepare_cached(
             "SELECT id, service_id, plan_id, organization, space, operation, kind, state, backend, created_at, updated_at,
@@ -136,10 +173,7 @@ fn read_listed(row: &SqlRow<'_>) -> Result<Listed, RowError> {
     })
 }
 
-fn list_operations(
-    connection: &Connection,
-    query: &OperationQuery,
-) -> Result<Vec<Entry>, RowError> {
+fn list_operations(connection: &Database, query: &OperationQuery) -> Result<Vec<Entry>, RowError> {
     connection
         .prepare_cached(
             "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend,
@@ -154,31 +188,31 @@ fn list_operations(
                 ":instance": query.instance.as_ref().map(InstanceId::as_str),
                 ":most": query.most,
             },
-            |row| Ok(read_entry(row)),
+            |row| Ok(read_entry(connection, row)),
         )?
         .map(|row| row.map_err(RowError::from).and_then(|entry| entry))
         .collect()
 }
 
-fn entry(connection: &Connection, id: &OperationId) -> Result<Option<Entry>, RowError> {
+fn entry(connection: &Database, id: &OperationId) -> Result<Option<Entry>, RowError> {
     connection
         .prepare_cached(
             "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend,
                     attempt, tries, owner, due_at, waits_for
              FROM operations WHERE id = ?1 ORDER BY binding_id LIMIT 1",
         )?
-        .query_row([id.as_str()], |row| Ok(read_entry(row)))
+        .query_row([id.as_str()], |row| Ok(read_entry(connection, row)))
         .optional()?
         .transpose()
 }
 
-pub(super) fn read_entry(row: &SqlRow<'_>) -> Result<Entry, RowError> {
+pub(super) fn read_entry(connection: &Database, row: &SqlRow<'_>) -> Result<Entry, RowError> {
     let shared = |column| -> Result<Option<Arc<str>>, RowError> {
         Ok(row.get::<_, Option<String>>(column)?.map(Into::into))
     };
     let waits_for: Option<String> = row.get("waits_for")?;
     Ok(Entry {
-        operation: rows::read_operation(row, &subject(row)?)?,
+        operation: rows::read_operation(connection, row, &subject(row)?)?,
         backend: shared("backend")?,
         attempt: row.get("attempt")?,
         tries: row.get("tries")?,
@@ -188,7 +222,7 @@ pub(super) fn read_entry(row: &SqlRow<'_>) -> Result<Entry, RowError> {
     })
 }
 
-fn counts(connection: &Connection) -> Result<Counts, RowError> {
+fn counts(connection: &Database) -> Result<Counts, RowError> {
     Ok(Counts {
         instances: counted(
             connection,
@@ -202,6 +236,7 @@ fn counts(connection: &Connection) -> Result<Counts, RowError> {
         )?,
         operations: counted_operations(connection)?,
         oldest: oldest(connection)?,
+        sealed: reseal::sealed(connection)?,
         bytes: Some(connection.query_row(
             "SELECT page_count * page_size AS number FROM pragma_page_count, pragma_page_size",
             [],
@@ -210,7 +245,7 @@ fn counts(connection: &Connection) -> Result<Counts, RowError> {
     })
 }
 
-fn counted(connection: &Connection, sql: &str) -> Result<Vec<PlanCount>, RowError> {
+fn counted(connection: &Database, sql: &str) -> Result<Vec<PlanCount>, RowError> {
     connection
         .prepare_cached(sql)?
         .query_map([], |row| Ok(read_count(row)))?
@@ -227,7 +262,7 @@ fn read_count(row: &SqlRow<'_>) -> Result<PlanCount, RowError> {
     })
 }
 
-fn counted_operations(connection: &Connection) -> Result<Vec<(State, u64)>, RowError> {
+fn counted_operations(connection: &Database) -> Result<Vec<(State, u64)>, RowError> {
     connection
         .prepare_cached(
             "SELECT state, count(*) AS number FROM operations GROUP BY state ORDER BY state",
@@ -239,19 +274,19 @@ fn counted_operations(connection: &Connection) -> Result<Vec<(State, u64)>, RowE
         .collect()
 }
 
-fn oldest(connection: &Connection) -> Result<Option<Entry>, RowError> {
+fn oldest(connection: &Database) -> Result<Option<Entry>, RowError> {
     connection
         .prepare_cached(
             "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend,
                     attempt, tries, owner, due_at, waits_for
              FROM operations WHERE state = 'in progress' ORDER BY started_at, id LIMIT 1",
         )?
-        .query_row([], |row| Ok(read_entry(row)))
+        .query_row([], |row| Ok(read_entry(connection, row)))
         .optional()?
         .transpose()
 }
 
-fn retry(connection: &Connection, id: &OperationId, now: Timestamp) -> Result<Stepped, RowError> {
+fn retry(connection: &Database, id: &OperationId, now: Timestamp) -> Result<Stepped, RowError> {
     let Some(found) = entry(connection, id)? else {
         return Ok(Stepped::Absent);
     };
@@ -276,7 +311,7 @@ fn retry(connection: &Connection, id: &OperationId, now: Timestamp) -> Result<St
 }
 
 fn give_up(
-    connection: &Connection,
+    connection: &Database,
     id: &OperationId,
     report: &Secret<Report>,
     now: Timestamp,
@@ -287,14 +322,15 @@ fn give_up(
     if found.operation.state != State::InProgress {
         return Ok(Stepped::Over(found.operation.state));
     }
+    let subject = &found.operation.subject;
+    let report = connection.packed(Cell::Report(id, subject), report)?;
     // The owner stays: its lease counts until it is given back, as that of a cancelled one.
     connection
         .prepare_cached(
             "UPDATE operations SET state = 'failed', finished_at = ?1, report = ?2
              WHERE id = ?3 AND state = 'in progress'",
         )?
-        .execute(params![now.0, packed(report)?, id.as_str()])?;
-    let subject = &found.operation.subject;
+        .execute(params![now.0, report, id.as_str()])?;
     match subject.binding() {
         None => connection
             .prepare_cached(
@@ -311,33 +347,54 @@ fn give_up(
     Ok(Stepped::Done)
 }
 
-fn forget(
-    connection: &Connection,
-    id: &InstanceId,
-    by: &Operation,
-) -> Result<Option<u64>, RowError> {
-    if rows::instance(connection, id)?.is_none() {
+fn forget(connection: &Database, id: &InstanceId, by: &Operation) -> Result<Option<u64>, RowError> {
+    // It goes even where its details cannot be read.
+    let there = connection
+        .prepare_cached("SELECT 1 FROM instances WHERE id = ?1")?
+        .exists([id.as_str()])?;
+    if !there {
         return Ok(None);
     }
     let bindings = connection
         .prepare_cached("SELECT count(*) AS number FROM bindings WHERE instance_id = ?1")?
         .query_row([id.as_str()], |row| Ok(number(row, "number")))??;
-    // What was to be taken away is gone, so that is how its platform's polls end; all else came to nothing.
-    let report = Secret::new(Report::of("The operator of the broker has forgotten it."));
-    connection
-        .prepare_cached(
-            "UPDATE operations
-             SET state = CASE WHEN kind IN ('deprovision', 'unbind') THEN 'succeeded' ELSE 'failed' END,
-                 finished_at = ?1, report = ?2
-             WHERE instance_id = ?3 AND state = 'in progress' AND indexed",
-        )?
-        .execute(params![by.started_at.0, packed(&report)?, id.as_str()])?;
+    end_all(connection, id, by.started_at)?;
     rows::delete_instance(connection, id, by)?;
     rows::record(connection, by, &by.subject)?;
     Ok(Some(bindings))
 }
 
-fn number(row: &SqlRow<'_>, column: &str) -> Result<u64, RowError> {
+/// What was to be taken away is gone, so that is how its platform's polls end; all else came to nothing.
+fn end_all(connection: &Database, id: &InstanceId, now: Timestamp) -> Result<(), RowError> {
+    let running: Vec<(i64, OperationId, Subject)> = connection
+        .prepare_cached(
+            "SELECT seq, id, instance_id, binding_id FROM operations
+             WHERE instance_id = ?1 AND state = 'in progress' AND indexed",
+        )?
+        .query_map([id.as_str()], |row| Ok(read_running(row)))?
+        .map(|row| row.map_err(RowError::from).and_then(|running| running))
+        .collect::<Result<_, _>>()?;
+    let report = Secret::new(Report::of("The operator of the broker has forgotten it."));
+    for (seq, operation, subject) in running {
+        let report = connection.packed(Cell::Report(&operation, &subject), &report)?;
+        connection
+            .prepare_cached(
+                "UPDATE operations
+                 SET state = CASE WHEN kind IN ('deprovision', 'unbind') THEN 'succeeded' ELSE 'failed' END,
+                     finished_at = ?1, report = ?2
+                 WHERE seq = ?3",
+            )?
+            .execute(params![now.0, report, seq])?;
+    }
+    Ok(())
+}
+
+fn read_running(row: &SqlRow<'_>) -> Result<(i64, OperationId, Subject), RowError> {
+    let id = OperationId::parse(text(row, "id")?)?;
+    Ok((row.get("seq")?, id, subject(row)?))
+}
+
+pub(super) fn number(row: &SqlRow<'_>, column: &str) -> Result<u64, RowError> {
     u64::try_from(row.get::<_, i64>(column)?).map_err(|_| RowError::Unreadable("number"))
 }
 

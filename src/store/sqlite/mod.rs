@@ -6,12 +6,15 @@
 
 mod adopt;
 mod backup;
+mod database;
 mod error;
+mod in_use;
 mod jobs;
 mod ledger;
 mod migrations;
 mod open;
 mod reader;
+mod reseal;
 mod rows;
 mod transfer;
 mod writer;
@@ -31,11 +34,14 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, Renewal, Store, StoreError, Take, Taken, Unbound,
+    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
+    Unbound,
 };
 use crate::domain::time::Timestamp;
+use crate::store::seal::{Keys, Opener, Sealer};
 
 pub use backup::{BackupError, backup};
+use database::Database;
 pub use error::OpenError;
 use reader::Readers;
 use writer::Writer;
@@ -44,6 +50,7 @@ use writer::Writer;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    sealer: Arc<Sealer>,
     key: FingerprintKey,
     // Held as long as the store lives; the system lets go of it when the process ends, however it ends. Nothing where
     // it is open beside whoever holds it.
@@ -51,28 +58,43 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the file, makes it (and its folder) if it is missing, brings its schema up to date, and takes its lock.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        open::folder(path)?;
-        let lock = open::lock(path)?;
-        let mut connection = open::connect(path)?;
-        migrations::migrate(&mut connection)?;
-        Self::start(path, connection, Some(lock))
+    /// Opens the file as its broker, or in the place of one: makes it (and its folder) if it is missing, brings its schema
+    /// up to date, and takes its lock.
+    pub fn open(path: &Path, keys: &Keys) -> Result<Self, OpenError> {
+        let (connection, lock) = open::alone(path)?;
+        Self::start(path, (connection, Some(lock)), keys, Opener::Broker)
+    }
+
+    /// The same, for a command that only reads: the file stays sealed as it is.
+    pub fn open_held(path: &Path, keys: &Keys) -> Result<Self, OpenError> {
+        let (connection, lock) = open::alone(path)?;
+        Self::start(path, (connection, Some(lock)), keys, Opener::Command)
     }
 
     /// Opens a file that is there, beside a broker that may serve it: without its lock, and with its schema as it is.
-    pub fn open_beside(path: &Path) -> Result<Self, OpenError> {
+    pub fn open_beside(path: &Path, keys: &Keys) -> Result<Self, OpenError> {
         let connection = open::connect_beside(path)?;
-        Self::start(path, connection, None)
+        Self::start(path, (connection, None), keys, Opener::Command)
     }
 
-    fn start(path: &Path, connection: Connection, lock: Option<File>) -> Result<Self, OpenError> {
+    fn start(
+        path: &Path,
+        (mut connection, lock): (Connection, Option<File>),
+        keys: &Keys,
+        opener: Opener,
+    ) -> Result<Self, OpenError> {
         open::whole(&connection)?;
-        let key = open::fingerprint_key(&connection)?;
-        let readers = Readers::start(path)?;
+        let sealer = Arc::new(Sealer::new(keys));
+        let key = open::unlock(&mut connection, &sealer, opener)?;
+        if sealer.replaces_plain() {
+            // What stood in a cell does not stay in its page.
+            connection.pragma_update(None, "secure_delete", true)?;
+        }
+        let readers = Readers::start(path, &sealer)?;
         Ok(Self {
-            writer: Writer::start(connection)?,
+            writer: Writer::start(Database::new(connection, Arc::clone(&sealer)))?,
             readers,
+            sealer,
             key,
             _lock: lock,
         })
@@ -100,13 +122,13 @@ impl Store for SqliteStore {
     ) -> Answer<'_, Lookup<(Instance, Option<Binding>)>> {
         Box::pin(self.readers.ask(move |connection| {
             // One transaction, so that both are of one moment.
-            let moment = connection
+            let _moment = connection
                 .unchecked_transaction()
                 .map_err(rows::unavailable)?;
-            let Some(instance) = rows::instance(&moment, &instance)? else {
+            let Some(instance) = rows::instance(connection, &instance)? else {
                 return Ok(Lookup::Absent);
             };
-            let binding = rows::binding(&moment, &instance.id, &id)?;
+            let binding = rows::binding(connection, &instance.id, &id)?;
             Ok(Lookup::Found((instance, binding)))
         }))
     }
@@ -164,6 +186,13 @@ impl Store for SqliteStore {
         Box::pin(
             self.readers
                 .ask(move |connection| Ok(rows::bindings(connection, &instance)?)),
+        )
+    }
+
+    fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
+        Box::pin(
+            self.readers
+                .ask(|connection| Ok(in_use::plans_in_use(connection)?)),
         )
     }
 

@@ -5,14 +5,16 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use super::error::OpenError;
-use super::migrations::{current, recognise};
+use super::migrations::{current, migrate, recognise};
 use crate::domain::json::FingerprintKey;
+use crate::secret::Secret;
+use crate::store::seal::{Opener, Record, Sealer};
 
 /// Makes the folder that the file is in.
-pub(super) fn folder(path: &Path) -> Result<(), OpenError> {
+fn folder(path: &Path) -> Result<(), OpenError> {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => {
             fs::create_dir_all(folder).map_err(|error| OpenError::Folder(folder.to_owned(), error))
@@ -22,7 +24,7 @@ pub(super) fn folder(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Takes the lock beside the file.
-pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+fn lock(path: &Path) -> Result<File, OpenError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let path = PathBuf::from(name);
@@ -32,6 +34,15 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::Held(path)),
         Err(TryLockError::Error(error)) => Err(OpenError::LockFile(path, error)),
     }
+}
+
+/// Opens a file that nobody else serves: made if it is missing, its schema brought up to date, its lock taken.
+pub(super) fn alone(path: &Path) -> Result<(Connection, File), OpenError> {
+    folder(path)?;
+    let lock = lock(path)?;
+    let mut connection = connect(path)?;
+    migrate(&mut connection)?;
+    Ok((connection, lock))
 }
 
 /// How long a statement waits for another process (a backup, `sqlite3`) that has the file locked.
@@ -131,28 +142,69 @@ pub(super) fn whole(connection: &Connection) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The key of fingerprints; made with the file.
-pub(super) fn fingerprint_key(connection: &Connection) -> Result<FingerprintKey, OpenError> {
-    let stored: Option<Vec<u8>> = connection
+/// The key of fingerprints; made with the file. The keys of the operator are held against what the file was sealed with,
+/// and what a broker's will seal is recorded before it does.
+pub(super) fn unlock(
+    connection: &mut Connection,
+    sealer: &Sealer,
+    opener: Opener,
+) -> Result<FingerprintKey, OpenError> {
+    let record = recorded(connection)?;
+    let stored = stored_key(connection)?;
+    let agreed = sealer
+        .agree(&record, opener, stored.is_none())
+        .map_err(OpenError::Sealed)?;
+    sealer.settle(&agreed);
+    if let Some(key) = stored.as_ref().filter(|_| agreed.names.is_empty()) {
+        return opened(sealer, key);
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for name in &agreed.names {
+        transaction.execute(
+            "INSERT INTO meta (name, value) VALUES (?1, x'00') ON CONFLICT (name) DO NOTHING",
+            [name],
+        )?;
+    }
+    if stored.is_none() {
+        transaction.execute(
+            "INSERT INTO meta (name, value) VALUES ('fingerprint key', ?1) ON CONFLICT (name) DO NOTHING",
+            [fresh_key(sealer)?],
+        )?;
+    }
+    let key =
+        stored_key(&transaction)?.ok_or(OpenError::Foreign("its key of fingerprints is gone"))?;
+    transaction.commit()?;
+    opened(sealer, &key)
+}
+
+fn stored_key(connection: &Connection) -> Result<Option<Vec<u8>>, OpenError> {
+    Ok(connection
         .query_row(
             "SELECT value FROM meta WHERE name = 'fingerprint key'",
             [],
             |row| row.get(0),
         )
-        .optional()?;
-    if let Some(key) = stored {
-        let key: [u8; 32] = key
-            .try_into()
-            .map_err(|_| OpenError::Foreign("its key of fingerprints is not 32 bytes long"))?;
-        return Ok(FingerprintKey::new(&key));
-    }
+        .optional()?)
+}
+
+fn opened(sealer: &Sealer, key: &[u8]) -> Result<FingerprintKey, OpenError> {
+    let key = sealer.open_key(key)?;
+    Ok(FingerprintKey::new(key.expose()))
+}
+
+fn fresh_key(sealer: &Sealer) -> Result<Vec<u8>, OpenError> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| {
         OpenError::System(format!("the system gave no random numbers: {error}"))
     })?;
-    connection.execute(
-        "INSERT INTO meta (name, value) VALUES ('fingerprint key', ?1)",
-        [&key[..]],
-    )?;
-    Ok(FingerprintKey::new(&key))
+    Ok(sealer.write_key(&Secret::new(key))?)
+}
+
+/// How the file's cells are written, as it says itself.
+pub(super) fn recorded(connection: &Connection) -> Result<Record, rusqlite::Error> {
+    let names: Vec<String> = connection
+        .prepare("SELECT name FROM meta")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(Record::of(names.iter().map(String::as_str)))
 }

@@ -5,18 +5,19 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::database::Database;
 use super::error::OpenError;
 use super::gone;
 use super::open::connect_reader;
 use crate::domain::store::StoreError;
+use crate::store::seal::Sealer;
 
 /// A look-up takes microseconds: two threads keep two cores busy.
 const THREADS: usize = 2;
 
-type Question = Box<dyn FnOnce(&Connection) + Send>;
+type Question = Box<dyn FnOnce(&Database) + Send>;
 
 pub(super) struct Readers {
     questions: Mutex<Option<Sender<Question>>>,
@@ -24,12 +25,12 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn start(path: &Path, sealer: &Arc<Sealer>) -> Result<Self, OpenError> {
         let (questions, incoming) = mpsc::channel();
         let incoming = Arc::new(Mutex::new(incoming));
         let mut threads = Vec::with_capacity(THREADS);
         for _ in 0..THREADS {
-            let connection = connect_reader(path)?;
+            let connection = Database::new(connect_reader(path)?, Arc::clone(sealer));
             let incoming = Arc::clone(&incoming);
             let thread = thread::Builder::new()
                 .name("store reader".to_owned())
@@ -46,7 +47,7 @@ impl Readers {
     /// Asks on one of the threads.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        question: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let question: Question = Box::new(move |connection| {
@@ -82,7 +83,7 @@ impl Readers {
     }
 }
 
-fn answer(connection: &Connection, incoming: &Mutex<Receiver<Question>>) {
+fn answer(connection: &Database, incoming: &Mutex<Receiver<Question>>) {
     loop {
         let next = incoming
             .lock()

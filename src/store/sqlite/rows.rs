@@ -3,10 +3,9 @@
 use std::fmt;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use rusqlite::{OptionalExtension, Row, named_params, params};
 
+use super::database::Database;
 use super::{adopt, jobs};
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, IdError, InstanceId, OperationId, PlanId, ServiceId};
@@ -15,8 +14,8 @@ use crate::domain::json::Fingerprint;
 use crate::domain::operation::{Kind, LastOperation, Operation, Report, State, Subject};
 use crate::domain::store::{Act, Begun, Change, StoreError};
 use crate::domain::time::Timestamp;
-use crate::secret::Secret;
-use crate::store::packed::{Unreadable, pack, unpack};
+use crate::store::packed;
+use crate::store::seal::Cell;
 
 /// Why a row could not be written or read.
 #[derive(Debug)]
@@ -24,6 +23,8 @@ pub(super) enum RowError {
     Database(rusqlite::Error),
     /// What a row holds is not what this broker writes.
     Unreadable(&'static str),
+    /// What a cell holds cannot be opened, or is not what this broker writes.
+    Cell(packed::Unreadable),
 }
 
 impl fmt::Display for RowError {
@@ -31,6 +32,7 @@ impl fmt::Display for RowError {
         match self {
             Self::Database(error) => error.fmt(out),
             Self::Unreadable(what) => write!(out, "unreadable {what}"),
+            Self::Cell(why) => write!(out, "unreadable {why}"),
         }
     }
 }
@@ -47,9 +49,9 @@ impl From<IdError> for RowError {
     }
 }
 
-impl From<Unreadable> for RowError {
-    fn from(Unreadable(what): Unreadable) -> Self {
-        Self::Unreadable(what)
+impl From<packed::Unreadable> for RowError {
+    fn from(why: packed::Unreadable) -> Self {
+        Self::Cell(why)
     }
 }
 
@@ -57,7 +59,7 @@ impl From<RowError> for StoreError {
     fn from(error: RowError) -> Self {
         match error {
             RowError::Database(error) => unavailable(error),
-            RowError::Unreadable(_) => Self::Corrupt(error.to_string()),
+            RowError::Unreadable(_) | RowError::Cell(_) => Self::Corrupt(error.to_string()),
         }
     }
 }
@@ -70,7 +72,7 @@ pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
 
 /// Carries a change out inside the transaction that is open. Its operation is recorded last; what it makes names it
 /// before (`made_by`), by the number that comes next.
-pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Begun, RowError> {
+pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, RowError> {
     let subject = &change.operation.subject;
     let begun = match &change.act {
         Act::Provision { instance, replaces } => insert_instance(connection, instance, *replaces)?,
@@ -111,7 +113,7 @@ const fn found(act: &Act) -> Found {
 }
 
 pub(super) fn insert_instance(
-    connection: &Connection,
+    connection: &Database,
     instance: &Instance,
     replaces: Option<i64>,
 ) -> Result<Begun, RowError> {
@@ -145,7 +147,7 @@ pub(super) fn insert_instance(
             instance.fingerprint.0,
             instance.created_at.0,
             instance.updated_at.0,
-            packed(&instance.details)?,
+            connection.packed(Cell::Instance(&instance.id), &instance.details)?,
         ])?;
     match inserted {
         0 => self::instance(connection, &instance.id)?
@@ -156,7 +158,7 @@ pub(super) fn insert_instance(
 }
 
 fn update_instance(
-    connection: &Connection,
+    connection: &Database,
     instance: &Instance,
     expected_version: i64,
 ) -> Result<Begun, RowError> {
@@ -172,7 +174,7 @@ fn update_instance(
 
 /// Everything that may change of an instance, if it has that version.
 pub(super) fn write_instance(
-    connection: &Connection,
+    connection: &Database,
     instance: &Instance,
     expected_version: i64,
 ) -> Result<usize, RowError> {
@@ -190,14 +192,14 @@ pub(super) fn write_instance(
             ":backend": instance.backend,
             ":version": instance.version,
             ":updated_at": instance.updated_at.0,
-            ":details": packed(&instance.details)?,
+            ":details": connection.packed(Cell::Instance(&instance.id), &instance.details)?,
             ":id": instance.id.as_str(),
             ":expected": expected_version,
         })?;
     Ok(updated)
 }
 
-fn binding_in_progress(connection: &Connection, id: &InstanceId) -> Result<bool, RowError> {
+fn binding_in_progress(connection: &Database, id: &InstanceId) -> Result<bool, RowError> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM bindings WHERE instance_id = ?1 AND state = 'in progress'")?
         .exists([id.as_str()])?)
@@ -205,7 +207,7 @@ fn binding_in_progress(connection: &Connection, id: &InstanceId) -> Result<bool,
 
 /// The instance goes at once, or is marked as going.
 fn begin_deprovision(
-    connection: &Connection,
+    connection: &Database,
     change: &Change,
     expected_version: i64,
 ) -> Result<Begun, RowError> {
@@ -238,7 +240,7 @@ fn begin_deprovision(
 
 /// The bindings that are left go first, each by an operation of its own, so that a poll for one finds its end.
 pub(super) fn delete_instance(
-    connection: &Connection,
+    connection: &Database,
     id: &InstanceId,
     operation: &Operation,
 ) -> Result<(), RowError> {
@@ -266,7 +268,7 @@ pub(super) fn delete_instance(
 }
 
 /// What the operation of that number had made is gone: from now on the index alone finds it.
-fn index(connection: &Connection, made_by: Option<i64>) -> Result<(), RowError> {
+fn index(connection: &Database, made_by: Option<i64>) -> Result<(), RowError> {
     connection
         .prepare_cached("UPDATE operations SET indexed = 1 WHERE seq = ?1")?
         .execute([made_by])?;
@@ -274,7 +276,7 @@ fn index(connection: &Connection, made_by: Option<i64>) -> Result<(), RowError> 
 }
 
 pub(super) fn insert_binding(
-    connection: &Connection,
+    connection: &Database,
     binding: &Binding,
     expected_version: i64,
     replaces: Option<&OperationId>,
@@ -305,7 +307,10 @@ pub(super) fn insert_binding(
             binding.last_operation.state.name(),
             binding.fingerprint.0,
             binding.created_at.0,
-            packed(&binding.details)?,
+            connection.packed(
+                Cell::Binding(&binding.instance_id, &binding.id),
+                &binding.details
+            )?,
             expected_version,
         ])?;
     if inserted > 0 {
@@ -317,7 +322,7 @@ pub(super) fn insert_binding(
     }
 }
 
-fn has_version(connection: &Connection, id: &InstanceId, version: i64) -> Result<bool, RowError> {
+fn has_version(connection: &Database, id: &InstanceId, version: i64) -> Result<bool, RowError> {
     Ok(connection
         .prepare_cached("SELECT 1 FROM instances WHERE id = ?1 AND version = ?2")?
         .exists(params![id.as_str(), version])?)
@@ -325,7 +330,7 @@ fn has_version(connection: &Connection, id: &InstanceId, version: i64) -> Result
 
 /// Deletes a binding whose latest operation is this one; whether it was there.
 pub(super) fn take_away(
-    connection: &Connection,
+    connection: &Database,
     instance: &InstanceId,
     id: &BindingId,
     expected: &OperationId,
@@ -345,7 +350,7 @@ pub(super) fn take_away(
 
 /// All that may change of a binding, if that operation is its latest.
 pub(super) fn write_binding(
-    connection: &Connection,
+    connection: &Database,
     binding: &Binding,
     operation: &OperationId,
 ) -> Result<(), RowError> {
@@ -357,7 +362,10 @@ pub(super) fn write_binding(
         .execute(params![
             binding.last_operation.kind.name(),
             binding.last_operation.state.name(),
-            packed(&binding.details)?,
+            connection.packed(
+                Cell::Binding(&binding.instance_id, &binding.id),
+                &binding.details
+            )?,
             binding.instance_id.as_str(),
             binding.id.as_str(),
             operation.as_str(),
@@ -367,7 +375,7 @@ pub(super) fn write_binding(
 
 /// Deletes a binding, whatever its latest operation.
 pub(super) fn delete_binding(
-    connection: &Connection,
+    connection: &Database,
     instance: &InstanceId,
     id: &BindingId,
 ) -> Result<(), RowError> {
@@ -382,7 +390,7 @@ pub(super) fn delete_binding(
 
 /// The binding goes at once, or is marked as going.
 fn begin_unbind(
-    connection: &Connection,
+    connection: &Database,
     change: &Change,
     expected: &OperationId,
 ) -> Result<Begun, RowError> {
@@ -422,7 +430,7 @@ fn begin_unbind(
     Ok(if there { Begun::Stale } else { Begun::Absent })
 }
 
-fn stale_or_absent(connection: &Connection, id: &InstanceId) -> Result<Begun, RowError> {
+fn stale_or_absent(connection: &Database, id: &InstanceId) -> Result<Begun, RowError> {
     let there = connection
         .prepare_cached("SELECT 1 FROM instances WHERE id = ?1")?
         .exists([id.as_str()])?;
@@ -440,7 +448,7 @@ enum Found {
 
 /// Records an operation that is over.
 pub(super) fn record(
-    connection: &Connection,
+    connection: &Database,
     operation: &Operation,
     subject: &Subject,
 ) -> Result<(), RowError> {
@@ -448,7 +456,7 @@ pub(super) fn record(
 }
 
 fn record_as(
-    connection: &Connection,
+    connection: &Database,
     operation: &Operation,
     subject: &Subject,
     found: Found,
@@ -473,7 +481,7 @@ fn record_as(
 
 /// The instance with that id.
 pub(super) fn instance(
-    connection: &Connection,
+    connection: &Database,
     id: &InstanceId,
 ) -> Result<Option<Instance>, RowError> {
     connection
@@ -482,14 +490,14 @@ pub(super) fn instance(
                     created_at, updated_at, details
              FROM instances WHERE id = ?1",
         )?
-        .query_row([id.as_str()], |row| Ok(read_instance(row)))
+        .query_row([id.as_str()], |row| Ok(read_instance(connection, row)))
         .optional()?
         .transpose()
 }
 
-pub(super) fn read_instance(row: &Row<'_>) -> Result<Instance, RowError> {
+pub(super) fn read_instance(connection: &Database, row: &Row<'_>) -> Result<Instance, RowError> {
+    let id = InstanceId::parse(text(row, "id")?)?;
     Ok(Instance {
-        id: InstanceId::parse(text(row, "id")?)?,
         service_id: ServiceId::parse(text(row, "service_id")?)?,
         plan_id: PlanId::parse(text(row, "plan_id")?)?,
         organization: row.get("organization")?,
@@ -500,13 +508,14 @@ pub(super) fn read_instance(row: &Row<'_>) -> Result<Instance, RowError> {
         fingerprint: Fingerprint(row.get("fingerprint")?),
         created_at: Timestamp(row.get("created_at")?),
         updated_at: Timestamp(row.get("updated_at")?),
-        details: unpacked(row, "details")?,
+        details: connection.unpacked(Cell::Instance(&id), row, "details")?,
+        id,
     })
 }
 
 /// The binding of that instance with that id.
 pub(super) fn binding(
-    connection: &Connection,
+    connection: &Database,
     instance: &InstanceId,
     id: &BindingId,
 ) -> Result<Option<Binding>, RowError> {
@@ -515,28 +524,30 @@ pub(super) fn binding(
             "SELECT instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, created_at, details
              FROM bindings WHERE instance_id = ?1 AND id = ?2",
         )?
-        .query_row([instance.as_str(), id.as_str()], |row| Ok(read_binding(row)))
+        .query_row([instance.as_str(), id.as_str()], |row| Ok(read_binding(connection, row)))
         .optional()?
         .transpose()
 }
 
-pub(super) fn read_binding(row: &Row<'_>) -> Result<Binding, RowError> {
+pub(super) fn read_binding(connection: &Database, row: &Row<'_>) -> Result<Binding, RowError> {
+    let instance_id = InstanceId::parse(text(row, "instance_id")?)?;
+    let id = BindingId::parse(text(row, "id")?)?;
     Ok(Binding {
-        instance_id: InstanceId::parse(text(row, "instance_id")?)?,
-        id: BindingId::parse(text(row, "id")?)?,
         service_id: ServiceId::parse(text(row, "service_id")?)?,
         plan_id: PlanId::parse(text(row, "plan_id")?)?,
         app_guid: row.get("app_guid")?,
         last_operation: last_operation(row)?,
         fingerprint: Fingerprint(row.get("fingerprint")?),
         created_at: Timestamp(row.get("created_at")?),
-        details: unpacked(row, "details")?,
+        details: connection.unpacked(Cell::Binding(&instance_id, &id), row, "details")?,
+        instance_id,
+        id,
     })
 }
 
 /// All bindings of an instance, the oldest first.
 pub(super) fn bindings(
-    connection: &Connection,
+    connection: &Database,
     instance: &InstanceId,
 ) -> Result<Vec<Binding>, RowError> {
     connection
@@ -544,14 +555,14 @@ pub(super) fn bindings(
             "SELECT instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, created_at, details
              FROM bindings WHERE instance_id = ?1 ORDER BY created_at, id",
         )?
-        .query_map([instance.as_str()], |row| Ok(read_binding(row)))?
+        .query_map([instance.as_str()], |row| Ok(read_binding(connection, row)))?
         .map(|row| row.map_err(RowError::from).and_then(|binding| binding))
         .collect()
 }
 
 /// The operation that is named if it is about `subject`; else the latest.
 pub(super) fn operation(
-    connection: &Connection,
+    connection: &Database,
     subject: &Subject,
     named: Option<&OperationId>,
 ) -> Result<Option<Operation>, RowError> {
@@ -572,27 +583,34 @@ pub(super) fn operation(
                 subject.binding().map_or("", BindingId::as_str),
                 named.map(OperationId::as_str),
             ],
-            |row| Ok(read_operation(row, subject)),
+            |row| Ok(read_operation(connection, row, subject)),
         )
         .optional()?
         .transpose()
 }
 
-pub(super) fn read_operation(row: &Row<'_>, subject: &Subject) -> Result<Operation, RowError> {
+pub(super) fn read_operation(
+    connection: &Database,
+    row: &Row<'_>,
+    subject: &Subject,
+) -> Result<Operation, RowError> {
+    let id = OperationId::parse(text(row, "id")?)?;
     Ok(Operation {
-        id: OperationId::parse(text(row, "id")?)?,
         kind: kind(row)?,
         subject: subject.clone(),
         state: state(row)?,
         report: match row.get_ref("report")? {
             ValueRef::Null => Report::default(),
-            _ => unpacked::<Report>(row, "report")?.into_exposed(),
+            _ => connection
+                .unpacked::<Report>(Cell::Report(&id, subject), row, "report")?
+                .into_exposed(),
         },
         fingerprint: row
             .get::<_, Option<[u8; 32]>>("fingerprint")?
             .map(Fingerprint),
         started_at: Timestamp(row.get("started_at")?),
         finished_at: row.get::<_, Option<i64>>("finished_at")?.map(Timestamp),
+        id,
     })
 }
 
@@ -616,19 +634,4 @@ pub(super) fn text<'a>(row: &'a Row<'_>, column: &str) -> Result<&'a str, RowErr
 
 pub(super) fn state(row: &Row<'_>) -> Result<State, RowError> {
     State::from_name(text(row, "state")?).ok_or(RowError::Unreadable("state"))
-}
-
-pub(super) fn packed<T: Serialize>(details: &Secret<T>) -> Result<Vec<u8>, RowError> {
-    Ok(pack(details)?)
-}
-
-pub(super) fn unpacked<T: DeserializeOwned>(
-    row: &Row<'_>,
-    column: &str,
-) -> Result<Secret<T>, RowError> {
-    let bytes = row
-        .get_ref(column)?
-        .as_blob()
-        .map_err(|_| RowError::Unreadable("details"))?;
-    Ok(unpack(bytes)?)
 }

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{SqliteStore, migrations};
+use super::database::Database;
+use super::{SqliteStore, migrations, reseal};
+use crate::domain::ledger::Place;
 use crate::domain::store::{Begun, Lookup, Store, StoreError};
-use crate::store::tests::{Folder, id, provision, run};
+use crate::store::Keys;
+use crate::store::tests::engines::keys;
+use crate::store::tests::{Folder, deprovision, id, instance, provision, run, update};
 
 /// Makes `names` while the database is held, so that all but the first wait together for the next commit; how each
 /// went, in order, and how many commits it took.
@@ -62,7 +66,7 @@ fn is_there(store: &SqliteStore, name: &str) -> bool {
 #[test]
 fn changes_that_wait_share_one_commit() {
     let folder = Folder::new();
-    let store = Arc::new(SqliteStore::open(&folder.file()).expect("a store"));
+    let store = Arc::new(SqliteStore::open(&folder.file(), &Keys::default()).expect("a store"));
     let (results, commits) = made_together(&store, &folder, &["a", "b", "c", "b", "d", "e"]);
     let done = results
         .iter()
@@ -87,7 +91,7 @@ fn changes_that_wait_share_one_commit() {
 fn a_bad_change_takes_no_other_with_it() {
     for (raise, good, health) in [("ABORT", true, true), ("ROLLBACK", false, true)] {
         let folder = Folder::new();
-        let store = Arc::new(SqliteStore::open(&folder.file()).expect("a store"));
+        let store = Arc::new(SqliteStore::open(&folder.file(), &Keys::default()).expect("a store"));
         let trap = format!(
             "CREATE TRIGGER trap BEFORE INSERT ON operations WHEN NEW.instance_id = 'bad'
              BEGIN SELECT RAISE({raise}, 'trapped'); END"
@@ -152,7 +156,7 @@ fn plan(connection: &Connection, statement: &str) -> String {
 #[test]
 fn tables_are_strict_and_bindings_belong_to_an_instance() {
     let folder = Folder::new();
-    let store = SqliteStore::open(&folder.file()).expect("a store");
+    let store = SqliteStore::open(&folder.file(), &Keys::default()).expect("a store");
     run(store.begin(provision("i"))).expect("an answer");
     let database = super::open::connect(&folder.file()).expect("a connection as the writer's");
     let (tables, strict): (i64, i64) = database
@@ -188,4 +192,33 @@ fn tables_are_strict_and_bindings_belong_to_an_instance() {
             .expect(pragma);
         assert_eq!(value, expected, "{pragma}");
     }
+}
+
+/// Between the reading of a page and its writing a cell changes and another goes: both stay as that left them.
+#[test]
+fn a_cell_that_changed_is_not_sealed_anew() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.file(), &keys(&[1])).expect("a store");
+    for name in ["i", "j", "k"] {
+        run(store.begin(provision(name))).expect("an answer");
+    }
+    run(store.close()).expect("its end");
+    drop(store);
+    let store = SqliteStore::open(&folder.file(), &keys(&[2, 1])).expect("a store");
+    let read = |connection: &Database| Ok(reseal::page(connection, &Place::instances(), 9)?);
+    let page = run(store.readers.ask(read)).expect("a page");
+    assert_eq!(page.cells, 3);
+    run(store.begin(update("j", 1))).expect("an answer");
+    run(store.begin(deprovision("k", 1))).expect("an answer");
+    let changes = page.changes;
+    let written = store
+        .writer
+        .step(move |connection| reseal::write(connection, &changes));
+    assert_eq!(run(written).expect("an answer"), 1);
+    let found = run(store.instance(id("j"))).expect("an answer");
+    assert_eq!(found, Lookup::Found(instance("j", 2)));
+    let found = run(store.instance(id("k"))).expect("an answer");
+    assert_eq!(found, Lookup::Absent);
+    let rest = run(store.readers.ask(read)).expect("a page");
+    assert_eq!(rest.cells, 0, "all is sealed with the first key");
 }

@@ -1,20 +1,22 @@
 //! All rows of the file, a page at a time, and rows of another store into it.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row as SqlRow, params};
+use rusqlite::{Row as SqlRow, params};
 
+use super::database::Database;
 use super::ledger::{binding_column, read_entry};
 use super::open::UNFINISHED;
-use super::rows::{self, RowError, packed, text, unpacked};
+use super::rows::{self, RowError, text};
 use crate::domain::binding::Binding;
 use crate::domain::id::OperationId;
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{Page, Place, Recorded, Row};
 use crate::domain::operation::{Report, Task};
 use crate::secret::Secret;
+use crate::store::seal::Cell;
 
 /// The rows behind a place, of one table; the next place is that of the last of them, or the next table.
-pub(super) fn page(connection: &Connection, from: &Place, most: u32) -> Result<Page, RowError> {
+pub(super) fn page(connection: &Database, from: &Place, most: u32) -> Result<Page, RowError> {
     match from {
         Place::Start => Ok(Page {
             rows: vec![Row::Key(key(connection)?)],
@@ -41,38 +43,37 @@ fn paged(rows: Vec<(Place, Row)>, then: Option<Place>) -> Page {
     Page { rows, next }
 }
 
-fn key(connection: &Connection) -> Result<Secret<[u8; 32]>, RowError> {
-    let key = connection.query_row(
+fn key(connection: &Database) -> Result<Secret<[u8; 32]>, RowError> {
+    let key: Vec<u8> = connection.query_row(
         "SELECT value FROM meta WHERE name = 'fingerprint key'",
         [],
         |row| row.get(0),
     )?;
-    Ok(Secret::new(key))
+    Ok(connection.sealer.open_key(&key)?)
 }
 
-fn instances(
-    connection: &Connection,
-    after: &str,
-    most: u32,
-) -> Result<Vec<(Place, Row)>, RowError> {
+fn instances(connection: &Database, after: &str, most: u32) -> Result<Vec<(Place, Row)>, RowError> {
     connection
         .prepare_cached(
             "SELECT id, service_id, plan_id, organization, space, operation, kind, state, backend, version, fingerprint,
                     created_at, updated_at, details
              FROM instances WHERE id > ?1 ORDER BY id LIMIT ?2",
         )?
-        .query_map(params![after, most], |row| Ok(read_instance(row)))?
+        .query_map(params![after, most], |row| Ok(read_instance(connection, row)))?
         .map(|row| row.map_err(RowError::from).and_then(|row| row))
         .collect()
 }
 
-fn read_instance(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
+fn read_instance(connection: &Database, row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
     let place = Place::Instance(text(row, "id")?.to_owned());
-    Ok((place, Row::Instance(Box::new(rows::read_instance(row)?))))
+    Ok((
+        place,
+        Row::Instance(Box::new(rows::read_instance(connection, row)?)),
+    ))
 }
 
 fn bindings(
-    connection: &Connection,
+    connection: &Database,
     (instance, after): (&str, &str),
     most: u32,
 ) -> Result<Vec<(Place, Row)>, RowError> {
@@ -81,47 +82,49 @@ fn bindings(
             "SELECT instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, created_at, details
              FROM bindings WHERE (instance_id, id) > (?1, ?2) ORDER BY instance_id, id LIMIT ?3",
         )?
-        .query_map(params![instance, after, most], |row| Ok(read_binding(row)))?
+        .query_map(params![instance, after, most], |row| Ok(read_binding(connection, row)))?
         .map(|row| row.map_err(RowError::from).and_then(|row| row))
         .collect()
 }
 
-fn read_binding(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
+fn read_binding(connection: &Database, row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
     let place = Place::Binding(
         text(row, "instance_id")?.to_owned(),
         text(row, "id")?.to_owned(),
     );
-    Ok((place, Row::Binding(Box::new(rows::read_binding(row)?))))
+    Ok((
+        place,
+        Row::Binding(Box::new(rows::read_binding(connection, row)?)),
+    ))
 }
 
-fn operations(
-    connection: &Connection,
-    turn: i64,
-    most: u32,
-) -> Result<Vec<(Place, Row)>, RowError> {
+fn operations(connection: &Database, turn: i64, most: u32) -> Result<Vec<(Place, Row)>, RowError> {
     connection
         .prepare_cached(
             "SELECT id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, backend, task,
                     attempt, tries, owner, due_at, waits_for, seq
              FROM operations WHERE seq > ?1 ORDER BY seq LIMIT ?2",
         )?
-        .query_map(params![turn, most], |row| Ok(read_operation(row)))?
+        .query_map(params![turn, most], |row| Ok(read_operation(connection, row)))?
         .map(|row| row.map_err(RowError::from).and_then(|row| row))
         .collect()
 }
 
-fn read_operation(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
+fn read_operation(connection: &Database, row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
     let place = Place::Operation(
         text(row, "instance_id")?.to_owned(),
         text(row, "binding_id")?.to_owned(),
         row.get("seq")?,
     );
+    let entry = read_entry(connection, row)?;
+    let operation = &entry.operation;
+    let cell = Cell::Task(&operation.id, &operation.subject);
     let task: Option<Secret<Task>> = match row.get_ref("task")? {
         ValueRef::Null => None,
-        _ => Some(unpacked(row, "task")?),
+        _ => Some(connection.unpacked(cell, row, "task")?),
     };
     let recorded = Recorded {
-        entry: read_entry(row)?,
+        entry,
         task,
         turn: row.get("seq")?,
     };
@@ -129,7 +132,7 @@ fn read_operation(row: &SqlRow<'_>) -> Result<(Place, Row), RowError> {
 }
 
 /// Writes a row of another store.
-pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), RowError> {
+pub(super) fn write(connection: &Database, row: &Row) -> Result<(), RowError> {
     match row {
         Row::Key(key) => write_key(connection, key),
         Row::Instance(instance) => write_instance(connection, instance),
@@ -139,24 +142,24 @@ pub(super) fn write(connection: &Connection, row: &Row) -> Result<(), RowError> 
 }
 
 /// What is imported is whole, and may be served.
-pub(super) fn complete(connection: &Connection) -> Result<(), RowError> {
+pub(super) fn complete(connection: &Database) -> Result<(), RowError> {
     connection.execute("DELETE FROM meta WHERE name = ?1", [UNFINISHED])?;
     Ok(())
 }
 
-fn write_key(connection: &Connection, key: &Secret<[u8; 32]>) -> Result<(), RowError> {
+fn write_key(connection: &Database, key: &Secret<[u8; 32]>) -> Result<(), RowError> {
     connection.execute(
         "INSERT INTO meta (name, value) VALUES (?1, x'00') ON CONFLICT (name) DO NOTHING",
         [UNFINISHED],
     )?;
     connection.execute(
         "UPDATE meta SET value = ?1 WHERE name = 'fingerprint key'",
-        [&key.expose()[..]],
+        [connection.sealer.write_key(key)?],
     )?;
     Ok(())
 }
 
-fn write_instance(connection: &Connection, instance: &Instance) -> Result<(), RowError> {
+fn write_instance(connection: &Database, instance: &Instance) -> Result<(), RowError> {
     connection
         .prepare_cached(
             "INSERT INTO instances (id, service_id, plan_id, organization, space, operation, kind, state, backend, version,
@@ -177,12 +180,12 @@ fn write_instance(connection: &Connection, instance: &Instance) -> Result<(), Ro
             instance.fingerprint.0,
             instance.created_at.0,
             instance.updated_at.0,
-            packed(&instance.details)?,
+            connection.packed(Cell::Instance(&instance.id), &instance.details)?,
         ])?;
     Ok(())
 }
 
-fn write_binding(connection: &Connection, binding: &Binding) -> Result<(), RowError> {
+fn write_binding(connection: &Database, binding: &Binding) -> Result<(), RowError> {
     connection
         .prepare_cached(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint,
@@ -200,18 +203,25 @@ fn write_binding(connection: &Connection, binding: &Binding) -> Result<(), RowEr
             binding.last_operation.state.name(),
             binding.fingerprint.0,
             binding.created_at.0,
-            packed(&binding.details)?,
+            connection.packed(
+                Cell::Binding(&binding.instance_id, &binding.id),
+                &binding.details
+            )?,
         ])?;
     Ok(())
 }
 
 /// They come in order, so that each has its turn by its place.
-fn write_operation(connection: &Connection, recorded: &Recorded) -> Result<(), RowError> {
+fn write_operation(connection: &Database, recorded: &Recorded) -> Result<(), RowError> {
     let entry = &recorded.entry;
     let operation = &entry.operation;
     // A report that says nothing was never written.
     let report = Some(&operation.report).filter(|report| **report != Report::default());
-    let report = report.map(|report| packed(&Secret::new(report)));
+    let cell = Cell::Report(&operation.id, &operation.subject);
+    let report = report.map(|report| connection.packed(cell, &Secret::new(report)));
+    let cell = Cell::Task(&operation.id, &operation.subject);
+    let task = recorded.task.as_ref();
+    let task = task.map(|task| connection.packed(cell, task));
     connection
         .prepare_cached(
             "INSERT INTO operations (id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at,
@@ -229,7 +239,7 @@ fn write_operation(connection: &Connection, recorded: &Recorded) -> Result<(), R
             operation.started_at.0,
             operation.finished_at.map(|at| at.0),
             entry.backend.as_deref(),
-            recorded.task.as_ref().map(packed).transpose()?,
+            task.transpose()?,
             entry.attempt,
             entry.tries,
             entry.owner.as_deref(),

@@ -7,9 +7,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::database::Database;
 use super::error::OpenError;
 use super::gone;
 use super::rows::{self, RowError};
@@ -23,7 +23,7 @@ type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// A step that changes the state, and whom it answers.
 trait Step: Send {
     /// Carries it out inside the transaction that is open; again, from its start, where that was rolled back.
-    fn take(&mut self, connection: &Connection) -> Result<(), RowError>;
+    fn take(&mut self, connection: &Database) -> Result<(), RowError>;
 
     /// Answers, when all is on disk or nothing is.
     fn answer(self: Box<Self>, failed: Option<StoreError>);
@@ -38,10 +38,10 @@ struct Stepping<F, T> {
 
 impl<F, T> Step for Stepping<F, T>
 where
-    F: FnMut(&Connection) -> Result<T, RowError> + Send,
+    F: FnMut(&Database) -> Result<T, RowError> + Send,
     T: Send,
 {
-    fn take(&mut self, connection: &Connection) -> Result<(), RowError> {
+    fn take(&mut self, connection: &Database) -> Result<(), RowError> {
         self.result = Some((self.step)(connection)?);
         Ok(())
     }
@@ -61,6 +61,8 @@ enum Request {
     Step(Box<dyn Step>),
     /// Write something that changes nothing, to see whether it can be.
     Probe(Reply<()>),
+    /// Empty the log into the file, as far as others let it.
+    Settle(Reply<()>),
     Close(Reply<()>),
 }
 
@@ -70,7 +72,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, OpenError> {
+    pub(super) fn start(connection: Database) -> Result<Self, OpenError> {
         let (requests, incoming) = mpsc::channel();
         let healthy = Arc::new(AtomicBool::new(true));
         let shared = Arc::clone(&healthy);
@@ -87,7 +89,7 @@ impl Writer {
     /// Carries a step out, durably.
     pub(super) async fn step<T: Send + 'static>(
         &self,
-        step: impl FnMut(&Connection) -> Result<T, RowError> + Send + 'static,
+        step: impl FnMut(&Database) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.ask(|reply| {
             Request::Step(Box::new(Stepping {
@@ -108,6 +110,11 @@ impl Writer {
         }
     }
 
+    /// Empties the log into the file, as far as others let it: what was overwritten stands in the log still.
+    pub(super) async fn settle(&self) -> Result<(), StoreError> {
+        self.ask(Request::Settle).await
+    }
+
     pub(super) async fn close(&self) -> Result<(), StoreError> {
         self.ask(Request::Close).await
     }
@@ -123,7 +130,7 @@ impl Writer {
     }
 }
 
-fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBool) {
+fn work(connection: Database, incoming: &Receiver<Request>, healthy: &AtomicBool) {
     let mut waiting: Vec<Box<dyn Step>> = Vec::new();
     while let Ok(first) = incoming.recv() {
         let mut next = Some(first);
@@ -136,6 +143,9 @@ fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBo
                     healthy.store(result.is_ok(), Ordering::Relaxed);
                     let _ = reply.send(result);
                 }
+                Request::Settle(reply) => {
+                    let _ = reply.send(settle(&connection));
+                }
                 Request::Close(reply) => close = Some(reply),
             }
             if close.is_none() && waiting.len() < MOST {
@@ -146,9 +156,7 @@ fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBo
             commit(&connection, &mut waiting, healthy);
         }
         if let Some(reply) = close {
-            let closed = connection
-                .close()
-                .map_err(|(_, error)| rows::unavailable(error));
+            let closed = connection.close().map_err(rows::unavailable);
             let _ = reply.send(closed);
             return;
         }
@@ -157,7 +165,7 @@ fn work(connection: Connection, incoming: &Receiver<Request>, healthy: &AtomicBo
 
 /// Carries all out in one transaction and answers when it is on disk. Whether that went well is known before the answers:
 /// who reads that the store is away finds the broker not ready.
-fn commit(connection: &Connection, waiting: &mut Vec<Box<dyn Step>>, healthy: &AtomicBool) {
+fn commit(connection: &Database, waiting: &mut Vec<Box<dyn Step>>, healthy: &AtomicBool) {
     let done = transaction(connection, waiting);
     healthy.store(done.is_ok(), Ordering::Relaxed);
     match done {
@@ -180,7 +188,7 @@ fn commit(connection: &Connection, waiting: &mut Vec<Box<dyn Step>>, healthy: &A
 /// Carries all out and commits it: what each step failed of, if it did. The first try is without savepoints: SQLite
 /// copies each page that a step touches for one, and hardly a step ever fails.
 fn transaction(
-    connection: &Connection,
+    connection: &Database,
     steps: &mut [Box<dyn Step>],
 ) -> Result<Vec<Option<StoreError>>, rusqlite::Error> {
     run(connection, "BEGIN IMMEDIATE")?;
@@ -198,7 +206,7 @@ fn transaction(
     Ok(failed)
 }
 
-fn begin_again(connection: &Connection) -> Result<(), rusqlite::Error> {
+fn begin_again(connection: &Database) -> Result<(), rusqlite::Error> {
     // Where SQLite gave the transaction up by itself there is none to roll back.
     if !connection.is_autocommit() {
         run(connection, "ROLLBACK")?;
@@ -208,7 +216,7 @@ fn begin_again(connection: &Connection) -> Result<(), rusqlite::Error> {
 
 /// One step with a savepoint of its own: what it failed of, if it did. The outer error is that of the whole transaction.
 fn guarded(
-    connection: &Connection,
+    connection: &Database,
     step: &mut dyn Step,
 ) -> Result<Option<StoreError>, rusqlite::Error> {
     run(connection, "SAVEPOINT step")?;
@@ -225,13 +233,19 @@ fn guarded(
     Ok(failed)
 }
 
-fn run(connection: &Connection, sql: &str) -> Result<(), rusqlite::Error> {
+fn run(connection: &Database, sql: &str) -> Result<(), rusqlite::Error> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-fn probe(connection: &Connection) -> Result<(), StoreError> {
+fn probe(connection: &Database) -> Result<(), StoreError> {
     connection
         .execute("INSERT INTO meta (name, value) VALUES ('probe', x'00') ON CONFLICT (name) DO UPDATE SET value = x'00'", [])
         .map(|_| ())
+        .map_err(rows::unavailable)
+}
+
+fn settle(connection: &Database) -> Result<(), StoreError> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
         .map_err(rows::unavailable)
 }

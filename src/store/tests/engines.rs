@@ -7,6 +7,7 @@ use super::Folder;
 use super::cluster::Cluster;
 use crate::domain::ledger::Ledger;
 use crate::secret::Secret;
+use crate::store::Keys;
 use crate::store::postgres::{Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 
@@ -32,6 +33,14 @@ macro_rules! contract {
             })*
         }
 
+        mod sealed_sqlite {
+            $(#[test]
+            fn $test() {
+                let engine = crate::store::tests::engines::Sqlite::sealed();
+                crate::store::tests::run(super::$test(&engine));
+            })*
+        }
+
         mod postgres {
             $(#[test]
             fn $test() {
@@ -43,18 +52,37 @@ macro_rules! contract {
 }
 pub(super) use contract;
 
-/// A file.
-pub(super) struct Sqlite(Folder);
+/// Keys that are made of these bytes.
+pub(in crate::store) fn keys(bytes: &[u8]) -> Keys {
+    let keys: Vec<_> = bytes.iter().map(|byte| Secret::new([*byte; 32])).collect();
+    Keys::new(&keys)
+}
+
+/// A file, sealed or not.
+pub(super) struct Sqlite {
+    pub(super) folder: Folder,
+    keys: Keys,
+}
 
 impl Sqlite {
     pub(super) fn fresh() -> Self {
-        Self(Folder::new())
+        Self {
+            folder: Folder::new(),
+            keys: Keys::default(),
+        }
+    }
+
+    pub(super) fn sealed() -> Self {
+        Self {
+            folder: Folder::new(),
+            keys: keys(&[1]),
+        }
     }
 }
 
 impl Engine for Sqlite {
     fn try_open(&self) -> Result<Arc<dyn Ledger>, String> {
-        match SqliteStore::open(&self.0.file()) {
+        match SqliteStore::open(&self.folder.file(), &self.keys) {
             Ok(store) => Ok(Arc::new(store)),
             Err(why) => Err(why.to_string()),
         }
@@ -64,7 +92,7 @@ impl Engine for Sqlite {
 /// One server for all tests of this binary.
 pub(in crate::store) static SERVER: LazyLock<Cluster> = LazyLock::new(|| Cluster::start(&[]));
 
-/// A database of that server.
+/// A database of that server, which is always sealed.
 pub(in crate::store) struct Postgres(pub(in crate::store) String);
 
 pub(in crate::store) const BOUNDS: Bounds = Bounds {
@@ -79,14 +107,14 @@ impl Postgres {
 
     pub(in crate::store) fn store(&self) -> PostgresStore {
         let url = Secret::new(SERVER.socket_url(&self.0));
-        PostgresStore::open(url, BOUNDS).expect("a store")
+        PostgresStore::open(url, BOUNDS, &keys(&[1])).expect("a store")
     }
 }
 
 impl Engine for Postgres {
     fn try_open(&self) -> Result<Arc<dyn Ledger>, String> {
         let url = Secret::new(SERVER.socket_url(&self.0));
-        match PostgresStore::open(url, BOUNDS) {
+        match PostgresStore::open(url, BOUNDS, &keys(&[1])) {
             Ok(store) => Ok(Arc::new(store)),
             Err(why) => Err(why.to_string()),
         }

@@ -135,6 +135,7 @@ fn names(taken: &[Taken]) -> Vec<&str> {
 pub(in crate::store) fn end_of(taken: &Taken, at: i64, ending: Ending) -> End {
     End {
         operation: taken.operation.id.clone(),
+        subject: taken.operation.subject.clone(),
         attempt: taken.attempt,
         at: Timestamp(at),
         ending,
@@ -178,6 +179,7 @@ fn leaves(taken: &Taken, state: State) -> Leaves {
 async fn renew(store: &dyn Store, taken: &Taken, now: i64, text: Option<&str>) -> Lease {
     let renewal = Renewal {
         operation: taken.operation.id.clone(),
+        subject: taken.operation.subject.clone(),
         attempt: taken.attempt,
         now: Timestamp(now),
         until: Timestamp(now + 100),

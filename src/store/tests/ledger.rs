@@ -19,6 +19,7 @@ engines::contract! {
     all_is_found_by_filter_and_page,
     operations_are_found_by_filter_the_newest_first,
     all_is_counted,
+    plans_are_in_use_by_what_a_backend_made,
     what_was_not_copied_to_its_end_is_not_served,
 }
 
@@ -373,6 +374,45 @@ async fn all_is_counted(engine: &dyn Engine) {
     let oldest = counts.oldest.expect("one runs");
     assert_eq!(oldest.operation.subject, of("d"));
     assert!(counts.bytes.is_some_and(|bytes| bytes > 10_000));
+}
+
+/// What nothing acts for does not keep a plan in use, nor does what is gone.
+async fn plans_are_in_use_by_what_a_backend_made(engine: &dyn Engine) {
+    let ledger = &*engine.open();
+    assert!(ledger.plans_in_use().await.expect("an answer").is_empty());
+    for (name, service, plan, organization, backend) in [
+        ("a", "s1", "p2", "o1", Some("one")),
+        ("b", "s1", "p2", "o1", Some("two")),
+        ("c", "s1", "p2", "o2", Some("one")),
+        ("d", "s2", "p1", "o1", Some("one")),
+        ("e", "s1", "p1", "o1", None),
+    ] {
+        let mut change = super::provision(name);
+        let Act::Provision { instance, .. } = &mut change.act else {
+            panic!("{change:?}");
+        };
+        instance.service_id = ServiceId::parse(service).expect("an id");
+        instance.plan_id = PlanId::parse(plan).expect("an id");
+        instance.organization = organization.to_owned();
+        instance.backend = backend.map(Into::into);
+        begin(ledger, change).await;
+    }
+    let told = async || -> Vec<String> {
+        let plans = ledger.plans_in_use().await.expect("an answer");
+        let each = plans.iter();
+        each.map(|plan| {
+            let (service, plan_id) = (&plan.service_id, &plan.plan_id);
+            format!(
+                "{service}/{plan_id} {} {}",
+                plan.instances, plan.organizations
+            )
+        })
+        .collect()
+    };
+    assert_eq!(told().await, ["s1/p2 3 2", "s2/p1 1 1"]);
+    begin(ledger, super::deprovision("d", 1)).await;
+    begin(ledger, super::deprovision("c", 1)).await;
+    assert_eq!(told().await, ["s1/p2 2 1"]);
 }
 
 /// All rows, a few at a time. The turns of operations are each engine's own, and so is the order of those of several

@@ -23,6 +23,15 @@ pub struct Expected {
     pub change: Change,
 }
 
+impl Expected {
+    /// Status and word.
+    pub fn answer(&self) -> String {
+        format!("{} {}", self.status, self.word)
+            .trim_end()
+            .to_owned()
+    }
+}
+
 /// Before a name: here something random begins, known by that name from now on.
 pub const HOLE: char = '\0';
 /// How long it is.

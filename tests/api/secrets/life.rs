@@ -400,7 +400,7 @@ impl Life {
             };
             let mut body = provision(&failing_plan(at));
             body["parameters"] = json!({ "secret": value });
-            self.send(instance, 500, &put.clone().json(&body));
+            self.send(instance, 400, &put.clone().json(&body));
         }
     }
 

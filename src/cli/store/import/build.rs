@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::fields::Fields;
-use super::read::Piece;
+use super::piece::Piece;
 use crate::document::{Findings, Place};
 use crate::domain::answer::BindingField;
 use crate::domain::broker::{Bind, Provision};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::read::Piece;
+use super::piece::Piece;
 use crate::document::{Finding, Findings, Path, Place};
 use crate::domain::id::IdError;
 use crate::domain::json::Object;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::read::{Piece, What};
+use super::piece::{Piece, What};
 use crate::document::{Finding, Findings, Path};
 
 /// The pieces by what they are of, in the order in which each was first named.

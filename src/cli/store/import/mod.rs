@@ -4,6 +4,7 @@
 mod build;
 mod fields;
 mod merge;
+mod piece;
 mod platform;
 mod read;
 
@@ -24,9 +25,11 @@ use crate::domain::catalog::Catalog;
 use crate::domain::desk::DeskError;
 use crate::domain::desk::takeover::{self, OldBinding, OldInstance, Takeover, Unfit, Weighed};
 use crate::domain::error::BrokerError;
+use crate::domain::schema::Violation;
 use crate::domain::store::Store;
 use crate::settings::{Flags, StoreSettings};
-use read::{Reading, What};
+use piece::What;
+use read::Reading;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Each FILE has one JSON object a line:
@@ -71,7 +74,7 @@ struct Plan {
 }
 
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
-    let surroundings = match Surroundings::read(flags) {
+    let surroundings = match Surroundings::read_with_keys(flags) {
         Ok(surroundings) => surroundings,
         Err(exit) => return exit,
     };
@@ -177,7 +180,7 @@ impl Plan {
         let Some(weighed) = self.noted(What::Binding, place, weighed) else {
             return Ok(());
         };
-        if matches!(weighed, Weighed::New(_)) && old.answer.expose().is_empty() {
+        if matches!(weighed, Weighed::New(..)) && old.answer.expose().is_empty() {
             let message = "no credentials are given: they are rendered by the catalog, as of today";
             let mend =
                 "give `credentials`, unless what the catalog says is what the old broker said";
@@ -210,7 +213,21 @@ impl Plan {
                     .push(Finding::note("import-there", &root, place, message, mend));
                 Some(Weighed::There)
             }
-            Ok(new) => Some(new),
+            Ok(Weighed::New(change, violations)) => {
+                if !violations.is_empty() {
+                    let message = broken(&violations);
+                    let mend = "mend the line where it is wrong; what is so is taken over, but an update of its parameters has to mend them";
+                    let root = root.key("parameters");
+                    self.findings.push(Finding::warning(
+                        "import-parameters",
+                        &root,
+                        place,
+                        message,
+                        mend,
+                    ));
+                }
+                Some(Weighed::New(change, violations))
+            }
             Err(unfit) => {
                 let (message, mend) = sentence(&unfit);
                 self.findings
@@ -219,6 +236,14 @@ impl Plan {
             }
         }
     }
+}
+
+fn broken(violations: &[Violation]) -> String {
+    let each: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    format!(
+        "the parameters do not fit the plan's schema: {}",
+        each.join("; ")
+    )
 }
 
 fn sentence(unfit: &Unfit) -> (String, &'static str) {
@@ -235,7 +260,7 @@ fn sentence(unfit: &Unfit) -> (String, &'static str) {
             format!("the plan {plan} is not bindable in the catalog"),
             "declare it bindable, or leave the line out",
         ),
-        Unfit::Broker(BrokerError::Render(error)) => (
+        Unfit::Broker(BrokerError::Render(error) | BrokerError::ParametersUnusable(error)) => (
             format!("a template of the plan comes to nothing usable: {error}"),
             "give the values that it needs in `values` or `parameters`, or mend the template",
         ),
@@ -293,7 +318,7 @@ fn told(plan: &Plan, arguments: &Arguments, written: bool) -> Exit {
 fn count(weighed: &[Weighed]) -> (usize, usize) {
     let new = weighed
         .iter()
-        .filter(|one| matches!(one, Weighed::New(_)))
+        .filter(|one| matches!(one, Weighed::New(..)))
         .count();
     (new, weighed.len() - new)
 }

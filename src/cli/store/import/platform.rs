@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::read::{Piece, Source, What};
+use super::piece::{Piece, Source, What};
 use crate::document::{Finding, Findings, Path, Place};
 use crate::domain::json::Object;
 

@@ -74,6 +74,7 @@ CREATE UNIQUE INDEX broker_operations_of_subject ON broker_operations (instance_
 CREATE INDEX broker_operations_finished ON broker_operations (finished_at);
 
 -- These are empty where every operation is over at once.
+CREATE INDEX broker_instances_acted_on ON broker_instances (service_id, plan_id, organization) WHERE backend IS NOT NULL;
 CREATE INDEX broker_operations_due ON broker_operations (backend, due_at, started_at, id) WHERE state = 'in progress';
 CREATE INDEX broker_operations_leased ON broker_operations (owner) WHERE owner IS NOT NULL;
 CREATE INDEX broker_operations_running ON broker_operations (backend, due_at) WHERE owner IS NOT NULL;

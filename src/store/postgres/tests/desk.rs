@@ -9,12 +9,16 @@ use crate::domain::store::{Lease, Lookup, Store as _, Take, Unbound};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::postgres::{OpenError, PostgresStore};
-use crate::store::tests::engines::{BOUNDS, Postgres, SERVER};
+use crate::store::tests::engines::{BOUNDS, Postgres, SERVER, keys};
 use crate::store::tests::jobs::{self, asking, end_of, over, queued};
 use crate::store::tests::{bind, binding_id, id, provision, run};
 
 fn beside(engine: &Postgres) -> Result<PostgresStore, OpenError> {
-    PostgresStore::open_beside(Secret::new(SERVER.socket_url(&engine.0)), BOUNDS)
+    PostgresStore::open_beside(
+        Secret::new(SERVER.socket_url(&engine.0)),
+        BOUNDS,
+        &keys(&[1]),
+    )
 }
 
 fn removal(name: &str, kind: Kind) -> Operation {

@@ -72,6 +72,7 @@ CREATE TABLE operations (
 
 CREATE INDEX operations_of_subject ON operations (instance_id, binding_id, seq) WHERE indexed;
 
--- Both are empty where every operation is over at once.
+-- These are empty where every operation is over at once.
+CREATE INDEX instances_acted_on ON instances (service_id, plan_id, organization) WHERE backend IS NOT NULL;
 CREATE INDEX operations_due ON operations (backend, due_at, seq) WHERE state = 'in progress';
 CREATE INDEX operations_leased ON operations (owner, due_at) WHERE owner IS NOT NULL;
