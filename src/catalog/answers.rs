@@ -44,8 +44,10 @@ pub(crate) struct Compiler {
 /// The names that are known at one place.
 pub(super) struct Names<'a> {
     values: &'a Json,
-    instance: Vec<&'a str>,
-    binding: Vec<&'a str>,
+    /// Nothing where they could not be read.
+    instance: Option<Vec<&'a str>>,
+    /// The same.
+    binding: Option<Vec<&'a str>>,
     pub(super) with: Vec<&'a str>,
 }
 
@@ -80,9 +82,7 @@ impl Compiler {
 
     /// The answers of a merged plan.
     pub fn plan(&mut self, plan: &Node, trail: &Trail<'_>) -> Answers {
-        let values = plan
-            .get("values")
-            .map_or_else(|| Json::Object(serde_json::Map::new()), Node::to_json);
+        let values = constants(plan);
         let mut answers = Answers {
             values: Json::Null,
             instance: InstanceTemplate::default(),
@@ -93,8 +93,8 @@ impl Compiler {
         let (instance, binding) = (plan.get("instance"), plan.get("binding"));
         let mut names = Names {
             values: &values,
-            instance: vec![],
-            binding: vec![],
+            instance: Some(vec![]),
+            binding: Some(vec![]),
             with: vec![],
         };
         if let Some(instance) = instance {
@@ -108,6 +108,18 @@ impl Compiler {
         answers.steps = self.steps(plan, &mut names, &mut answers.is_whole, trail);
         answers.values = values;
         answers
+    }
+
+    /// What the backend of a merged plan that is not offered runs, where that is `sql`. Nothing else of it is compiled.
+    pub fn hidden(&mut self, plan: &Node, trail: &Trail<'_>) -> Option<Steps> {
+        let values = constants(plan);
+        let mut names = Names {
+            values: &values,
+            instance: keys(plan.get("instance")),
+            binding: keys(plan.get("binding")),
+            with: vec![],
+        };
+        self.steps(plan, &mut names, &mut true, trail)
     }
 
     fn instance(
@@ -128,7 +140,7 @@ impl Compiler {
         );
         let own = keys(Some(node));
         let known = KnownNames {
-            instance_values: &own,
+            instance_values: own.as_deref(),
             ..names.known(Where::Instance)
         };
         template.dashboard_url = self.field(node, "dashboard_url", known, is_whole, trail);
@@ -265,24 +277,31 @@ impl<'a> Names<'a> {
     pub(super) fn known(&'a self, place: Where) -> KnownNames<'a> {
         KnownNames {
             values: self.values,
-            instance_values: &self.instance,
-            binding_values: &self.binding,
+            instance_values: self.instance.as_deref(),
+            binding_values: self.binding.as_deref(),
             with: &self.with,
             place,
         }
     }
 }
 
-/// The keys of the `values` of an instance or a binding.
-fn keys(node: Option<&Node>) -> Vec<&str> {
-    let values = node
-        .and_then(|node| node.get("values"))
-        .and_then(Node::as_map);
-    let entries = values.into_iter().flat_map(Map::iter);
-    entries
-        .filter(|entry| !entry.node.is_null())
-        .map(|entry| &*entry.key)
-        .collect()
+/// The `values` of a plan.
+fn constants(plan: &Node) -> Json {
+    plan.get("values")
+        .map_or_else(|| Json::Object(serde_json::Map::new()), Node::to_json)
+}
+
+/// The keys of the `values` of an instance or a binding; nothing where a reference that was not asked for, or that leads
+/// nowhere, stands in their place.
+fn keys(node: Option<&Node>) -> Option<Vec<&str>> {
+    let values = node.and_then(|node| node.get("values"));
+    if [node, values].into_iter().flatten().any(is_unresolved) {
+        return None;
+    }
+    let entries = values.and_then(Node::as_map).into_iter();
+    let entries = entries.flat_map(Map::iter);
+    let said = entries.filter(|entry| !entry.node.is_null());
+    Some(said.map(|entry| &*entry.key).collect())
 }
 
 fn target(node: &Node) -> Option<BindTarget> {

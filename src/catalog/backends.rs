@@ -47,10 +47,9 @@ impl<'a> Backends<'a> {
         };
         let name = name(&plan.node, backend);
         if let Some(node) = backend.get("sql") {
-            let answers = plan.answers.as_ref();
-            let steps = answers.and_then(|answers| answers.steps.clone());
+            let steps = plan.steps.clone().unwrap_or_default();
             let server = self.server(&name, node)?;
-            return Ok(Arc::new(Sql::new(server, steps.unwrap_or_default())));
+            return Ok(Arc::new(Sql::new(server, steps)));
         }
         if ["statements", "with"]
             .iter()

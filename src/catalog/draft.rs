@@ -5,6 +5,7 @@ use super::memory::Memory;
 use super::merge;
 use super::statements;
 use super::trail::Trail;
+use crate::backend::Steps;
 use crate::document::{Environment, Findings, Node, Path, Place};
 
 /// The whole.
@@ -35,6 +36,8 @@ pub(crate) struct PlanDraft {
     pub offered: bool,
     /// Of what is offered.
     pub answers: Option<Answers>,
+    /// What its backend runs, where that is `sql`; also of what is not offered, for it takes away what is left of it.
+    pub steps: Option<Steps>,
     /// Those that are valid.
     pub schemas: Schemas,
 }
@@ -165,13 +168,18 @@ impl OfferingDraft {
 impl PlanDraft {
     fn new(node: Node, trail: &Trail<'_>, compiler: &mut Compiler) -> Self {
         let offered = is_offered(&node);
-        let answers = offered.then(|| compiler.plan(&node, trail));
+        let mut answers = offered.then(|| compiler.plan(&node, trail));
+        let steps = match &mut answers {
+            Some(answers) => answers.steps.take(),
+            None => compiler.hidden(&node, trail),
+        };
         let schemas = compiler.schemas(&node);
         Self {
             path: trail.path(),
             node,
             offered,
             answers,
+            steps,
             schemas,
         }
     }

@@ -25,10 +25,11 @@ pub enum Where {
 pub struct KnownNames<'a> {
     /// The plan's constants: `values.*` is followed into them.
     pub values: &'a Json,
-    /// The keys of `instance.values`; none while those are rendered themselves.
-    pub instance_values: &'a [&'a str],
-    /// The keys of `binding.values`; none while those are rendered themselves.
-    pub binding_values: &'a [&'a str],
+    /// The keys of `instance.values`; none while those are rendered themselves. Nothing where they could not be read:
+    /// then any may be meant.
+    pub instance_values: Option<&'a [&'a str]>,
+    /// The same of `binding.values`.
+    pub binding_values: Option<&'a [&'a str]>,
     /// The keys of `with`; none while those are rendered themselves.
     pub with: &'a [&'a str],
     /// Where the template stands.
@@ -158,7 +159,7 @@ impl KnownNames<'_> {
             Shape::Constants => constants(self.values, before, below),
             Shape::InstanceValues => one_of(self.instance_values, before, below),
             Shape::BindingValues => one_of(self.binding_values, before, below),
-            Shape::With => one_of(self.with, before, below),
+            Shape::With => one_of(Some(self.with), before, below),
         }
     }
 }
@@ -200,9 +201,13 @@ fn constants(value: &Json, before: &[String], below: &[String]) -> Result<(), Op
     )
 }
 
-fn one_of(known: &[&str], before: &[String], below: &[String]) -> Result<(), Option<String>> {
-    match below.split_first() {
-        Some((wanted, rest)) if !known.contains(&wanted.as_str()) => {
+fn one_of(
+    known: Option<&[&str]>,
+    before: &[String],
+    below: &[String],
+) -> Result<(), Option<String>> {
+    match (below.split_first(), known) {
+        (Some((wanted, rest)), Some(known)) if !known.contains(&wanted.as_str()) => {
             Err(suggestion(before, wanted, known.iter().copied(), rest))
         }
         _ => Ok(()),

@@ -25,6 +25,7 @@ mod harness;
 mod http;
 mod stage;
 
+mod hidden;
 mod injection;
 mod lives;
 mod own;
