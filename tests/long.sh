@@ -2,24 +2,27 @@
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
 #   tests/long.sh             all of it: about an hour and a quarter on 2 cores
-#   tests/long.sh machine     one part; parts are machine, fuzz, kills, sql, lives-sqlite, lives-postgres, lives-database,
-#                             size
+#   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, sql, kill-sqlite, kill-postgres,
+#                             kill-database, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
+#   lives    the same of plans that take time, with a clock that the sequence moves, on sqlite and half as many on
+#            PostgreSQL (LIVES=3000)
 #   fuzz     good catalogs with mistakes at random: findings or a catalog, never a panic (FUZZ=100000)
 #   kills    32 clients, the broker killed under their load six times a round: what was answered is there (KILLS=50)
 #   sql      names and texts that break out of quotes, through statements (SQL=10000), and the broker killed while it makes
 #            logins (SQL_KILLS=50): a login for each binding, and none without
 #
-#   lives-sqlite    whole lives of all calls on plans of every kind, while their broker is killed (LIVES=200), and what
+#   kill-sqlite    whole lives of all calls on plans of every kind, while their broker is killed (BLOWS=200), and what
 #                   backends, store and clients have is compared
-#   lives-postgres  the same with three brokers on one PostgreSQL, one of them killed at random (LIVES=200), or asleep for
+#   kill-postgres  the same with three brokers on one PostgreSQL, one of them killed at random (BLOWS=200), or asleep for
 #                   longer than its lease (a tenth of it)
-#   lives-database  the same while PostgreSQL is killed (DATABASE=20), sleeps, or is cut off in the middle of commits
+#   kill-database  the same while PostgreSQL is killed (DATABASE=20), sleeps, or is cut off in the middle of commits
 #
 #   size     provision and fetch with 1,000,000 instances stored against 1,000
 #
-# Lives are made by chance: SEED=7 makes the same choices again. Prints the figures of each part, and ends with an error at the first proof that fails, or that was not there to run.
+# Lives under blows are made by chance: SEED=7 makes the same choices again. Prints the figures of each part, and ends with
+# an error at the first proof that fails, or that was not there to run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
@@ -42,6 +45,13 @@ machine() {
   PROPTEST_CASES=${MACHINE:-5000} prove api machine::random_lives_go_as_the_model_says
 }
 
+lives() {
+  local store
+  for store in sqlite postgres; do
+    PROPTEST_CASES=${LIVES:-3000} prove lives "lives_on_${store}_go_as_the_model_says"
+  done
+}
+
 # Eight documents a case.
 fuzz() {
   PROPTEST_CASES=$((${FUZZ:-100000} / 8)) prove fuzz a_catalog_with_mistakes_is_refused_or_published_as_platforms_take_it
@@ -60,17 +70,17 @@ sql() {
   SQL_KILLS=${SQL_KILLS:-50} prove sql trouble::a_broker_that_is_killed_under_load_leaves_a_login_for_each_binding_in_the_end
 }
 
-lives-sqlite() {
-  KILLS=${LIVES:-200} prove kill lives_go_on_through_kills_on_sqlite
+kill-sqlite() {
+  KILLS=${BLOWS:-200} prove kill lives_go_on_through_kills_on_sqlite
 }
 
-lives-postgres() {
-  local lives=${LIVES:-200}
-  KILLS=$lives prove kill lives_go_on_through_kills_of_one_of_three_on_postgres
-  KILLS=$(((lives + 9) / 10)) prove kill lives_go_on_while_brokers_sleep_through_their_leases
+kill-postgres() {
+  local blows=${BLOWS:-200}
+  KILLS=$blows prove kill lives_go_on_through_kills_of_one_of_three_on_postgres
+  KILLS=$(((blows + 9) / 10)) prove kill lives_go_on_while_brokers_sleep_through_their_leases
 }
 
-lives-database() {
+kill-database() {
   local deaths=${DATABASE:-20}
   KILLS=$deaths prove kill lives_go_on_when_postgres_is_killed
   KILLS=$(((deaths + 1) / 2)) prove kill lives_go_on_while_postgres_sleeps_for_longer_than_a_lease
@@ -82,7 +92,7 @@ size() {
 }
 
 parts=("$@")
-all=(machine fuzz kills sql lives-sqlite lives-postgres lives-database size)
+all=(machine lives fuzz kills sql kill-sqlite kill-postgres kill-database size)
 ((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do
   case " ${all[*]} " in

@@ -69,7 +69,7 @@ pub struct InstanceDetails {
     /// Whether it has yet to be made: the provision goes on, has failed, or was cancelled by a delete that failed in its turn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmade: bool,
-    /// Plans that it had before: a platform that timed out may still name one in a DELETE.
+    /// Plans that it had or was asked to have: a platform that timed out may still name one in a DELETE.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_plans: Vec<String>,
 }

@@ -205,6 +205,16 @@ pub struct Taken {
     pub binding: Option<Binding>,
 }
 
+impl Taken {
+    /// The plan that acts: of an update, the one that is moved to.
+    pub fn plan_id(&self) -> &PlanId {
+        match &self.task.expose().update {
+            Some(target) => &target.plan_id,
+            None => &self.instance.plan_id,
+        }
+    }
+}
+
 /// A lease to be renewed.
 #[derive(Clone, Debug)]
 pub struct Renewal {

@@ -65,6 +65,7 @@ services:
             create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
             update: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
           service_binding: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } } }
+      - { id: brief, name: brief, description: Is soon given up, respond: async, max_attempts: 2 }
       - { id: narrow, name: narrow, description: One at a time, respond: async, backend: { use: narrow } }
 "#;
 
@@ -402,6 +403,19 @@ fn what_is_refused_leaves_nothing() {
     assert_eq!(stage.bind("b", "auto").status, 201);
 }
 
+/// What failed may have done something by half, and only a delete takes that away.
+#[test]
+fn a_refusal_after_a_failure_leaves_what_failed() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    for mode in ["fail", "refuse"] {
+        stage.does("bind", mode);
+        assert!(stage.bind("b", "auto").status >= 400, "{mode}");
+    }
+    assert_eq!(stage.delete(&at_binding("i", "b"), "auto").status, 200);
+    assert_eq!(stage.calls("unbind"), 1);
+}
+
 #[test]
 fn after_a_failed_delete_all_is_there_and_it_may_be_sent_again() {
     let stage = Stage::new();
@@ -491,6 +505,58 @@ fn what_is_to_be_tried_again_is_and_not_for_ever() {
     assert_eq!(over["state"], "failed");
     assert_eq!(over["description"], "Not yet. (given up after 4 attempts)");
     assert_eq!(stage.calls("deprovision"), 4);
+}
+
+/// What an update moves to is what acts.
+#[test]
+fn an_update_is_tried_as_often_as_the_plan_says_that_it_moves_to() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    stage.does("update", "again");
+    let operation = accepted(&stage.update(&json!({ "plan_id": "brief" })));
+    let over = awaited(&stage.broker, &at_instance("i"), &operation).json();
+    assert_eq!(over["description"], "Not yet. (given up after 2 attempts)");
+    assert_eq!(stage.calls("update"), 2);
+}
+
+#[test]
+fn a_delete_may_name_the_plan_that_an_update_failed_to_move_to() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    stage.does("update", "fail");
+    refused(
+        &stage.update(&json!({ "plan_id": "sync" })),
+        500,
+        "OperationFailed",
+    );
+    refused(
+        &stage.delete(&at_instance("i"), "narrow"),
+        400,
+        "PlanMismatch",
+    );
+    assert_eq!(stage.delete(&at_instance("i"), "sync").status, 200);
+}
+
+/// They go first, and with them what they were made of.
+#[test]
+fn while_an_instance_goes_its_bindings_are_neither_shown_nor_bound_again() {
+    let stage = Stage::new();
+    assert_eq!(stage.provision("i", "auto").status, 201);
+    assert_eq!(stage.bind("b", "auto").status, 201);
+    stage.does("unbind", "wait");
+    let operation = accepted(&stage.delete(&at_instance("i"), "auto"));
+    stage.wait_for_calls("unbind", 1);
+    refused(&stage.bind("b", "auto"), 422, "ConcurrencyError");
+    refused(
+        &stage.broker.fetch_binding("i", "b"),
+        404,
+        "BindingNotFound",
+    );
+    stage.go();
+    assert_eq!(
+        awaited(&stage.broker, &at_instance("i"), &operation).status,
+        410
+    );
 }
 
 #[test]

@@ -26,8 +26,16 @@ use crate::template::time::parse_utc;
 enum There {
     /// This is the answer.
     Answer(Bound),
-    /// It was never made to its end, by this operation, and is asked for again.
-    Failed(OperationId),
+    /// It was never made to its end, and is asked for again.
+    Failed(Failed),
+}
+
+/// A binding that was never made to its end.
+struct Failed {
+    /// By this operation.
+    operation: OperationId,
+    /// When it was asked for first: since then something of it may be there.
+    created_at: Timestamp,
 }
 
 impl Broker {
@@ -67,7 +75,7 @@ impl Broker {
                     .await?
                 {
                     There::Answer(bound) => return Ok(bound),
-                    There::Failed(operation) => Some(operation),
+                    There::Failed(failed) => Some(failed),
                 },
             };
             if let Some(bound) = self
@@ -91,7 +99,7 @@ impl Broker {
         instance: &Instance,
         id: BindingId,
         request: &Bind,
-        replaces: Option<OperationId>,
+        failed: Option<Failed>,
     ) -> Result<Option<Bound>, BrokerError> {
         let chosen = agreed(catalog, instance, request)?;
         usable(instance)?;
@@ -110,14 +118,17 @@ impl Broker {
         let subject = Subject::Binding(instance.id.clone(), id);
         let operation = self.operation(Kind::Bind, subject.clone(), job.as_ref())?;
         let later = job.is_some();
-        let binding = self.new_binding(
+        let mut binding = self.new_binding(
             caller, chosen, instance, &operation, request, details, later,
         )?;
+        if let Some(failed) = &failed {
+            binding.created_at = failed.created_at;
+        }
         let (named, answer) = (operation.id.clone(), answer_of(&binding));
         let act = Act::Bind {
             binding: Box::new(binding),
             expected_version: instance.version,
-            replaces,
+            replaces: failed.map(|failed| failed.operation),
         };
         match self
             .store
@@ -167,8 +178,18 @@ impl Broker {
                     .await
                     .map(There::Answer)
             }
-            (_, State::Failed) if existing.is_broken() => Ok(There::Failed(last.id.clone())),
             (_, State::InProgress) => Err(BrokerError::Concurrency),
+            // It goes with its instance.
+            _ if instance
+                .last_operation
+                .is(Kind::Deprovision, State::InProgress) =>
+            {
+                Err(BrokerError::Concurrency)
+            }
+            (_, State::Failed) if existing.is_broken() => Ok(There::Failed(Failed {
+                operation: last.id.clone(),
+                created_at: existing.created_at,
+            })),
             _ => Ok(There::Answer(Bound::AlreadyThere(answer_of(existing)))),
         }
     }

@@ -44,10 +44,14 @@ impl Broker {
         instance: InstanceId,
         id: BindingId,
     ) -> Result<Binding, BrokerError> {
-        let Lookup::Found((_, Some(binding))) = self.store.binding(instance, id).await? else {
+        let Lookup::Found((instance, Some(binding))) = self.store.binding(instance, id).await?
+        else {
             return Err(BrokerError::BindingNotFound);
         };
-        if binding.last_operation.state != State::Succeeded {
+        let goes = instance
+            .last_operation
+            .is(Kind::Deprovision, State::InProgress);
+        if goes || binding.last_operation.state != State::Succeeded {
             return Err(BrokerError::BindingNotFound);
         }
         if self.declares(&binding.service_id, |offering| {

@@ -153,13 +153,14 @@ impl Broker {
         let mut after = changed(caller, target, instance.clone(), request, now)?;
         if let Some(job) = &mut job {
             operation.fingerprint = Some(self.update_fingerprint(request));
+            let asked = after.plan_id.clone();
             let mut task = job.task.expose().clone();
             task.update = Some(Box::new(Target {
                 plan_id: after.plan_id,
                 details: after.details.into_exposed(),
             }));
             job.task = Secret::new(task);
-            after = instance;
+            after = remembering(instance, &asked);
         }
         after.version = expected_version + 1;
         after.updated_at = now;
@@ -191,6 +192,17 @@ fn manner<'a>(plan: Option<&'a Plan>, request: &Update) -> Manner<'a> {
         plan,
         accepts_incomplete: request.accepts_incomplete,
     }
+}
+
+/// The instance as it is, with the plan that it was asked to have: a platform that never heard how the update went may
+/// name that one in a DELETE.
+fn remembering(mut instance: Instance, asked: &PlanId) -> Instance {
+    if !instance.knows_plan(asked) {
+        let mut details = std::mem::take(&mut instance.details).into_exposed();
+        details.former_plans.push(asked.as_str().to_owned());
+        instance.details = Secret::new(details);
+    }
+    instance
 }
 
 fn outcome(act: &Act) -> (InstanceAnswer, Option<PlanId>) {

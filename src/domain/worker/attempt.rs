@@ -96,10 +96,7 @@ impl Worker {
     }
 
     async fn act(&self, taken: &Taken, note: &Note) -> Over {
-        let plan_id = match &taken.task.expose().update {
-            Some(target) => &target.plan_id,
-            None => &taken.instance.plan_id,
-        };
+        let plan_id = taken.plan_id();
         let service_id = &taken.instance.service_id;
         // What is hidden makes nothing any more.
         let chosen = match taken.operation.kind {
@@ -207,7 +204,7 @@ impl Worker {
     async fn conclude(&self, taken: Taken, outcome: Outcome) {
         let catalog = &self.catalog;
         let max = catalog
-            .remover(&taken.instance.service_id, &taken.instance.plan_id)
+            .remover(&taken.instance.service_id, taken.plan_id())
             .map_or(1, |chosen| chosen.plan.responding.max_attempts);
         let outcome = match outcome {
             Outcome::Again { description, .. } if taken.tries >= max => {
@@ -275,17 +272,13 @@ impl Worker {
     }
 
     fn tell_end(&self, taken: &Taken, state: State, report: &Report) {
-        let plan = match &taken.task.expose().update {
-            Some(target) => &target.plan_id,
-            None => &taken.instance.plan_id,
-        };
         self.witness.happened(&Event {
             operation: Some(&taken.operation.id),
             login: &taken.task.expose().asker.login,
             kind: taken.operation.kind,
             subject: &taken.operation.subject,
             service: Some(&taken.instance.service_id),
-            plan: Some(plan),
+            plan: Some(taken.plan_id()),
             state,
             report: Some(report),
         });

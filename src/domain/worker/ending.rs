@@ -109,11 +109,9 @@ fn leaves_done(
     done: &Done,
     now: Timestamp,
 ) -> Result<Leaves, RenderError> {
-    let plan_id = match &taken.task.expose().update {
-        Some(target) => &target.plan_id,
-        None => &taken.instance.plan_id,
-    };
-    let chosen = catalog.choose(&taken.instance.service_id, plan_id).ok();
+    let chosen = catalog
+        .choose(&taken.instance.service_id, taken.plan_id())
+        .ok();
     Ok(match (taken.operation.kind, &taken.binding) {
         (Kind::Provision | Kind::Update, _) => {
             Leaves::Instance(Box::new(instance_done(taken, chosen, done, now)?))
