@@ -3,8 +3,8 @@
 //! The map of the house, from the edge inwards: [`cli`] reads the command line and hands over to [`app`], where the
 //! parts are put together. [`settings`] say how the broker runs, [`catalog`] what is offered; both read YAML through
 //! [`document`]. [`http`] speaks the Open Service Broker API to platforms that [`access`] lets in. [`domain`] is what a
-//! broker is; [`store`], [`backend`] and [`telemetry`] are behind its doors. [`template`], [`supervisor`] and [`secret`]
-//! are leaves.
+//! broker is; [`store`], [`backend`] and [`telemetry`] are behind its doors. [`template`], [`supervisor`],
+//! [`postgres`] and [`secret`] are leaves.
 
 pub mod cli;
 
@@ -29,6 +29,8 @@ pub mod backend;
 pub mod supervisor;
 
 pub mod store;
+
+pub mod postgres;
 
 pub mod telemetry;
 

@@ -40,12 +40,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["access", "domain"]),
     ("access", &["domain"]),
     ("telemetry", &["domain"]),
-    ("store", &["domain"]),
-    ("backend", &["domain", "supervisor"]),
+    ("store", &["domain", "postgres"]),
+    ("backend", &["domain", "template", "supervisor", "postgres"]),
     ("domain", &["template"]),
     ("document", &[]),
     ("template", &[]),
     ("supervisor", &[]),
+    ("postgres", &[]),
     ("secret", &[]),
 ];
 
@@ -55,9 +56,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("actix_web_httpauth", &["http"]),
     ("rusqlite", &["store"]),
     ("chacha20poly1305", &["store"]),
-    ("tokio_postgres", &["store"]),
-    ("tokio_rustls", &["store"]),
-    ("webpki_roots", &["store"]),
+    ("tokio_postgres", &["postgres", "store", "backend"]),
+    ("postgres_protocol", &["backend"]),
+    ("tokio_rustls", &["postgres"]),
+    ("webpki_roots", &["postgres"]),
     ("figment", &["settings"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
@@ -68,7 +70,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor"]),
-    ("rustls", &["backend", "store"]),
+    ("rustls", &["backend", "postgres"]),
 ];
 
 #[test]

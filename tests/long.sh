@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
-#   tests/long.sh             all of it: about an hour on 2 cores
-#   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, kill-sqlite, kill-postgres, kill-database, size
+#   tests/long.sh             all of it: about an hour and a quarter on 2 cores
+#   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, sql, kill-sqlite, kill-postgres,
+#                             kill-database, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
 #   lives    the same of plans that take time, with a clock that the sequence moves, on sqlite and half as many on
 #            PostgreSQL (LIVES=3000)
 #   fuzz     good catalogs with mistakes at random: findings or a catalog, never a panic (FUZZ=100000)
 #   kills    32 clients, the broker killed under their load six times a round: what was answered is there (KILLS=50)
+#   sql      names and texts that break out of quotes, through statements (SQL=10000), and the broker killed while it makes
+#            logins (SQL_KILLS=50): a login for each binding, and none without
 #
 #   kill-sqlite    whole lives of all calls on plans of every kind, while their broker is killed (BLOWS=200), and what
 #                   backends, store and clients have is compared
@@ -35,7 +38,7 @@ prove() {
     echo "tests/long.sh: there is no test $name" >&2
     exit 1
   }
-  grep -E 'sequences of|accepted, | -> |finished in|^(lives|store|answers|durations|blows|backends) [|]' <<<"$said" || true
+  grep -E 'sequences of|accepted, | lives, | -> |finished in|^(lives|store|answers|durations|blows|backends) [|]' <<<"$said" || true
 }
 
 machine() {
@@ -62,6 +65,11 @@ kills() {
   echo "${KILLS:-50} rounds of 6 kills under load: nothing lost, nothing by half"
 }
 
+sql() {
+  PROPTEST_CASES=${SQL:-10000} prove sql injection::statements_make_what_was_meant_and_nothing_else
+  SQL_KILLS=${SQL_KILLS:-50} prove sql trouble::a_broker_that_is_killed_under_load_leaves_a_login_for_each_binding_in_the_end
+}
+
 kill-sqlite() {
   KILLS=${BLOWS:-200} prove kill lives_go_on_through_kills_on_sqlite
 }
@@ -84,7 +92,7 @@ size() {
 }
 
 parts=("$@")
-all=(machine lives fuzz kills kill-sqlite kill-postgres kill-database size)
+all=(machine lives fuzz kills sql kill-sqlite kill-postgres kill-database size)
 ((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do
   case " ${all[*]} " in

@@ -4,9 +4,13 @@ mod command;
 mod contract;
 mod fixed;
 mod pool;
+mod sql;
 mod webhook;
 
 pub use command::{Command, CommandSettings};
 pub use fixed::Fixed;
 pub use pool::Prepared;
+pub use sql::{
+    Sql, SqlError, SqlServer, SqlSettings, Statement, StatementError, StatementPart, Step, Steps,
+};
 pub use webhook::{Auth, ClientCertificate, Webhook, WebhookError, WebhookSettings};

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::reading::resolve::is_unresolved;
 use super::trail::Trail;
+use crate::backend::Steps;
 use crate::document::{Finding, Findings, Map, Node, Piece, Place, Text, Value};
 use crate::domain::answer::{BindTarget, BindingField, BindingTemplate, InstanceTemplate};
 use crate::domain::schema::Schema;
@@ -17,6 +18,8 @@ pub(crate) struct Answers {
     pub values: Json,
     pub instance: InstanceTemplate,
     pub binding: BindingTemplate,
+    /// What its backend runs, where that is `sql`.
+    pub steps: Option<Steps>,
     /// Whether every text of it could be read: only then it says anything to render it.
     pub is_whole: bool,
 }
@@ -35,20 +38,23 @@ pub(crate) struct Compiler {
     /// By where they stand: what is inherited stands once.
     schemas: HashMap<Place, Option<Schema>>,
     cache: HashMap<String, Result<Expression, String>>,
-    findings: Vec<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// The names that are known at one place.
-struct Names<'a> {
+pub(super) struct Names<'a> {
     values: &'a Json,
-    instance: Vec<&'a str>,
-    binding: Vec<&'a str>,
+    /// Nothing where they could not be read.
+    instance: Option<Vec<&'a str>>,
+    /// The same.
+    binding: Option<Vec<&'a str>>,
+    pub(super) with: Vec<&'a str>,
 }
 
 /// One tree on its way: what is known there, and whether all could be read.
-struct Reading<'a> {
-    known: KnownNames<'a>,
-    is_whole: bool,
+pub(super) struct Reading<'a> {
+    pub(super) known: KnownNames<'a>,
+    pub(super) is_whole: bool,
 }
 
 impl Compiler {
@@ -76,20 +82,20 @@ impl Compiler {
 
     /// The answers of a merged plan.
     pub fn plan(&mut self, plan: &Node, trail: &Trail<'_>) -> Answers {
-        let values = plan
-            .get("values")
-            .map_or_else(|| Json::Object(serde_json::Map::new()), Node::to_json);
+        let values = constants(plan);
         let mut answers = Answers {
             values: Json::Null,
             instance: InstanceTemplate::default(),
             binding: BindingTemplate::default(),
+            steps: None,
             is_whole: plan.get("values").is_none_or(is_read),
         };
         let (instance, binding) = (plan.get("instance"), plan.get("binding"));
         let mut names = Names {
             values: &values,
-            instance: vec![],
-            binding: vec![],
+            instance: Some(vec![]),
+            binding: Some(vec![]),
+            with: vec![],
         };
         if let Some(instance) = instance {
             self.instance(instance, &mut answers, &names, &trail.key("instance"));
@@ -98,8 +104,22 @@ impl Compiler {
         if let Some(binding) = binding {
             self.binding(binding, &mut answers, &mut names, &trail.key("binding"));
         }
+        names.binding = keys(binding);
+        answers.steps = self.steps(plan, &mut names, &mut answers.is_whole, trail);
         answers.values = values;
         answers
+    }
+
+    /// What the backend of a merged plan that is not offered runs, where that is `sql`. Nothing else of it is compiled.
+    pub fn hidden(&mut self, plan: &Node, trail: &Trail<'_>) -> Option<Steps> {
+        let values = constants(plan);
+        let mut names = Names {
+            values: &values,
+            instance: keys(plan.get("instance")),
+            binding: keys(plan.get("binding")),
+            with: vec![],
+        };
+        self.steps(plan, &mut names, &mut true, trail)
     }
 
     fn instance(
@@ -120,7 +140,7 @@ impl Compiler {
         );
         let own = keys(Some(node));
         let known = KnownNames {
-            instance_values: &own,
+            instance_values: own.as_deref(),
             ..names.known(Where::Instance)
         };
         template.dashboard_url = self.field(node, "dashboard_url", known, is_whole, trail);
@@ -168,7 +188,12 @@ impl Compiler {
         Some(tree)
     }
 
-    fn tree(&mut self, node: &Node, reading: &mut Reading<'_>, trail: &Trail<'_>) -> Tree {
+    pub(super) fn tree(
+        &mut self,
+        node: &Node,
+        reading: &mut Reading<'_>,
+        trail: &Trail<'_>,
+    ) -> Tree {
         match &node.value {
             Value::Text(Text::Pieces(pieces)) => Tree::text(
                 pieces
@@ -249,26 +274,34 @@ impl Compiler {
 }
 
 impl<'a> Names<'a> {
-    fn known(&'a self, place: Where) -> KnownNames<'a> {
+    pub(super) fn known(&'a self, place: Where) -> KnownNames<'a> {
         KnownNames {
             values: self.values,
-            instance_values: &self.instance,
-            binding_values: &self.binding,
+            instance_values: self.instance.as_deref(),
+            binding_values: self.binding.as_deref(),
+            with: &self.with,
             place,
         }
     }
 }
 
-/// The keys of the `values` of an instance or a binding.
-fn keys(node: Option<&Node>) -> Vec<&str> {
-    let values = node
-        .and_then(|node| node.get("values"))
-        .and_then(Node::as_map);
-    let entries = values.into_iter().flat_map(Map::iter);
-    entries
-        .filter(|entry| !entry.node.is_null())
-        .map(|entry| &*entry.key)
-        .collect()
+/// The `values` of a plan.
+fn constants(plan: &Node) -> Json {
+    plan.get("values")
+        .map_or_else(|| Json::Object(serde_json::Map::new()), Node::to_json)
+}
+
+/// The keys of the `values` of an instance or a binding; nothing where a reference that was not asked for, or that leads
+/// nowhere, stands in their place.
+fn keys(node: Option<&Node>) -> Option<Vec<&str>> {
+    let values = node.and_then(|node| node.get("values"));
+    if [node, values].into_iter().flatten().any(is_unresolved) {
+        return None;
+    }
+    let entries = values.and_then(Node::as_map).into_iter();
+    let entries = entries.flat_map(Map::iter);
+    let said = entries.filter(|entry| !entry.node.is_null());
+    Some(said.map(|entry| &*entry.key).collect())
 }
 
 fn target(node: &Node) -> Option<BindTarget> {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::draft::PlanDraft;
 use super::responding::{number, time};
 use crate::backend::{
-    Auth, ClientCertificate, Command, CommandSettings, Fixed, Prepared, Webhook, WebhookError,
-    WebhookSettings,
+    Auth, ClientCertificate, Command, CommandSettings, Fixed, Prepared, Sql, SqlServer,
+    SqlSettings, Webhook, WebhookError, WebhookSettings,
 };
 use crate::document::{Environment, Map, Node};
 use crate::domain::backend::Backend;
@@ -26,6 +27,7 @@ pub(crate) struct Problem {
 pub(crate) struct Backends<'a> {
     environment: &'a Environment,
     made: HashMap<String, Arc<dyn Backend>>,
+    servers: HashMap<String, Arc<SqlServer>>,
 }
 
 impl<'a> Backends<'a> {
@@ -34,15 +36,32 @@ impl<'a> Backends<'a> {
         Self {
             environment,
             made: HashMap::new(),
+            servers: HashMap::new(),
         }
     }
 
     /// The backend of a plan that the rules found nothing else wrong with.
-    pub fn of(&mut self, plan: &Node) -> Result<Arc<dyn Backend>, Problem> {
-        let Some(backend) = plan.get("backend") else {
+    pub fn of(&mut self, plan: &PlanDraft) -> Result<Arc<dyn Backend>, Problem> {
+        let Some(backend) = plan.node.get("backend") else {
             return Ok(Arc::new(Fixed));
         };
-        let name = name(plan, backend);
+        let name = name(&plan.node, backend);
+        if let Some(node) = backend.get("sql") {
+            let steps = plan.steps.clone().unwrap_or_default();
+            let server = self.server(&name, node)?;
+            return Ok(Arc::new(Sql::new(server, steps)));
+        }
+        if ["statements", "with"]
+            .iter()
+            .any(|key| backend.get(key).is_some())
+        {
+            return Err(Problem {
+                key: "statements",
+                message: "`statements` and `with` are for a backend `sql`, and this is another"
+                    .to_owned(),
+                mend: "remove them, or use a backend `sql`".to_owned(),
+            });
+        }
         let key = format!("{name} {}", backend.to_json());
         if let Some(made) = self.made.get(&key) {
             return Ok(Arc::clone(made));
@@ -66,6 +85,34 @@ impl<'a> Backends<'a> {
                 .map_err(|error| told(&error));
         }
         Ok(Arc::new(Fixed))
+    }
+
+    /// The server of a name: its connections are shared by all that is run there, whatever it is.
+    fn server(&mut self, name: &str, node: &Node) -> Result<Arc<SqlServer>, Problem> {
+        let mut settings = SqlSettings::new(name, text(node, "server").unwrap_or_default());
+        set(&mut settings.timeout, node.get("timeout"));
+        settings.concurrency = concurrency(node)?;
+        if let Some(most) = number(node, "connections") {
+            settings.connections = usize::try_from(most).unwrap_or(usize::MAX);
+        }
+        let key = format!("{name} {settings:?} {}", settings.server.expose());
+        if let Some(made) = self.servers.get(&key) {
+            return Ok(Arc::clone(made));
+        }
+        let made = SqlServer::new(settings).map_err(|error| {
+            let sentence = error.to_string();
+            let (why, mend) = sentence
+                .split_once(": ")
+                .unwrap_or((&sentence, "change it"));
+            Problem {
+                key: "sql",
+                message: format!("`{}` {why}", error.key()),
+                mend: mend.to_owned(),
+            }
+        })?;
+        let made = Arc::new(made);
+        self.servers.insert(key, Arc::clone(&made));
+        Ok(made)
     }
 
     fn webhook(&self, name: &str, node: &Node) -> Result<WebhookSettings, Problem> {

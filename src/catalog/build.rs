@@ -48,7 +48,7 @@ fn hidden_plans(draft: &OfferingDraft, backends: &mut Backends<'_>) -> Option<Of
     let plans = draft.plans.iter();
     let plans: Vec<_> = plans
         .filter(|plan| !plan.offered && acts(&plan.node))
-        .filter_map(|plan| hidden_plan(&plan.node, backends).map(Arc::new))
+        .filter_map(|plan| hidden_plan(plan, backends).map(Arc::new))
         .collect();
     let id = ServiceId::parse(&text(node, "id")?).ok()?;
     (!plans.is_empty()).then(|| Offering {
@@ -70,7 +70,8 @@ fn hidden_plans(draft: &OfferingDraft, backends: &mut Backends<'_>) -> Option<Of
     })
 }
 
-fn hidden_plan(node: &Node, backends: &mut Backends<'_>) -> Option<Plan> {
+fn hidden_plan(draft: &PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
+    let node = &draft.node;
     let id = PlanId::parse(&text(node, "id")?).ok()?;
     Some(Plan {
         name: text(node, "name").unwrap_or_else(|| id.to_string()).into(),
@@ -90,7 +91,7 @@ fn hidden_plan(node: &Node, backends: &mut Backends<'_>) -> Option<Plan> {
             .map_or_else(|| Object::new().into(), Node::to_json),
         instance: InstanceTemplate::default(),
         binding: BindingTemplate::default(),
-        backend: backends.of(node).ok()?,
+        backend: backends.of(draft).ok()?,
         responding: responding(node),
         adopt: Adopt::Never,
         limits: Limits::default(),
@@ -124,6 +125,7 @@ fn offering(draft: OfferingDraft, backends: &mut Backends<'_>) -> Option<Offerin
 }
 
 fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
+    let backend = backends.of(&draft).ok()?;
     let node = &draft.node;
     let answers = draft.answers?;
     Some(Plan {
@@ -143,7 +145,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         values: answers.values,
         instance: answers.instance,
         binding: answers.binding,
-        backend: backends.of(node).ok()?,
+        backend,
         responding: responding(node),
         adopt: adopt(node).ok()?,
         limits: limits(node),

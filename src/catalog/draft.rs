@@ -2,8 +2,10 @@
 
 use super::answers::{Answers, Compiler, Schemas};
 use super::memory::Memory;
+use super::statements;
 use super::trail::Trail;
 use super::{merge, pool};
+use crate::backend::Steps;
 use crate::document::{Environment, Findings, Node, Path, Place};
 
 /// The whole.
@@ -34,6 +36,8 @@ pub(crate) struct PlanDraft {
     pub offered: bool,
     /// Of what is offered.
     pub answers: Option<Answers>,
+    /// What its backend runs, where that is `sql`; also of what is not offered, for it takes away what is left of it.
+    pub steps: Option<Steps>,
     /// Those that are valid.
     pub schemas: Schemas,
 }
@@ -120,6 +124,7 @@ impl OfferingDraft {
             .map(|(at, plan)| {
                 let plan = merge::with_named_backend(document, merge::plan(&base, plan));
                 let plan = pool::with_answer(plan);
+                let plan = statements::gathered(plan);
                 PlanDraft::new(plan, &trail.index(at), compiler)
             })
             .collect();
@@ -164,13 +169,18 @@ impl OfferingDraft {
 impl PlanDraft {
     fn new(node: Node, trail: &Trail<'_>, compiler: &mut Compiler) -> Self {
         let offered = is_offered(&node);
-        let answers = offered.then(|| compiler.plan(&node, trail));
+        let mut answers = offered.then(|| compiler.plan(&node, trail));
+        let steps = match &mut answers {
+            Some(answers) => answers.steps.take(),
+            None => compiler.hidden(&node, trail),
+        };
         let schemas = compiler.schemas(&node);
         Self {
             path: trail.path(),
             node,
             offered,
             answers,
+            steps,
             schemas,
         }
     }

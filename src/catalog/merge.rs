@@ -86,6 +86,16 @@ pub(crate) fn with_named_backend(document: &Node, mut plan: Node) -> Node {
     plan
 }
 
+/// One map over another, of whatever shape.
+pub(crate) fn over_any(base: &Node, above: &Node) -> Node {
+    over(base, above, Shape::Any, Null::Absent)
+}
+
+/// A plan over what it is given to begin with.
+pub(crate) fn over_plan(base: &Node, plan: &Node) -> Node {
+    over(base, plan, Shape::Record(&PLAN), Null::Absent)
+}
+
 /// `above` over `base`; it stands where `above` stands.
 fn over(base: &Node, above: &Node, shape: Shape, null: Null) -> Node {
     let (Value::Map(below), Value::Map(map)) = (&base.value, &above.value) else {
@@ -121,6 +131,9 @@ fn over(base: &Node, above: &Node, shape: Shape, null: Null) -> Node {
     }
 }
 
+/// Keys of a backend that say what it does, not which one it is.
+const OF_STATEMENTS: [&str; 2] = ["statements", "with"];
+
 /// Whether two backends are of different kinds: then the one above replaces the one below.
 fn is_other_kind(shape: Shape, below: &Map, above: &Map) -> bool {
     let is_backend = matches!(
@@ -130,14 +143,17 @@ fn is_other_kind(shape: Shape, below: &Map, above: &Map) -> bool {
             ..
         })
     );
-    is_backend && !above.is_empty() && above.iter().all(|entry| below.get(&entry.key).is_none())
+    let names_kind = |entry: &&Entry| !OF_STATEMENTS.contains(&&*entry.key);
+    let mut kinds = above.iter().filter(names_kind).peekable();
+    is_backend && kinds.peek().is_some() && kinds.all(|entry| below.get(&entry.key).is_none())
 }
 
 fn within(shape: Shape, key: &str) -> Shape {
     match shape {
-        Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record) => {
-            record.key(key).map_or(Shape::Any, |key| key.shape)
-        }
+        Shape::Record(record)
+        | Shape::WordOr(_, record)
+        | Shape::TextOr(record)
+        | Shape::BoolOr(record) => record.key(key).map_or(Shape::Any, |key| key.shape),
         _ => Shape::Any,
     }
 }

@@ -20,6 +20,8 @@ mod pool;
 mod reading;
 mod responding;
 pub mod rules;
+mod sets;
+mod statements;
 mod trail;
 
 pub use language::json_schema;

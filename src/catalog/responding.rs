@@ -59,6 +59,11 @@ fn carries_out(plan: &Node, kind: Kind) -> bool {
         .flat_map(crate::document::Map::iter)
         .filter(|entry| acting(&entry.key))
         .any(|entry| {
+            if &*entry.key == "sql" {
+                let statements = entry.node.get("statements");
+                let steps = statements.and_then(|all| all.get(kind.name())?.as_list());
+                return kind == Kind::Bind || steps.is_some_and(|steps| !steps.is_empty());
+            }
             let named = entry.node.get("operations").and_then(Node::as_list);
             named.is_none_or(|words| words.iter().any(|word| word.as_text() == Some(kind.name())))
         })
@@ -73,7 +78,7 @@ pub(crate) fn acts(plan: &Node) -> bool {
 
 /// Whether a key of `backend` is a kind that acts: what a pool lends and takes back is the store's work.
 fn acting(key: &str) -> bool {
-    !["fixed", "pool", "use"].contains(&key)
+    !["fixed", "pool", "use", "statements", "with"].contains(&key)
 }
 
 /// A time, as text or as seconds.

@@ -11,6 +11,7 @@ mod loading;
 mod names;
 mod operations;
 mod output;
+mod plans;
 mod render;
 mod run_command;
 mod schema;

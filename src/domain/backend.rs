@@ -4,6 +4,7 @@
 //! same operation, from its start: a process may have died in the middle, or sleep and go on beside the next attempt. The
 //! operation's id stays the same over all attempts, so that the world can tell.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,11 +20,17 @@ use super::json::Object;
 use super::offering::Chosen;
 use super::operation::Kind;
 use super::pool::Pool;
+use super::render;
 use super::time::{Clock, Timestamp};
 use crate::secret::Secret;
+use crate::template::Scope;
 
 /// What a backend's work gives back. Whoever drops it stops the work: a program is killed, a connection closed.
 pub type Acting<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// What a backend's look around gives back: names, or why it could not look.
+pub type Looking<'a> =
+    Pin<Box<dyn Future<Output = Option<Result<BTreeSet<String>, String>>> + Send + 'a>>;
 
 /// What carries an operation out.
 ///
@@ -46,6 +53,11 @@ pub trait Backend: fmt::Debug + Send + Sync {
     /// The pool that it is, if it is one: what the store lends of.
     fn pool(&self) -> Option<&Pool> {
         None
+    }
+
+    /// What there is where it acts, by name, for who wants to see what an operation left; nothing where it cannot tell.
+    fn inventory(&self) -> Looking<'_> {
+        Box::pin(std::future::ready(None))
     }
 
     /// One attempt.
@@ -126,9 +138,14 @@ pub struct Failure {
     pub update_repeatable: Option<bool>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// What templates may name of it.
+    pub fn scope(&self) -> Scope<'a> {
+        render::scope_of(self)
+    }
+
     /// What the backend left last time it acted on the subject.
-    pub fn state(&self) -> Option<&Value> {
+    pub fn state(&self) -> Option<&'a Value> {
         match (self.kind, self.binding) {
             (Kind::Bind | Kind::Unbind, Some(binding)) => binding.details.expose().state.as_ref(),
             _ => self.instance.details.expose().state.as_ref(),

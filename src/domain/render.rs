@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::answer::{BindingAnswer, InstanceAnswer};
+use crate::domain::backend::Work;
 use crate::domain::binding::BindingDetails;
 use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{BindingId, InstanceId};
@@ -27,6 +28,30 @@ pub(super) struct InstanceScope<'a> {
     pub(super) id: &'a InstanceId,
     pub(super) organization: &'a str,
     pub(super) space: &'a str,
+}
+
+/// What templates may name while a backend acts.
+pub(super) fn scope_of<'a>(work: &Work<'a>) -> Scope<'a> {
+    let instance = InstanceScope {
+        identity: work.identity,
+        chosen: work.chosen,
+        id: &work.instance.id,
+        organization: &work.instance.organization,
+        space: &work.instance.space,
+    };
+    let details = work.instance.details.expose();
+    match work.binding {
+        None => instance.scope(details, None),
+        Some(binding) => {
+            let own = binding.details.expose();
+            BindingScope {
+                instance,
+                details,
+                id: &binding.id,
+            }
+            .scope(own, Some(&own.values))
+        }
+    }
 }
 
 /// What templates of a binding may name.
@@ -94,7 +119,7 @@ impl<'a> InstanceScope<'a> {
     }
 
     fn scope<'s>(
-        &'s self,
+        self,
         details: &'s InstanceDetails,
         binding: Option<template::BindingScope<'s>>,
     ) -> Scope<'s>
@@ -124,11 +149,12 @@ impl<'a> InstanceScope<'a> {
                 outputs: Some(&details.outputs),
             },
             binding,
+            statement: None,
         }
     }
 }
 
-impl BindingScope<'_> {
+impl<'a> BindingScope<'a> {
     /// `binding.values`, once, at bind.
     pub(super) fn values(
         &self,
@@ -162,7 +188,10 @@ impl BindingScope<'_> {
         Ok(BindingAnswer(answer))
     }
 
-    fn scope<'s>(&'s self, details: &'s BindingDetails, values: Option<&'s Object>) -> Scope<'s> {
+    fn scope<'s>(&self, details: &'s BindingDetails, values: Option<&'s Object>) -> Scope<'s>
+    where
+        'a: 's,
+    {
         let mut scope = self.instance.scope(
             self.details,
             Some(template::BindingScope {

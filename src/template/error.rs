@@ -55,6 +55,11 @@ impl RenderError {
         Self::new(format!("did not come to {kind}")).below(path)
     }
 
+    /// What an expression came to cannot be used where it stands.
+    pub fn unusable(expression: &Expression, sentence: impl Into<String>) -> Self {
+        Self::new(sentence).in_expression(expression)
+    }
+
     /// What an expression came to is wrong.
     pub(super) fn in_expression(mut self, expression: &Expression) -> Self {
         self.expression = Some(without_texts(expression.source().trim()));

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::draw::{Draw, Function};
 use super::engine::{Frame, environment, from_engine, sentence, to_engine};
 use super::error::{RenderError, TemplateError};
-use super::scan::{ALONE, JOINED, NO_LISTS, Path, scan, word_count};
+use super::scan::{ALONE, JOINED, NO_LISTS, Path, last_filter, scan, word_count};
 use super::scope::{Found, Scope};
 
 /// How many words and signs an expression may have. The library reads and drops its parts recursively; this bounds how
@@ -112,6 +112,12 @@ impl Expression {
             program,
         };
         Ok(Self(Arc::new(compiled)))
+    }
+
+    /// What stands before the last filter of an expression, and that one's name: for filters that are another's, which
+    /// take the whole of what stands before them. Nothing where no filter stands last.
+    pub fn split_filter(source: &str) -> Option<(&str, &str)> {
+        last_filter(source)
     }
 
     /// The text between the braces.

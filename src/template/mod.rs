@@ -23,5 +23,5 @@ pub use draw::{Chance, Draw, Function, NoChance, random_password};
 pub use error::{RenderError, TemplateError, without_texts};
 pub use expression::Expression;
 pub use names::{KnownNames, UnknownName, Where, check_names};
-pub use scope::{BindingScope, InstanceScope, Named, Scope};
+pub use scope::{BindingScope, InstanceScope, Named, Scope, StatementScope};
 pub use tree::{Part, Template, Tree};

@@ -14,6 +14,10 @@ pub enum Where {
     Instance,
     /// In what a bind returns.
     Binding,
+    /// In what a server is told on behalf of an instance.
+    InstanceStatement,
+    /// In what it is told on behalf of a binding.
+    BindingStatement,
 }
 
 /// The names that a template may use.
@@ -21,10 +25,13 @@ pub enum Where {
 pub struct KnownNames<'a> {
     /// The plan's constants: `values.*` is followed into them.
     pub values: &'a Json,
-    /// The keys of `instance.values`; none while those are rendered themselves.
-    pub instance_values: &'a [&'a str],
-    /// The keys of `binding.values`; none while those are rendered themselves.
-    pub binding_values: &'a [&'a str],
+    /// The keys of `instance.values`; none while those are rendered themselves. Nothing where they could not be read:
+    /// then any may be meant.
+    pub instance_values: Option<&'a [&'a str]>,
+    /// The same of `binding.values`.
+    pub binding_values: Option<&'a [&'a str]>,
+    /// The keys of `with`; none while those are rendered themselves.
+    pub with: &'a [&'a str],
     /// Where the template stands.
     pub place: Where,
 }
@@ -57,6 +64,7 @@ enum Shape {
     Constants,
     InstanceValues,
     BindingValues,
+    With,
 }
 
 const NAMED: Shape = Shape::Fields(&[("id", Shape::Scalar), ("name", Shape::Scalar)]);
@@ -81,8 +89,20 @@ const BINDING: Shape = Shape::Fields(&[
     ("outputs", Shape::Free),
 ]);
 
-/// `binding` comes last: an instance's templates see all but the last.
+const SERVER: Shape = Shape::Fields(&[
+    ("host", Shape::Scalar),
+    ("port", Shape::Scalar),
+    ("database", Shape::Scalar),
+    ("username", Shape::Scalar),
+]);
+
+const PREVIOUS: Shape = Shape::Fields(&[("plan", NAMED), ("parameters", Shape::Free)]);
+
+/// Statements see all; an answer does without the first three, an instance's without the last.
 const ROOTS: &[(&str, Shape)] = &[
+    ("with", Shape::With),
+    ("server", SERVER),
+    ("previous", PREVIOUS),
     ("service", NAMED),
     ("plan", NAMED),
     ("values", Shape::Constants),
@@ -90,6 +110,9 @@ const ROOTS: &[(&str, Shape)] = &[
     ("instance", INSTANCE),
     ("binding", BINDING),
 ];
+
+/// How many of the roots only statements see.
+const OF_STATEMENTS: usize = 3;
 
 /// The names of `expression` that do not exist where it stands.
 pub fn check_names(expression: &Expression, known: &KnownNames<'_>) -> Vec<UnknownName> {
@@ -109,8 +132,10 @@ impl KnownNames<'_> {
     /// `Err` with what may have been meant where `steps` lead nowhere.
     fn check(&self, steps: &[String]) -> Result<(), Option<String>> {
         let roots = match self.place {
-            Where::Instance => &ROOTS[..ROOTS.len() - 1],
-            Where::Binding => ROOTS,
+            Where::Instance => &ROOTS[OF_STATEMENTS..ROOTS.len() - 1],
+            Where::Binding => &ROOTS[OF_STATEMENTS..],
+            Where::InstanceStatement => &ROOTS[..ROOTS.len() - 1],
+            Where::BindingStatement => ROOTS,
         };
         if let [name] = steps
             && let Some(function) = Function::named(name)
@@ -134,6 +159,7 @@ impl KnownNames<'_> {
             Shape::Constants => constants(self.values, before, below),
             Shape::InstanceValues => one_of(self.instance_values, before, below),
             Shape::BindingValues => one_of(self.binding_values, before, below),
+            Shape::With => one_of(Some(self.with), before, below),
         }
     }
 }
@@ -175,9 +201,13 @@ fn constants(value: &Json, before: &[String], below: &[String]) -> Result<(), Op
     )
 }
 
-fn one_of(known: &[&str], before: &[String], below: &[String]) -> Result<(), Option<String>> {
-    match below.split_first() {
-        Some((wanted, rest)) if !known.contains(&wanted.as_str()) => {
+fn one_of(
+    known: Option<&[&str]>,
+    before: &[String],
+    below: &[String],
+) -> Result<(), Option<String>> {
+    match (below.split_first(), known) {
+        (Some((wanted, rest)), Some(known)) if !known.contains(&wanted.as_str()) => {
             Err(suggestion(before, wanted, known.iter().copied(), rest))
         }
         _ => Ok(()),

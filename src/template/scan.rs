@@ -214,6 +214,16 @@ fn unknown(what: &str, name: &str, known: &[&'static str]) -> TemplateError {
     })
 }
 
+/// What stands before the last filter of an expression, and its name; nothing where no filter stands last. A filter with
+/// arguments is none of those that are meant.
+pub(super) fn last_filter(source: &str) -> Option<(&str, &str)> {
+    let tokens = tokens(source);
+    let [.., (Token::Sign('|'), bar), (Token::Word(name), _)] = tokens.as_slice() else {
+        return None;
+    };
+    Some((&source[..bar.start], name))
+}
+
 /// How many words, texts, numbers and signs there are.
 pub(super) fn word_count(source: &str) -> usize {
     tokens(source).len()

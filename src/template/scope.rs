@@ -21,6 +21,19 @@ pub struct Scope<'a> {
     pub instance: InstanceScope<'a>,
     /// `binding`; absent while an instance is rendered.
     pub binding: Option<BindingScope<'a>>,
+    /// `with`, `server`, `previous`; absent but in what a server is told.
+    pub statement: Option<&'a StatementScope<'a>>,
+}
+
+/// What only statements see.
+#[derive(Clone, Copy)]
+pub struct StatementScope<'a> {
+    /// `with`: the knobs, rendered.
+    pub with: &'a Map<String, Json>,
+    /// `server`: where the statements run, nothing of it confidential.
+    pub server: &'a Map<String, Json>,
+    /// `previous`: plan and parameters before an update.
+    pub previous: &'a Map<String, Json>,
 }
 
 /// `service.id`, `service.name`; `plan.id`, `plan.name`.
@@ -98,6 +111,9 @@ impl<'a> Scope<'a> {
             "plan" => self.plan.find(below),
             "instance" => self.instance.find(below),
             "binding" => self.binding.as_ref()?.find(below),
+            "with" => Some(free(Some(self.statement?.with), below)),
+            "server" => Some(free(Some(self.statement?.server), below)),
+            "previous" => Some(free(Some(self.statement?.previous), below)),
             _ => None,
         }
     }

@@ -58,6 +58,7 @@ fn scope() -> Scope<'static> {
             app_guid: Some("app-1"),
             ..BindingScope::default()
         }),
+        statement: None,
     }
 }
 
@@ -361,8 +362,9 @@ fn names_are_checked_before_anything_runs() {
     let check = |place, source: &str| -> Vec<String> {
         let known = KnownNames {
             values: &WORLD.values,
-            instance_values: &["database"],
-            binding_values: &["password"],
+            instance_values: Some(&["database"]),
+            binding_values: Some(&["password"]),
+            with: &["size"],
             place,
         };
         let expression = Expression::compile(source).unwrap();

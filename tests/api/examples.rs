@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Broker, Folder, Setup, with};
+use crate::harness::{Broker, Folder, SERVER, Setup, with};
 
 /// What a bind is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ struct Example {
     gives: &'static [(&'static str, &'static str, &'static str)],
     plans: usize,
 }
+
+/// In an environment: the URL of a PostgreSQL server.
+const A_SERVER: &str = "postgres://";
 
 const VCAP: &str = r#"{
   "p.mysql": [{ "name": "orders-db", "credentials": { "uri": "mysql://o:p@db/orders", "port": 3306 } }],
@@ -85,6 +88,19 @@ const EXAMPLES: &[Example] = &[
             ),
         ],
         plans: 2,
+    },
+    Example {
+        catalog: "config/examples/postgres-logins.yaml",
+        vars: &[],
+        environment: &[("PG_ADMIN", A_SERVER)],
+        files: &[],
+        only: None,
+        gives: &[
+            ("database", "/credentials/host", r#""127.0.0.1""#),
+            ("schema", "/credentials/database", r#""postgres""#),
+            ("reader", "/credentials/role", r#""reader""#),
+        ],
+        plans: 3,
     },
     Example {
         catalog: "config/examples/log-drain.yaml",
@@ -283,7 +299,8 @@ impl Example {
             setup = setup.arg("--vars").arg(&path(file));
         }
         for (name, value) in environment {
-            setup = setup.env(name, value);
+            let server = (*value == A_SERVER).then(|| SERVER.url("postgres"));
+            setup = setup.env(name, server.as_deref().unwrap_or(value));
         }
         setup
     }

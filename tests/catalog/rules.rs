@@ -39,6 +39,14 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
     };
     let plans = |id: &str, name: &str| json!({ "plans": [{ "id": harness::PLAN, "name": "small", "description": "d", "bindable": false }, { "id": id, "name": name, "description": "d", "bindable": false }] });
     let ok = || [none(), none(), none()];
+    let sql = |step: Value| json!({ "backend": { "sql": { "server": "postgres://h/d", "statements": { "bind": [step] } } } });
+    let set = |with: Value| json!({ "backend": { "sql": { "server": "postgres://h/d" }, "statements": "postgresql/database", "with": with } });
+    let sets = |other: &str| {
+        json!({ "plan_updateable": true, "backend": { "sql": { "server": "postgres://h/d" } }, "plans": [
+        { "id": harness::PLAN, "name": "a", "description": "d", "backend": { "statements": "postgresql/database" } },
+        { "id": other_id, "name": "b", "description": "d", "backend": { "statements": other } },
+    ] })
+    };
     let row = |name: &'static str, (bad, good): ([Value; 3], [Value; 3])| (name, bad, good);
     vec![
         row("reference-syntax", plan(json!({ "description": "${vault:x}" }), json!({ "description": "$${vault:x}" }))),
@@ -52,6 +60,11 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("not-in-this-version", plan(json!({ "lifecycle": {} }), json!({ "extensions": { "lifecycle": 1 } }))),
         row("wrong-type", service(json!({ "bindable": "true" }), json!({ "bindable": true }))),
         row("unknown-word", service(json!({ "requires": ["syslog"] }), json!({ "requires": ["syslog_drain"] }))),
+        row("statement-filter", plan(sql(json!("DROP ROLE {{ binding.id }}")), sql(json!("DROP ROLE {{ binding.id | ident }}")))),
+        row("statement-reference", plan(sql(json!("DROP ROLE ${S:-x}")), sql(json!("SELECT '$${S}'")))),
+        row("statement-empty", plan(sql(json!({ "database": "d" })), sql(json!({ "statement": "SELECT 1", "database": "d" })))),
+        row("statement-knob", plan(set(json!({ "connection": 5 })), set(json!({ "connections": 5 })))),
+        row("statements-move", service(sets("postgresql/schema"), sets("postgresql/database"))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),
         row("backend-named", plan(json!({ "backend": { "use": "pg" } }), json!({ "backend": { "use": "pg" } })).with_top(json!({ "backends": { "pg": { "fixed": {} } } }))),

@@ -85,8 +85,8 @@ impl Cluster {
 
     /// What `psql` says to a statement.
     pub fn sql(&self, database: &str, statement: &str) -> String {
-        let output = Command::new(self.bin.join("psql"))
-            .env_clear()
+        let output = self
+            .program("psql")
             .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-U", USER])
             .args(["-p", &self.port.to_string(), "-d", database, "-h"])
             .arg(&self.folder)
@@ -95,6 +95,13 @@ impl Cluster {
             .expect("psql runs");
         assert!(output.status.success(), "{statement}: {}", said(&output));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// One of PostgreSQL's programs.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join(name));
+        command.env_clear();
+        command
     }
 
     /// As if its machine had died: no connection is told goodbye.
@@ -132,8 +139,7 @@ impl Cluster {
     fn await_start(&self) {
         let until = Instant::now() + Duration::from_secs(30);
         let ready = || {
-            Command::new(self.bin.join("pg_isready"))
-                .env_clear()
+            self.program("pg_isready")
                 .args(["-q", "-p", &self.port.to_string(), "-h"])
                 .arg(&self.folder)
                 .status()
@@ -259,7 +265,7 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("its number").port()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }

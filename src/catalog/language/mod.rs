@@ -8,7 +8,7 @@ mod published;
 mod schema;
 mod table;
 
-pub(crate) use private::{BINDING, INSTANCE};
+pub(crate) use private::{BINDING, INSTANCE, SETS};
 pub use schema::json_schema;
 pub(crate) use table::{DOCUMENT, OFFERING, PLAN};
 
@@ -25,6 +25,8 @@ pub(crate) enum Shape {
     Integer,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A text, or a map of known keys.
+    TextOr(&'static Record),
     /// One of these words, or a map of known keys.
     WordOr(&'static [&'static str], &'static Record),
     /// `true` or `false`, or a map of known keys.
@@ -82,6 +84,15 @@ pub(crate) enum Reading {
     Constants,
     /// References are resolved, templates rendered for each request.
     Templates,
+    /// Templates are rendered for each request; a reference would become a part of a statement, so it is a mistake.
+    Statements,
+}
+
+impl Reading {
+    /// Whether templates are rendered.
+    pub const fn renders(self) -> bool {
+        matches!(self, Self::Templates | Self::Statements)
+    }
 }
 
 /// One known key.
@@ -155,6 +166,7 @@ impl Shape {
             Self::Integer => "a whole number",
             Self::Word(_) => "a word",
             Self::WordOr(..) => "a word or a map",
+            Self::TextOr(_) => "a string or a map",
             Self::BoolOr(_) => "a boolean or a map",
             Self::Duration => "a time",
             Self::List(_) => "a list",

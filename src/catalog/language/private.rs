@@ -1,7 +1,7 @@
 //! The table below the private keys: what is answered, and what carries operations out.
 
-use super::Reading::{Constants, References, Templates};
-use super::Shape::{Bool, Duration, Free, Integer, List, Text, Word};
+use super::Reading::{Constants, References, Statements, Templates};
+use super::Shape::{Bool, Duration, Free, Integer, List, Text, TextOr, Word, WordOr};
 use super::{Key, Others, Record, Shape};
 
 /// `instance` of a plan.
@@ -268,23 +268,26 @@ pub(crate) static BACKEND: Record = Record {
         COMMAND_KEY,
         WEBHOOK_KEY,
         POOL_KEY,
+        SQL_KEY,
         Key::new(
             "use",
             Text,
             References,
             "The name of one of `backends`: its connections and its `concurrency` are shared.",
         ),
+        STATEMENTS_KEY,
+        WITH_KEY,
     ],
     others: Others::Refused,
-    later: &["sql", "statements", "with", "respond"],
+    later: &["respond"],
 };
 
 /// One of `backends`.
 pub(crate) static NAMED_BACKEND: Record = Record {
     name: "a backend",
-    keys: &[FIXED_KEY, COMMAND_KEY, WEBHOOK_KEY, POOL_KEY],
+    keys: &[FIXED_KEY, COMMAND_KEY, WEBHOOK_KEY, POOL_KEY, SQL_KEY],
     others: Others::Refused,
-    later: &["sql"],
+    later: &[],
 };
 
 const FIXED_KEY: Key = Key::new(
@@ -305,6 +308,31 @@ const WEBHOOK_KEY: Key = Key::new(
     References,
     "An HTTP endpoint is asked: JSON is posted, JSON comes back.",
 );
+const SQL_KEY: Key = Key::new(
+    "sql",
+    Shape::Record(&SQL),
+    References,
+    "Statements are run on a PostgreSQL server.",
+);
+const STATEMENTS_KEY: Key = Key::new(
+    "statements",
+    WordOr(SETS, &STATEMENTS),
+    References,
+    "Of `sql`: a ready-made set by its name, or statements by operation.",
+);
+const WITH_KEY: Key = Key::new(
+    "with",
+    Free,
+    Templates,
+    "Of `sql`: what the statements see as `with`; the knobs of a ready-made set.",
+);
+
+/// The ready-made sets of statements.
+pub(crate) const SETS: &[&str] = &[
+    "postgresql/database",
+    "postgresql/schema",
+    "postgresql/read-only",
+];
 
 const POOL_KEY: Key = Key::new(
     "pool",
@@ -493,6 +521,98 @@ static WEBHOOK: Record = Record {
         ),
         OPERATIONS,
         CONCURRENCY,
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+static SQL: Record = Record {
+    name: "backend.sql",
+    keys: &[
+        Key::new(
+            "server",
+            Text,
+            References,
+            "postgres://USER:PASSWORD@HOST:PORT/DATABASE, as whoever may make roles and databases.",
+        )
+        .required(),
+        Key::new(
+            "connections",
+            Integer,
+            References,
+            "Most connections of this broker to the server at a time. Default: 4.",
+        ),
+        Key::new(
+            "timeout",
+            Duration,
+            References,
+            "How long connecting and each statement may take. Default: 60s.",
+        ),
+        CONCURRENCY,
+        STATEMENTS_KEY,
+        WITH_KEY,
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+const STEPS: Shape = List(&TextOr(&STEP));
+const STEPS_DOC: &str = "Statements, run in this order; each stands being run again.";
+
+/// `statements`, operation by operation.
+pub(crate) static STATEMENTS: Record = Record {
+    name: "statements",
+    keys: &[
+        Key::new(
+            "set",
+            Word(SETS),
+            References,
+            "The ready-made set whose statements these stand over.",
+        ),
+        Key::new("provision", STEPS, Statements, STEPS_DOC),
+        Key::new("update", STEPS, Statements, STEPS_DOC),
+        Key::new("deprovision", STEPS, Statements, STEPS_DOC),
+        Key::new("bind", STEPS, Statements, STEPS_DOC),
+        Key::new("unbind", STEPS, Statements, STEPS_DOC),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+static STEP: Record = Record {
+    name: "a statement",
+    keys: &[
+        Key::new(
+            "statement",
+            Text,
+            Statements,
+            "One statement; each `{{ value | filter }}` in it ends with ident, literal, int or scram.",
+        )
+        .required(),
+        Key::new(
+            "transaction",
+            Bool,
+            References,
+            "Whether it runs in a transaction, with those beside it. Default: true.",
+        ),
+        Key::new(
+            "database",
+            Text,
+            Templates,
+            "The database that it runs in. Default: the one that the server's URL names.",
+        ),
+        Key::new(
+            "only_if",
+            Text,
+            Statements,
+            "A question before it: without a row in its answer the statement is passed over.",
+        ),
+        Key::new(
+            "unless",
+            Text,
+            Statements,
+            "A question before it: with a row in its answer the statement is passed over.",
+        ),
     ],
     others: Others::Refused,
     later: &[],

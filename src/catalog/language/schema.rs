@@ -80,6 +80,10 @@ fn value(
         Shape::Duration => {
             json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": TIME }] })
         }
+        Shape::TextOr(inner) => {
+            let inner = value(Shape::Record(inner), reading, false, definitions);
+            return json!({ "anyOf": [{ "type": "string" }, inner] });
+        }
         Shape::WordOr(words, inner) => {
             let inner = value(Shape::Record(inner), reading, false, definitions);
             json!({ "anyOf": [{ "enum": words }, inner] })
@@ -115,7 +119,7 @@ fn value(
         };
         choices.push(json!({ "type": "string", "pattern": pattern }));
     }
-    if reading == Reading::Templates && may_be_template {
+    if reading.renders() && may_be_template {
         let pattern = if matches!(shape, Shape::Word(_)) {
             r"\{\{"
         } else {

@@ -109,7 +109,10 @@ fn locate(document: &Node, name: &str) -> Result<Target, Box<Finding>> {
                     .collect();
                 spot.private = around;
             }
-            Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record) => {
+            Shape::Record(record)
+            | Shape::WordOr(_, record)
+            | Shape::TextOr(record)
+            | Shape::BoolOr(record) => {
                 spot.known(record)?;
             }
             Shape::Named(record) => spot.named(record)?,

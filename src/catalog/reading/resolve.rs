@@ -4,8 +4,8 @@
 use crate::catalog::language::{DOCUMENT, OFFERING, PLAN, Reading, Record, Shape};
 use crate::catalog::trail::Trail;
 use crate::document::{
-    Finding, Findings, Map, Node, Origin, Piece, ResolvedValue, Scheme, Sources, Text, Value, cut,
-    resolve_text,
+    Finding, Findings, Map, Node, Origin, Piece, Place, ResolvedValue, Scheme, Sources, Text,
+    Value, cut, resolve_text,
 };
 
 /// Resolves every reference of the document. A text whose references bring nothing in stays as it is written, so that
@@ -91,9 +91,10 @@ impl Resolver<'_> {
         let Some(map) = node.as_map_mut() else { return };
         for entry in map.iter_mut() {
             let below = match shape {
-                Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record) => {
-                    record.entry(&entry.key, reading)
-                }
+                Shape::Record(record)
+                | Shape::WordOr(_, record)
+                | Shape::TextOr(record)
+                | Shape::BoolOr(record) => record.entry(&entry.key, reading),
                 Shape::Named(record) => Some((Shape::Record(record), reading)),
                 _ => Some((Shape::Any, reading)),
             };
@@ -218,10 +219,13 @@ impl Resolver<'_> {
             node.value = Value::Text(Text::Literal(std::mem::take(text)));
             return;
         }
-        if has_template && reading != Reading::Templates {
+        if has_template && !reading.renders() {
             self.misplaced(&node.place, text, reading, trail);
         }
-        match resolve_text(text, reading == Reading::Templates, self.sources) {
+        if reading == Reading::Statements && self.has_reference(&node.place, text, trail) {
+            return;
+        }
+        match resolve_text(text, reading.renders(), self.sources) {
             Ok(mut resolved) => {
                 if let Some(value) = typed_default(text, &resolved.value) {
                     resolved.value = ResolvedValue::Typed(value);
@@ -247,14 +251,24 @@ impl Resolver<'_> {
         }
     }
 
+    /// A reference in a statement, where what it brings in would be read as SQL.
+    fn has_reference(&mut self, place: &Place, text: &str, trail: &Trail<'_>) -> bool {
+        let pieces = cut(text, true).unwrap_or_default();
+        let Some(reference) = pieces.iter().find_map(Piece::as_reference) else {
+            return false;
+        };
+        self.findings.push(Finding::error(
+            "statement-reference",
+            &trail.path(),
+            place,
+            format!("what {} brings in would be read as SQL", reference.source),
+            "put it in `values`, and write `{{ values.NAME | ident }}` or `| literal` here",
+        ));
+        true
+    }
+
     /// A template where none is rendered.
-    fn misplaced(
-        &mut self,
-        place: &crate::document::Place,
-        text: &str,
-        reading: Reading,
-        trail: &Trail<'_>,
-    ) {
+    fn misplaced(&mut self, place: &Place, text: &str, reading: Reading, trail: &Trail<'_>) {
         let is_template = cut(text, true).is_ok_and(|pieces| {
             pieces
                 .iter()

@@ -31,7 +31,7 @@ impl Checker<'_> {
             (Shape::Any, _)
             | (Shape::Free | Shape::Schema, Value::Map(_))
             | (Shape::Bool | Shape::BoolOr(_), Value::Bool(_))
-            | (Shape::Text | Shape::ApiVersion, Value::Text(_)) => {}
+            | (Shape::Text | Shape::TextOr(_) | Shape::ApiVersion, Value::Text(_)) => {}
             (Shape::Integer, Value::Number(number)) if number.is_u64() => {}
             (Shape::Word(words) | Shape::WordOr(words, _), Value::Text(text)) => {
                 self.word(node, text, words, trail);
@@ -42,7 +42,10 @@ impl Checker<'_> {
                 }
             }
             (
-                Shape::Record(record) | Shape::WordOr(_, record) | Shape::BoolOr(record),
+                Shape::Record(record)
+                | Shape::WordOr(_, record)
+                | Shape::TextOr(record)
+                | Shape::BoolOr(record),
                 Value::Map(map),
             ) => self.record(node, map, record, trail),
             (Shape::Duration, Value::Text(text))

@@ -193,6 +193,7 @@ impl Renderer<'_> {
                 outputs: None,
             },
             binding: None,
+            statement: None,
         };
         let template = &self.answers.instance;
         let Some(values) = self.object(template.values.as_ref(), "instance.values", &scope, case)

@@ -30,7 +30,7 @@ pub(super) fn plain(draft: &Draft<'_>, report: &mut Report<'_>) {
         }
     }
     for (_, plan) in draft.plans() {
-        for key in ["values", "instance", "binding"] {
+        for key in ["values", "instance", "binding", "backend"] {
             if let Some(node) = plan.node.get(key) {
                 let trail = Trail::Root(plan.path.steps());
                 look(node, false, &trail.key(key), report);

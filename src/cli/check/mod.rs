@@ -3,6 +3,7 @@
 mod edits;
 mod fix;
 mod github;
+mod probe;
 mod sarif;
 mod write;
 
@@ -13,9 +14,12 @@ use clap::{Args, ValueEnum};
 
 use super::loading::Surroundings;
 use super::output::{complain, plain, print};
+use super::render::sound;
+use super::serve::start_log;
 use super::{Exit, failed, findings};
 use crate::document::{Finding, Findings, Severity};
 use crate::settings::Flags;
+use crate::telemetry::Output;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Exit status:
@@ -34,6 +38,8 @@ Examples:
       for code scanning
   catalog-broker check --store none
       whether it can be served without a database
+  catalog-broker check --probe small
+      on the server that the plan names: whether its statements stand being run twice, and what they leave
   catalog-broker check --fix
       mend what has one mend (quotes, vendor keys), comments stay; then say what is left")]
 pub(super) struct Arguments {
@@ -49,6 +55,10 @@ pub(super) struct Arguments {
     /// Mend in the files what has one mend that loses nothing, and say what was changed
     #[arg(long)]
     fix: bool,
+    /// Try what carries a plan's operations out, for real: make an instance and a binding and take them away, each twice,
+    /// and say what is left behind
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["fix", "format"])]
+    probe: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -91,6 +101,15 @@ pub(super) fn run(mut flags: Flags, arguments: &Arguments) -> Exit {
             return failed(why);
         }
         loaded = fixed.loaded;
+    }
+    if let Some(plan) = &arguments.probe {
+        return match sound(loaded) {
+            Ok(catalog) => {
+                start_log(&surroundings.loaded.settings, Output::Errors);
+                probe::run(&catalog, plan)
+            }
+            Err(exit) => exit,
+        };
     }
     let findings = weighed(loaded.findings, arguments.strict);
     let document = surroundings.source().path.display().to_string();

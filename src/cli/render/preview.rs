@@ -4,15 +4,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::app;
+use crate::cli::plans::{caller, choose};
 use crate::domain::answer::BindingAnswer;
 use crate::domain::broker::{self, Bind, Provision};
-use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::json::Object;
 use crate::domain::offering::Chosen;
-use crate::domain::version::ApiVersion;
 use crate::secret::Secret;
 
 const ORGANIZATION: &str = "00000000-0000-4000-8000-00000000000a";
@@ -82,7 +81,7 @@ pub(super) fn answer(
     let chosen = choose(catalog, plan).map_err(Problem::Usage)?;
     broker::preview(
         catalog,
-        &caller(),
+        &caller("render"),
         (&request.instance_id, &request.provision(chosen)),
         (&request.binding_id, &request.bind(chosen)),
         app::clock(),
@@ -95,52 +94,6 @@ fn reason(error: &BrokerError) -> String {
     match error {
         BrokerError::Render(error) | BrokerError::ParametersUnusable(error) => error.to_string(),
         other => format!("the bind would be refused: {other}"),
-    }
-}
-
-/// The plan with that id, or the one with that name.
-fn choose<'c>(catalog: &'c Catalog, wanted: &str) -> Result<Chosen<'c>, String> {
-    let all = catalog.offerings().iter().flat_map(|offering| {
-        let plans = offering.plans.iter();
-        plans.map(|plan| Chosen { offering, plan })
-    });
-    let all: Vec<Chosen<'c>> = all.collect();
-    let full = |chosen: &Chosen<'_>| format!("{}/{}", chosen.offering.name, chosen.plan.name);
-    let by = |is_it: &dyn Fn(&Chosen<'_>) -> bool| -> Vec<Chosen<'c>> {
-        all.iter().copied().filter(|chosen| is_it(chosen)).collect()
-    };
-    let ways = [
-        by(&|chosen| chosen.plan.id.as_str() == wanted),
-        by(&|chosen| &*chosen.plan.name == wanted),
-        by(&|chosen| full(chosen) == wanted),
-    ];
-    let found = ways.into_iter().find(|found| !found.is_empty());
-    match found.as_deref() {
-        Some([chosen]) => Ok(*chosen),
-        Some(several) => Err(format!(
-            "{wanted} is the name of several plans: say one of {}",
-            names(several, full)
-        )),
-        None => Err(format!(
-            "the catalog has no plan {wanted}: say one of {}",
-            names(&all, full)
-        )),
-    }
-}
-
-fn names(plans: &[Chosen<'_>], name: impl Fn(&Chosen<'_>) -> String) -> String {
-    plans.iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
-fn caller() -> Caller {
-    Caller {
-        login: "render".into(),
-        api_version: ApiVersion {
-            major: 2,
-            minor: 17,
-        },
-        originating_identity: None,
-        request_identity: None,
     }
 }
 

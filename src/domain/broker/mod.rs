@@ -12,6 +12,7 @@ mod lend;
 mod limits;
 mod poll;
 mod preview;
+mod probe;
 mod provision;
 mod removal;
 pub(in crate::domain) mod takeover;
@@ -45,6 +46,7 @@ use later::{Manner, Reached};
 
 pub use later::Accepted;
 pub use preview::preview;
+pub use probe::{Probed, Tried, probe};
 pub use removal::Removal;
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.

@@ -1,5 +1,4 @@
-//! What can go wrong with a database, in a step and at start. No text of the server's is passed on that may hold a value
-//! of a row (`DETAIL`), and no part of the URL but the host.
+//! What can go wrong with a database, in a step and at start.
 
 use std::fmt;
 
@@ -8,6 +7,7 @@ use tokio_postgres::error::SqlState;
 use crate::domain::id::IdError;
 use crate::domain::ledger::KeyId;
 use crate::domain::store::StoreError;
+use crate::postgres::{AddressError, told};
 use crate::store::packed;
 use crate::store::seal::lacking;
 
@@ -108,23 +108,6 @@ impl fmt::Display for StepError {
     }
 }
 
-/// What the log reads of an error.
-pub(super) fn told(error: &tokio_postgres::Error) -> String {
-    if let Some(error) = error.as_db_error() {
-        return format!("{} (SQLSTATE {})", error.message(), error.code().code());
-    }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let why = error.to_string();
-        if !text.contains(&why) {
-            text = format!("{text}: {why}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 impl From<tokio_postgres::Error> for StepError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error)
@@ -155,10 +138,8 @@ impl From<StepError> for StoreError {
 /// Why a database cannot be used; for the operator, at start.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The URL is none, or asks for what is not there.
-    Url(&'static str),
-    /// A file that the URL names cannot be used.
-    File(&'static str, String),
+    /// The URL leads nowhere.
+    Address(AddressError),
     /// It did not answer in time.
     Away(String),
     /// It answers, and says no.
@@ -196,14 +177,7 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(why) => write!(
-                out,
-                "{why}: give postgres://USER:PASSWORD@HOST:PORT/DATABASE, special characters as %40"
-            ),
-            Self::File(parameter, why) => write!(
-                out,
-                "the file of {parameter} cannot be used ({why}): give a PEM file that the broker can read"
-            ),
+            Self::Address(error) => error.fmt(out),
             Self::Away(why) => write!(
                 out,
                 "it does not answer ({why}): start it, or correct host and port, and start the broker again"
@@ -243,6 +217,12 @@ impl fmt::Display for OpenError {
 }
 
 impl std::error::Error for OpenError {}
+
+impl From<AddressError> for OpenError {
+    fn from(error: AddressError) -> Self {
+        Self::Address(error)
+    }
+}
 
 impl From<StepError> for OpenError {
     fn from(error: StepError) -> Self {

@@ -21,10 +21,8 @@ mod reseal;
 mod retry;
 mod rows;
 mod steps;
-mod tls;
 mod transaction;
 mod transfer;
-mod url;
 mod values;
 
 #[cfg(test)]
@@ -47,9 +45,9 @@ use crate::store::seal::{Keys, Sealer};
 
 use driver::Driver;
 pub use error::OpenError;
+use open::Role;
 pub use pool::Bounds;
 use pool::Pool;
-use url::Role;
 
 /// A state in a PostgreSQL database.
 pub struct PostgresStore {
@@ -102,7 +100,7 @@ impl PostgresStore {
 
 /// Where the database of a URL is, without what is confidential of it.
 pub fn place(url: &Secret<String>) -> String {
-    url::place(url)
+    crate::postgres::place(url)
 }
 
 impl Store for PostgresStore {

@@ -7,10 +7,10 @@ use super::error::{OpenError, StepError};
 use super::migrations;
 use super::pool::{Bounds, Pool};
 use super::transaction::Transaction;
-use super::url::{self, Role};
 use super::values::values;
 use crate::domain::json::FingerprintKey;
 use crate::domain::ledger::KeyId;
+use crate::postgres;
 use crate::secret::Secret;
 use crate::store::seal::{Agreed, Opener, Record, Sealer};
 
@@ -20,12 +20,37 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// The name in `broker_meta` of what says that rows of another store are being written, and not all are there.
 pub(super) const UNFINISHED: &str = "unfinished copy";
 
+/// What the server's own lists call a broker, unless the URL says otherwise.
+const BROKER: &str = "catalog-broker";
+
+/// What they call a command of an operator: it is not to be taken for a broker.
+const COMMAND: &str = "catalog-broker command";
+
+/// Who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A broker that serves.
+    Broker,
+    /// An operator's command.
+    Command,
+}
+
 pub(super) fn pool(
     url: &Secret<String>,
     bounds: Bounds,
     (role, sealer): (Role, Arc<Sealer>),
 ) -> Result<Pool, OpenError> {
-    Pool::new(url::read(url, role)?, bounds, sealer)
+    let name = match role {
+        Role::Broker => BROKER,
+        Role::Command => COMMAND,
+    };
+    let target = postgres::read(url, name)?;
+    let brokers = match target.config.get_application_name() {
+        Some(COMMAND) | None => BROKER,
+        Some(name) => name,
+    };
+    let brokers = brokers.to_owned();
+    Pool::new(target, brokers, bounds, sealer)
 }
 
 pub(super) async fn open(pool: &Pool) -> Result<FingerprintKey, OpenError> {
@@ -196,4 +221,34 @@ async fn stored_key(database: &Transaction<'_>) -> Result<Option<Vec<u8>>, StepE
         )
         .await?;
     row.map(|row| database.columns(&row).take()).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::seal::Keys;
+
+    #[test]
+    fn a_command_goes_by_its_own_name_and_knows_that_of_brokers() {
+        for (url, role, name, brokers) in [
+            ("postgres://h/d", Role::Broker, BROKER, BROKER),
+            ("postgres://h/d", Role::Command, COMMAND, BROKER),
+            (
+                "postgres://h/d?application_name=blue",
+                Role::Command,
+                "blue",
+                "blue",
+            ),
+        ] {
+            let bounds = Bounds {
+                connections: 1,
+                timeout: Duration::from_secs(1),
+            };
+            let sealer = Arc::new(Sealer::new(&Keys::default()));
+            let url = Secret::new(url.to_owned());
+            let pool = pool(&url, bounds, (role, sealer)).expect("a pool");
+            assert_eq!(pool.name(), Some(name));
+            assert_eq!(pool.brokers, brokers);
+        }
+    }
 }

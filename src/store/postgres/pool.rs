@@ -11,8 +11,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_postgres::{Client, Config};
 
 use super::error::{OpenError, StepError};
-use super::tls::Tls;
-use super::url::Target;
+use crate::postgres::{Target, Tls, told};
 use crate::store::seal::Sealer;
 
 /// How long the connections may take to say goodbye.
@@ -59,6 +58,7 @@ pub(super) struct Lent<'a> {
 impl Pool {
     pub(super) fn new(
         target: Target,
+        brokers: String,
         bounds: Bounds,
         sealer: Arc<Sealer>,
     ) -> Result<Self, OpenError> {
@@ -67,13 +67,19 @@ impl Pool {
             config: target.config,
             bounds,
             sealer,
-            brokers: target.brokers,
+            brokers,
             room: Semaphore::new(bounds.connections),
             ailing: Cell::new(false),
             counts: Cell::new(false),
             idle: RefCell::default(),
             drivers: RefCell::default(),
         })
+    }
+
+    /// What the server's own lists call its connections.
+    #[cfg(test)]
+    pub(super) fn name(&self) -> Option<&str> {
+        self.config.get_application_name()
     }
 
     pub(super) async fn lend(&self) -> Result<Lent<'_>, StepError> {
@@ -108,7 +114,7 @@ impl Pool {
         let driver = drivers.spawn_local(async move {
             // Who uses it hears of the same trouble.
             if let Err(error) = connection.await {
-                log::debug!("a connection ended: {}", super::error::told(&error));
+                log::debug!("a connection ended: {}", told(&error));
             }
         });
         Ok(Connection { client, driver })

@@ -1,4 +1,4 @@
-//! TLS to the database, by the rustls that the broker has already. What `sslmode` means is what libpq makes of it.
+//! TLS to a database, by the rustls that the broker has already. What `sslmode` means is what libpq makes of it.
 
 use std::future::Future;
 use std::io;
@@ -20,11 +20,11 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::error::OpenError;
+use super::error::AddressError;
 
 /// How much the other side is trusted: `sslmode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Trust {
+pub enum Trust {
     /// `disable`: no TLS.
     Plain,
     /// `prefer`: TLS where the server has it; who it is is not asked.
@@ -40,31 +40,33 @@ pub(super) enum Trust {
 
 /// How the way to the database is secured.
 #[derive(Debug, Default)]
-pub(super) struct Way {
-    pub(super) trust: Trust,
+pub struct Way {
+    /// `sslmode`.
+    pub trust: Trust,
     /// `sslrootcert`: a file of trusted authorities. Without one, or as `system`, the public ones are trusted.
-    pub(super) roots: Option<String>,
+    pub roots: Option<String>,
     /// `sslcert` and `sslkey`: files to show who the broker is.
-    pub(super) certificate: Option<String>,
-    pub(super) key: Option<String>,
+    pub certificate: Option<String>,
+    /// See there.
+    pub key: Option<String>,
 }
 
 impl Way {
     /// What secures connections that go this way.
-    pub(super) fn tls(&self) -> Result<Tls, OpenError> {
+    pub fn tls(&self) -> Result<Tls, AddressError> {
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(|error| OpenError::System(error.to_string()))?
+            .map_err(|error| AddressError::Tls(error.to_string()))?
             .dangerous()
             .with_custom_certificate_verifier(self.verifier(provider)?);
         let config = match (&self.certificate, &self.key) {
             (Some(certificate), Some(key)) => config
                 .with_client_auth_cert(certificates("sslcert", certificate)?, private_key(key)?)
-                .map_err(|error| OpenError::File("sslcert", error.to_string()))?,
+                .map_err(|error| AddressError::File("sslcert", error.to_string()))?,
             (None, None) => config.with_no_client_auth(),
             _ => {
-                return Err(OpenError::Url(
+                return Err(AddressError::Url(
                     "sslcert and sslkey come together or not at all",
                 ));
             }
@@ -75,21 +77,21 @@ impl Way {
     fn verifier(
         &self,
         provider: Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, OpenError> {
+    ) -> Result<Arc<dyn ServerCertVerifier>, AddressError> {
         if !matches!(self.trust, Trust::Authority | Trust::Full) {
             return Ok(Arc::new(Anyone(provider)));
         }
         let roots = Arc::new(self.roots()?);
         let full = WebPkiServerVerifier::builder_with_provider(roots, provider)
             .build()
-            .map_err(|error| OpenError::File("sslrootcert", error.to_string()))?;
+            .map_err(|error| AddressError::File("sslrootcert", error.to_string()))?;
         Ok(match self.trust {
             Trust::Full => full,
             _ => Arc::new(AnyName(full)),
         })
     }
 
-    fn roots(&self) -> Result<RootCertStore, OpenError> {
+    fn roots(&self) -> Result<RootCertStore, AddressError> {
         let mut roots = RootCertStore::empty();
         match self.roots.as_deref() {
             None | Some("system") => {
@@ -99,7 +101,7 @@ impl Way {
                 for certificate in certificates("sslrootcert", path)? {
                     roots
                         .add(certificate)
-                        .map_err(|error| OpenError::File("sslrootcert", error.to_string()))?;
+                        .map_err(|error| AddressError::File("sslrootcert", error.to_string()))?;
                 }
             }
         }
@@ -110,8 +112,8 @@ impl Way {
 fn certificates(
     parameter: &'static str,
     path: &str,
-) -> Result<Vec<CertificateDer<'static>>, OpenError> {
-    let wrong = |why: String| OpenError::File(parameter, why);
+) -> Result<Vec<CertificateDer<'static>>, AddressError> {
+    let wrong = |why: String| AddressError::File(parameter, why);
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|error| wrong(error.to_string()))?;
@@ -121,8 +123,9 @@ fn certificates(
     Ok(certificates)
 }
 
-fn private_key(path: &str) -> Result<PrivateKeyDer<'static>, OpenError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| OpenError::File("sslkey", error.to_string()))
+fn private_key(path: &str) -> Result<PrivateKeyDer<'static>, AddressError> {
+    PrivateKeyDer::from_pem_file(path)
+        .map_err(|error| AddressError::File("sslkey", error.to_string()))
 }
 
 /// Takes any certificate: the way is private, but who is at its end is not known.
@@ -218,13 +221,13 @@ impl ServerCertVerifier for AnyName {
 
 /// Secures connections, for the client library.
 #[derive(Clone)]
-pub(super) struct Tls(TlsConnector);
+pub struct Tls(TlsConnector);
 
 /// Secures one connection to a host.
-pub(super) struct TlsTo(TlsConnector, ServerName<'static>);
+pub struct TlsTo(TlsConnector, ServerName<'static>);
 
 /// A secured connection.
-pub(super) struct TlsStream<S>(Pin<Box<tokio_rustls::client::TlsStream<S>>>);
+pub struct TlsStream<S>(Pin<Box<tokio_rustls::client::TlsStream<S>>>);
 
 type Securing<S> = Pin<Box<dyn Future<Output = io::Result<TlsStream<S>>> + Send>>;
 

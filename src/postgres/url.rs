@@ -1,4 +1,4 @@
-//! The URL: where the database is, and how the way there is secured. The client library knows neither `verify-ca`,
+//! The URL: where a database is, and how the way there is secured. The client library knows neither `verify-ca`,
 //! `verify-full` nor certificates in files, so these parameters are read here and the rest is handed over.
 
 use std::time::Duration;
@@ -7,37 +7,23 @@ use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::error::OpenError;
+use super::error::AddressError;
 use super::tls::{Trust, Way};
 use crate::secret::Secret;
 
 /// How often an idle connection is looked after, so that firewalls on the way do not forget it.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
-/// What the server's own lists call a broker, unless the URL says otherwise.
-const BROKER: &str = "catalog-broker";
-
-/// What they call a command of an operator: it is not to be taken for a broker.
-const COMMAND: &str = "catalog-broker command";
-
-/// Who connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// A broker that serves.
-    Broker,
-    /// An operator's command.
-    Command,
-}
-
 /// What a URL says.
-pub(super) struct Target {
-    pub(super) config: Config,
-    pub(super) way: Way,
-    /// What the server's own lists call brokers that were given this URL.
-    pub(super) brokers: String,
+pub struct Target {
+    /// For the client library.
+    pub config: Config,
+    /// How the way there is secured.
+    pub way: Way,
 }
 
-pub(super) fn read(url: &Secret<String>, role: Role) -> Result<Target, OpenError> {
+/// Reads a URL. `name` is what the server's own lists call the connections, unless the URL says otherwise.
+pub fn read(url: &Secret, name: &str) -> Result<Target, AddressError> {
     let (address, parameters) = match url.expose().split_once('?') {
         Some((address, parameters)) => (address, parameters),
         None => (url.expose().as_str(), ""),
@@ -59,21 +45,15 @@ pub(super) fn read(url: &Secret<String>, role: Role) -> Result<Target, OpenError
     if way.trust == Trust::Encrypt && way.roots.is_some() {
         way.trust = Trust::Authority;
     }
-    let config = config(address, &rest, role)?;
-    let brokers = match config.get_application_name() {
-        Some(COMMAND) | None => BROKER,
-        Some(name) => name,
-    };
     Ok(Target {
-        brokers: brokers.to_owned(),
-        config: secured(config, way.trust),
+        config: secured(config(address, &rest, name)?, way.trust),
         way,
     })
 }
 
 /// Where the database is, for the operator: hosts, ports and its name, and nothing that is confidential.
-pub(super) fn place(url: &Secret<String>) -> String {
-    let Ok(Target { config, .. }) = read(url, Role::Broker) else {
+pub fn place(url: &Secret) -> String {
+    let Ok(Target { config, .. }) = read(url, "") else {
         return "postgres://...".to_owned();
     };
     let port = |at: usize| {
@@ -90,14 +70,14 @@ pub(super) fn place(url: &Secret<String>) -> String {
     format!("postgres://{}/{name}", hosts.join(","))
 }
 
-fn decoded(value: &str) -> Result<String, OpenError> {
+fn decoded(value: &str) -> Result<String, AddressError> {
     percent_decode_str(value)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
-        .map_err(|_| OpenError::Url("the URL is not UTF-8"))
+        .map_err(|_| AddressError::Url("the URL is not UTF-8"))
 }
 
-fn trust(mode: &str) -> Result<Trust, OpenError> {
+fn trust(mode: &str) -> Result<Trust, AddressError> {
     Ok(match mode {
         "disable" => Trust::Plain,
         "allow" | "prefer" => Trust::Prefer,
@@ -105,7 +85,7 @@ fn trust(mode: &str) -> Result<Trust, OpenError> {
         "verify-ca" => Trust::Authority,
         "verify-full" => Trust::Full,
         _ => {
-            return Err(OpenError::Url(
+            return Err(AddressError::Url(
                 "sslmode is none of disable, prefer, require, verify-ca, verify-full",
             ));
         }
@@ -113,14 +93,13 @@ fn trust(mode: &str) -> Result<Trust, OpenError> {
 }
 
 /// The library's own words may repeat the URL, so they are not passed on.
-fn config(address: &str, parameters: &[&str], role: Role) -> Result<Config, OpenError> {
+fn config(address: &str, parameters: &[&str], application: &str) -> Result<Config, AddressError> {
     let url = format!("{address}?{}", parameters.join("&"));
-    let mut config: Config = url
-        .trim_end_matches('?')
-        .parse()
-        .map_err(|_| OpenError::Url("the URL cannot be read, or has a parameter of no meaning"))?;
+    let mut config: Config = url.trim_end_matches('?').parse().map_err(|_| {
+        AddressError::Url("the URL cannot be read, or has a parameter of no meaning")
+    })?;
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-        return Err(OpenError::Url("the URL names no host"));
+        return Err(AddressError::Url("the URL names no host"));
     }
     let given = |name: &str| {
         let prefix = format!("{name}=");
@@ -129,10 +108,7 @@ fn config(address: &str, parameters: &[&str], role: Role) -> Result<Config, Open
             .any(|parameter| parameter.starts_with(&prefix))
     };
     if !given("application_name") {
-        config.application_name(match role {
-            Role::Broker => BROKER,
-            Role::Command => COMMAND,
-        });
+        config.application_name(application);
     }
     if !given("keepalives_idle") {
         config.keepalives_idle(KEEP_ALIVE);
@@ -153,8 +129,8 @@ fn secured(mut config: Config, trust: Trust) -> Config {
 mod tests {
     use super::*;
 
-    fn target(url: &str) -> Result<Target, OpenError> {
-        read(&Secret::new(url.to_owned()), Role::Broker)
+    fn target(url: &str) -> Result<Target, AddressError> {
+        read(&Secret::new(url.to_owned()), "broker")
     }
 
     #[test]
@@ -184,17 +160,11 @@ mod tests {
                 target.config.get_hosts(),
                 [Host::Tcp("db.example".to_owned())]
             );
-            assert_eq!(target.config.get_application_name(), Some(BROKER));
+            assert_eq!(target.config.get_application_name(), Some("broker"));
             assert_eq!(place(&Secret::new(url)), "postgres://db.example:6432/d");
         }
-        for (url, name, brokers) in [
-            ("postgres://h/d", COMMAND, BROKER),
-            ("postgres://h/d?application_name=blue", "blue", "blue"),
-        ] {
-            let target = read(&Secret::new(url.to_owned()), Role::Command).expect("a target");
-            assert_eq!(target.config.get_application_name(), Some(name));
-            assert_eq!(target.brokers, brokers);
-        }
+        let named = target("postgres://h/d?application_name=blue").expect("a target");
+        assert_eq!(named.config.get_application_name(), Some("blue"));
         let full = target("postgres://h/d?sslmode=verify-full&sslrootcert=%2Fca%20.pem");
         assert_eq!(
             full.expect("a target").way.roots.as_deref(),

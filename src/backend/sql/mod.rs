@@ -1,0 +1,173 @@
+//! Backend `sql`: statements of the operator's, run on a PostgreSQL server.
+//!
+//! An attempt runs the statements of its operation in their order, from the first one on: they have to stand being run
+//! again after a crash. Those beside each other in one database are one transaction; a statement with
+//! `transaction: false` is none, for `CREATE DATABASE` and its like. A database that is gone is passed over by what
+//! removes.
+//!
+//! A value comes into a statement through a filter alone ([`quote`]), in a place where it is one word ([`lexer`]); each
+//! statement is sent by itself, so that a second one in it would be refused. No statement sees a password, where the
+//! filter `scram` made a verifier of it.
+//!
+//! Two attempts that overlap, because a process slept, are kept apart by the server alone: by its transactions, and by
+//! what the statements ask before they act.
+//!
+//! In reading order: [`settings`] and [`server`] are the way to it, [`steps`] and [`statement`] what is run, [`attempt`]
+//! how; [`outputs`] and [`trouble`] are what comes of it.
+
+mod attempt;
+mod lexer;
+mod outputs;
+mod quote;
+mod server;
+mod settings;
+mod statement;
+mod steps;
+mod trouble;
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use self::trouble::Trouble;
+use crate::domain::backend::{Acting, Backend, Done, Looking, Outcome, Progress, Work};
+use crate::domain::json::Object;
+use crate::domain::operation::Kind;
+use crate::secret::Secret;
+use crate::template::{Draw, RenderError, Scope, StatementScope};
+
+pub use self::server::SqlServer;
+pub use self::settings::{SqlError, SqlSettings};
+pub use self::statement::{Statement, StatementError, StatementPart};
+pub use self::steps::{Step, Steps};
+
+/// Runs statements.
+pub struct Sql {
+    server: Arc<SqlServer>,
+    steps: Steps,
+}
+
+impl Sql {
+    /// A backend that runs these statements on that server, which others may share.
+    pub const fn new(server: Arc<SqlServer>, steps: Steps) -> Self {
+        Self { server, steps }
+    }
+
+    async fn act(&self, work: Work<'_>) -> Outcome {
+        match self.carried_out(&work).await {
+            Ok(outputs) => Outcome::Done(Done {
+                outputs: Secret::new(outputs),
+                ..Done::default()
+            }),
+            Err(trouble) => {
+                self.complain(&work, &trouble);
+                trouble.outcome(work.kind)
+            }
+        }
+    }
+
+    async fn carried_out(&self, work: &Work<'_>) -> Result<Object, Trouble> {
+        let previous = previous(work);
+        let none = Object::new();
+        let mut scope = work.scope();
+        let mut seen = StatementScope {
+            with: &none,
+            server: &self.server.names,
+            previous: &previous,
+        };
+        let with = self
+            .knobs(&Scope {
+                statement: Some(&seen),
+                ..scope
+            })
+            .map_err(|error| Trouble::Rendering { at: 0, error })?;
+        seen.with = &with;
+        scope.statement = Some(&seen);
+        attempt::attempt(self, work, &scope).await?;
+        Ok(outputs::outputs(work, &with, &self.server.names))
+    }
+
+    fn knobs(&self, scope: &Scope<'_>) -> Result<Object, RenderError> {
+        let rendered = match &self.steps.with {
+            None => None,
+            Some(tree) => tree
+                .render(scope, &Draw::new(0))
+                .map_err(|error| error.below("with"))?,
+        };
+        match rendered {
+            None => Ok(Object::new()),
+            Some(Value::Object(with)) => Ok(with),
+            Some(_) => Err(RenderError::mistyped("with", "a map")),
+        }
+    }
+
+    fn complain(&self, work: &Work<'_>, trouble: &Trouble) {
+        log::warn!(
+            target: "backend",
+            operation = work.operation.as_str(),
+            kind = work.kind.name(),
+            attempt = work.attempt;
+            "{}: {}", self.server.name, trouble.told()
+        );
+    }
+}
+
+/// `previous`: nothing but in an update.
+fn previous(work: &Work<'_>) -> Object {
+    let Some(instance) = work.previous else {
+        return Object::new();
+    };
+    let plans = work.chosen.offering.plans.iter();
+    let name = plans
+        .filter(|plan| plan.id == instance.plan_id)
+        .map(|plan| plan.name.to_string())
+        .next();
+    let previous = json!({
+        "plan": { "id": instance.plan_id.as_str(), "name": name },
+        "parameters": instance.details.expose().parameters,
+    });
+    match previous {
+        Value::Object(previous) => previous,
+        _ => Object::new(),
+    }
+}
+
+impl Backend for Sql {
+    fn kind(&self) -> &'static str {
+        "sql"
+    }
+
+    fn name(&self) -> &str {
+        &self.server.name
+    }
+
+    fn concurrency(&self) -> Option<u32> {
+        self.server.concurrency
+    }
+
+    // A bind has outputs, whatever is run for it.
+    fn carries_out(&self, kind: Kind) -> bool {
+        kind == Kind::Bind || !self.steps.of(kind).is_empty()
+    }
+
+    fn inventory(&self) -> Looking<'_> {
+        Box::pin(async {
+            Some(
+                attempt::inventory(&self.server)
+                    .await
+                    .map_err(|trouble| trouble.told()),
+            )
+        })
+    }
+
+    fn carry_out<'a>(&'a self, work: Work<'a>, _: &'a dyn Progress) -> Acting<'a> {
+        Box::pin(self.act(work))
+    }
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Sql").field(&self.server).finish()
+    }
+}
