@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use catalog_broker::domain::backend::{Acting, Backend, Outcome, Progress, Work};
+use catalog_broker::domain::id::{BindingId, OperationId};
 use catalog_broker::domain::operation::Kind;
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -30,6 +31,17 @@ pub struct Told {
     pub size: Value,
     /// What the backend left last time.
     pub state: Option<Value>,
+}
+
+impl Told {
+    /// Whether it is work of this operation, or on a binding that goes on its way.
+    pub fn is_of(&self, id: &OperationId) -> bool {
+        let unbinds = self.binding.as_ref().is_some_and(|binding| {
+            let binding = BindingId::parse(binding).expect("an id");
+            id.for_binding(&binding).as_str() == self.operation
+        });
+        self.operation == id.as_str() || unbinds
+    }
 }
 
 /// All that acts, in all processes.
@@ -122,8 +134,8 @@ impl Backend for Played {
         };
         let (sender, mut cues) = unbounded_channel();
         Box::pin(async move {
-            let place = self.board.put(told, sender);
-            gauge.rests();
+            let place = self.board.put(told.clone(), sender);
+            gauge.stands(&told);
             loop {
                 match cues.recv().await {
                     Some(Cue::Say(text)) => progress.say(&text),

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use catalog_broker::domain::id::OperationId;
 use tokio::sync::Notify;
 
+use crate::backend::Told;
+
 thread_local! {
     static CURRENT: RefCell<Option<Arc<Gauge>>> = const { RefCell::new(None) };
 }
@@ -29,8 +31,7 @@ pub struct Gauge {
 
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Attempts that neither stand in the backend nor are over.
-    pub busy: i64,
+    attempts: Vec<Attempt>,
     pub sweeping: u32,
     /// Goes up with all that makes the worker look again.
     pub epoch: u64,
@@ -41,6 +42,15 @@ pub struct Counts {
     /// When the latest attempt is due that is to be made again.
     pub due_again: Option<i64>,
     pub trouble: Option<String>,
+}
+
+/// An attempt that the process took up and that is not over.
+#[derive(Debug)]
+struct Attempt {
+    operation: OperationId,
+    number: u32,
+    /// It does not stand in the backend.
+    moves: bool,
 }
 
 impl Gauge {
@@ -56,13 +66,46 @@ impl Gauge {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An attempt goes on until the backend has it again, or it is over.
-    pub fn goes_on(&self) {
-        self.counts().busy += 1;
+    pub fn takes_up(&self, operation: &OperationId, number: u32) {
+        self.counts().attempts.push(Attempt {
+            operation: operation.clone(),
+            number,
+            moves: true,
+        });
     }
 
-    pub fn rests(&self) {
-        self.counts().busy -= 1;
+    /// The backend has an attempt.
+    pub fn stands(&self, told: &Told) {
+        self.marks(false, |attempt| attempt.is(told));
+    }
+
+    /// The backend was given a cue: the attempt moves until the backend has it again, or it is over.
+    pub fn goes_on(&self, told: &Told) {
+        self.marks(true, |attempt| attempt.is(told));
+    }
+
+    /// What was said is written down, and the attempt stands again.
+    pub fn renewed(&self, operation: &OperationId, number: u32) {
+        self.marks(false, |attempt| {
+            attempt.operation == *operation && attempt.number == number
+        });
+    }
+
+    fn marks(&self, moves: bool, which: impl Fn(&Attempt) -> bool) {
+        let mut counts = self.counts();
+        for attempt in counts.attempts.iter_mut().filter(|attempt| which(attempt)) {
+            attempt.moves = moves;
+        }
+        drop(counts);
+        self.news.notify_one();
+    }
+
+    /// An attempt is over, however it was: whether it moved or stood, nothing is waited for but another look.
+    pub fn over(&self, operation: &OperationId, number: u32) {
+        self.counts()
+            .attempts
+            .retain(|attempt| attempt.operation != *operation || attempt.number != number);
+        self.rung();
         self.news.notify_one();
     }
 
@@ -75,6 +118,13 @@ impl Gauge {
 
     pub fn quiet(&self) -> bool {
         let counts = self.counts();
-        counts.looked && counts.busy == 0 && counts.sweeping == 0
+        let moves = counts.attempts.iter().any(|attempt| attempt.moves);
+        counts.looked && !moves && counts.sweeping == 0
+    }
+}
+
+impl Attempt {
+    fn is(&self, told: &Told) -> bool {
+        self.number == told.attempt && told.is_of(&self.operation)
     }
 }

@@ -128,7 +128,7 @@ impl Machine {
             Step::Wait(millis) => advance(*millis),
             Step::Stop(by) => {
                 life.model.stop(self.number(*by), now());
-                self.world.stop(*by);
+                self.world.stop(*by)?;
                 self.look(life, *by)?;
             }
             Step::Crash(by) => {
@@ -183,7 +183,7 @@ impl Machine {
                 });
                 process.wait(&self.world.board, call.make(broker), cues)?
             }
-            _ => process.block_on(call.make(broker)),
+            _ => process.block_on(call.make(broker))?,
         };
         let begun = std::mem::take(&mut process.gauge.counts().begun);
         life.learn(&begun)?;

@@ -105,6 +105,8 @@ pub struct Instance {
     pub dashboard: Option<String>,
     pub outputs: Value,
     pub left: Option<Value>,
+    /// Its provision has not come to a good end yet.
+    pub unmade: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +119,8 @@ pub struct Binding {
     pub last: Op,
     pub credentials: Option<Value>,
     pub left: Option<Value>,
+    /// Its bind has not come to a good end yet.
+    unmade: bool,
 }
 
 impl Binding {
@@ -133,6 +137,7 @@ impl Binding {
             }
         }
         self.credentials = Some(credentials.into());
+        self.unmade = false;
     }
 }
 
@@ -143,6 +148,8 @@ pub struct Acting {
     pub op: Op,
     pub attempt: u32,
     pub tries: u32,
+    /// When its lease ends, as far as it knows.
+    pub until: i64,
     /// The binding that it is about to take away, on the way of a deprovision.
     pub first: Option<usize>,
     /// What it was told.
@@ -171,7 +178,7 @@ pub struct Model {
 pub enum Flaw {
     /// What a delete cancels is waited for no longer.
     CancelDoesNotWait,
-    /// The result of an attempt that was overtaken counts.
+    /// The result of an attempt counts that comes after its lease.
     LateResultCounts,
     /// Attempts are not counted.
     TriesForEver,
@@ -179,15 +186,18 @@ pub enum Flaw {
     NeverSweeps,
     /// Of a failed create nothing stays.
     FailedCreateGoes,
+    /// A delete that fails makes what was never made.
+    FailedDeleteMakes,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::CancelDoesNotWait,
         Self::LateResultCounts,
         Self::TriesForEver,
         Self::NeverSweeps,
         Self::FailedCreateGoes,
+        Self::FailedDeleteMakes,
     ];
 }
 
@@ -352,6 +362,14 @@ impl Model {
         (operation.kind, operation.state)
     }
 
+    /// Whether something was never made, and nothing runs that may make it: a delete that failed does not change that.
+    fn broken(&self, last: Op, unmade: bool) -> bool {
+        let (kind, state) = self.last(last);
+        let creates = matches!(kind, Kind::Provision | Kind::Bind);
+        let stays = creates || self.flaw != Some(Flaw::FailedDeleteMakes);
+        state == State::Failed && unmade && stays
+    }
+
     fn provision(&mut self, ask: &Ask, plan: &str, now: i64) -> Verdict {
         let plan = offer::plan(plan).ok_or("PlanNotInCatalog")?;
         let asked = json!([plan.id, ask.space, ask.size]);
@@ -363,7 +381,7 @@ impl Model {
             match self.last(there.last) {
                 (Kind::Provision, State::InProgress) => return self.joined(there.last, ask),
                 (Kind::Deprovision, State::InProgress) => return Err("ConcurrencyError"),
-                (Kind::Provision, State::Failed) => remade = true,
+                _ if self.broken(there.last, there.unmade) => remade = true,
                 _ => return Ok(text("200", &self.shown(ask.instance))),
             }
         }
@@ -385,6 +403,7 @@ impl Model {
             last: op,
             outputs: Value::Null,
             left,
+            unmade: true,
         };
         self.instances.insert(ask.instance, instance);
         Ok(Reply::Began(op))
@@ -403,7 +422,7 @@ impl Model {
                 return self.joined(instance.last, ask);
             }
             (_, State::InProgress) => return Err("ConcurrencyError"),
-            (Kind::Provision, State::Failed) => return Err("InstanceNotUsable"),
+            _ if self.broken(instance.last, instance.unmade) => return Err("InstanceNotUsable"),
             _ => {}
         }
         Self::agreed(named, ask)?;
@@ -472,7 +491,7 @@ impl Model {
                 (Kind::Bind, State::InProgress) => return self.joined(there.last, ask),
                 (_, State::InProgress) => return Err("ConcurrencyError"),
                 _ if goes => return Err("ConcurrencyError"),
-                (Kind::Bind, State::Failed) => remade = true,
+                _ if self.broken(there.last, there.unmade) => remade = true,
                 _ => return Ok(text("200", &self.credentials(ask.instance, ask.binding))),
             }
         }
@@ -481,7 +500,7 @@ impl Model {
         }
         match self.last(instance.last) {
             (_, State::InProgress) => return Err("ConcurrencyError"),
-            (Kind::Provision, State::Failed) => return Err("InstanceNotUsable"),
+            _ if self.broken(instance.last, instance.unmade) => return Err("InstanceNotUsable"),
             _ => {}
         }
         Self::agreed(named, ask)?;
@@ -502,6 +521,7 @@ impl Model {
             last: op,
             credentials: None,
             left: None,
+            unmade: true,
         };
         self.bindings.insert(key, binding);
         Ok(Reply::Began(op))

@@ -67,8 +67,10 @@ impl Store for Spy {
             let epoch = self.gauge.counts().epoch;
             let taken = self.store.take(take).await;
             if let Ok(taken) = &taken {
+                for taken in taken {
+                    self.gauge.takes_up(&taken.operation.id, taken.attempt);
+                }
                 let mut counts = self.gauge.counts();
-                counts.busy += i64::try_from(taken.len()).expect("a few");
                 counts.looked = taken.is_empty() && counts.epoch == epoch;
             }
             self.note(taken)
@@ -76,10 +78,11 @@ impl Store for Spy {
     }
 
     fn renew(&self, renewal: Renewal) -> Answer<'_, Lease> {
+        let (operation, attempt) = (renewal.operation.clone(), renewal.attempt);
         Box::pin(async move {
             let lease = self.store.renew(renewal).await;
             if matches!(lease, Ok(Lease::Held)) {
-                self.gauge.rests();
+                self.gauge.renewed(&operation, attempt);
             }
             self.note(lease)
         })
@@ -90,12 +93,12 @@ impl Store for Spy {
             Ending::Again { due_at, .. } => Some(due_at.0),
             _ => None,
         };
+        let (operation, attempt) = (end.operation.clone(), end.attempt);
         Box::pin(async move {
             let lease = self.store.end(end).await;
             if lease.is_ok() {
                 self.gauge.counts().due_again = due;
-                self.gauge.rung();
-                self.gauge.rests();
+                self.gauge.over(&operation, attempt);
             }
             self.note(lease)
         })

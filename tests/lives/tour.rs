@@ -15,6 +15,7 @@ const NARROW: usize = 3;
 pub const WORK: [&str; 20] = [
     "a delete waits for what it cancels",
     "done",
+    "ended with its lease",
     "failed",
     "forgotten",
     "given back",
@@ -23,7 +24,6 @@ pub const WORK: [&str; 20] = [
     "held back by the limit",
     "late again refused",
     "late result refused",
-    "late unbind refused",
     "lease lost",
     "lease renewed",
     "refused, and nothing stays",
@@ -43,6 +43,7 @@ pub fn tour() -> Vec<Vec<Leg>> {
         cancelled(),
         deprovisioned(),
         failures(),
+        never_made(),
         attempts(),
         processes(),
         narrow(),
@@ -203,7 +204,14 @@ fn cancelled() -> Vec<Leg> {
         go(Step::Say(0)),
         end(Ends::Done),
         ask(LATER, Act::Poll, "410"),
-        // And this one never does.
+        // This one ends before it learns that, and does not count.
+        ask(LATER, Act::Provision, "202"),
+        ask(LATER, Act::Deprovision, "202"),
+        end(Ends::Done),
+        ask(LATER, Act::Poll, "200 InProgress"),
+        end(Ends::Done),
+        ask(LATER, Act::Poll, "410"),
+        // And this one sleeps through its lease.
         ask(LATER, Act::Provision, "202"),
         (Step::Ask(1, of(LATER, Act::Deprovision)), "202"),
         go(Step::Wait(LEASE + SECOND)),
@@ -300,6 +308,47 @@ fn failures() -> Vec<Leg> {
         end(Ends::Done),
         end(Ends::Done),
         ask(LATER, Act::Poll, "410"),
+    ]
+}
+
+/// What was never made is not made by a delete that fails.
+fn never_made() -> Vec<Leg> {
+    vec![
+        ask(LATER, Act::Provision, "202"),
+        ask(LATER, Act::Deprovision, "202"),
+        go(Step::Say(0)),
+        end(Ends::Failed),
+        ask(LATER, Act::Poll, "200 Failed"),
+        ask(LATER, Act::Fetch, "InstanceNotFound"),
+        ask(LATER, Act::Bind, "InstanceNotUsable"),
+        ask(LATER, Act::Update, "InstanceNotUsable"),
+        ask(LATER, Act::Provision, "202"),
+        end(Ends::Failed),
+        ask(LATER, Act::Deprovision, "202"),
+        end(Ends::Refused),
+        ask(LATER, Act::Provision, "202"),
+        end(Ends::Refused),
+        ask(LATER, Act::Provision, "202"),
+        end(Ends::Done),
+        ask(LATER, Act::Bind, "202"),
+        end(Ends::Failed),
+        ask(LATER, Act::Unbind, "202"),
+        end(Ends::Refused),
+        ask(LATER, Act::FetchBinding, "BindingNotFound"),
+        ask(LATER, Act::Bind, "202"),
+        ask(LATER, Act::Unbind, "202"),
+        go(Step::Say(0)),
+        end(Ends::Failed),
+        ask(LATER, Act::Bind, "202"),
+        end(Ends::Done),
+        ask(LATER, Act::FetchBinding, "200"),
+        // What was made stays made.
+        ask(LATER, Act::Unbind, "202"),
+        end(Ends::Failed),
+        ask(LATER, Act::Bind, "200"),
+        ask(LATER, Act::Deprovision, "202"),
+        end(Ends::Failed),
+        ask(LATER, Act::Provision, "200"),
     ]
 }
 

@@ -55,11 +55,11 @@ impl Model {
             self.over(op, attempt, State::Failed, report, None, now);
             return;
         }
-        self.act(process, op, (attempt, tries));
+        self.act(process, op, (attempt, tries), now + LEASE);
     }
 
     /// An attempt stands in the backend: of a deprovision first with each binding.
-    fn act(&mut self, process: u32, op: Op, (attempt, tries): (u32, u32)) {
+    fn act(&mut self, process: u32, op: Op, (attempt, tries): (u32, u32), until: i64) {
         let operation = &self.operations[op];
         let (i, b) = operation.subject;
         let instance = &self.instances[&i];
@@ -85,6 +85,7 @@ impl Model {
             op,
             attempt,
             tries,
+            until,
             first,
             size,
             left,
@@ -97,6 +98,9 @@ impl Model {
         let token = token(self.ended);
         self.ended += 1;
         let (op, attempt) = (acting.op, acting.attempt);
+        if self.lapsed(&acting, now) {
+            return;
+        }
         if let Some(binding) = acting.first {
             match ends {
                 Ends::Done | Ends::DoneBare => self.unbound(&acting, binding, now),
@@ -111,13 +115,17 @@ impl Model {
         }
     }
 
+    /// Whether an attempt has slept through its lease: whatever wakes it, it does nothing more, and nobody hears of it.
+    fn lapsed(&mut self, acting: &Acting, now: i64) -> bool {
+        let lapsed = acting.until <= now && self.flaw != Some(Flaw::LateResultCounts);
+        if lapsed {
+            self.note("ended with its lease");
+        }
+        lapsed
+    }
+
     fn unbound(&mut self, acting: &Acting, binding: usize, now: i64) {
         let (op, attempt) = (acting.op, acting.attempt);
-        if !self.counts(op, attempt) {
-            self.note("late unbind refused");
-            self.stopped(op, attempt, now);
-            return;
-        }
         self.note("unbound on the way of a deprovision");
         let instance = self.operations[op].subject.0;
         self.bindings.remove(&(instance, binding));
@@ -131,7 +139,7 @@ impl Model {
             named: false,
             ..self.operations[op].clone()
         });
-        self.act(acting.process, op, (attempt, acting.tries));
+        self.act(acting.process, op, (attempt, acting.tries), acting.until);
     }
 
     /// Whether an attempt is the latest of an operation that is not over.
@@ -284,6 +292,7 @@ impl Model {
         if target.is_none() || !token.is_null() {
             instance.outputs = token.clone();
         }
+        instance.unmade = false;
         instance.left = state(token).or(instance.left.take());
         instance.dashboard = Some(dashboard(instance.plan, &instance.size));
     }
@@ -315,11 +324,17 @@ impl Model {
 
     /// An attempt says how far it is.
     pub fn say(&mut self, at: usize, said: &str, now: i64) {
-        let (op, attempt) = (self.acting[at].op, self.acting[at].attempt);
+        let acting = self.acting[at].clone();
+        if self.lapsed(&acting, now) {
+            self.acting.remove(at);
+            return;
+        }
+        let (op, attempt) = (acting.op, acting.attempt);
         let operation = &mut self.operations[op];
         if operation.runs() && operation.attempt == attempt && operation.leased(now) {
             operation.due = now + LEASE;
             operation.report = Report::of(said);
+            self.acting[at].until = now + LEASE;
             self.note("lease renewed");
         } else {
             self.note("lease lost");

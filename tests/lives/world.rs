@@ -3,12 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::broker::Broker;
 use catalog_broker::domain::catalog::Catalog;
-use catalog_broker::domain::id::OperationId;
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker, Working};
@@ -25,7 +24,13 @@ use crate::offer::{self, PATIENT};
 use crate::steps::{KEEP, LEASE, PROCESSES};
 
 /// No machine is so busy that nothing moves for so long.
-const STUCK: Duration = Duration::from_secs(120);
+pub const STUCK: Duration = Duration::from_secs(60);
+
+/// How a failure begins that says no more than that nothing moves.
+pub const STANDS_STILL: &str = "nothing moves any more";
+
+/// What is told of an attempt that ends with its lease, and of which the store hears nothing.
+const LAPSED: &str = "stopped: its lease was not renewed in time";
 
 /// Where the state is.
 #[derive(Clone, Debug)]
@@ -54,12 +59,18 @@ impl Place {
     }
 }
 
-/// Nobody is told: what happened is seen in the answers.
-struct Nobody;
+/// Sees the attempts that end without a word to the store; all else is seen in the answers.
+struct Watch(Arc<Gauge>);
 
-impl Witness for Nobody {
+impl Witness for Watch {
     fn happened(&self, _: &Event<'_>) {}
-    fn attempted(&self, _: &Attempted<'_>) {}
+
+    fn attempted(&self, attempted: &Attempted<'_>) {
+        if attempted.what == LAPSED {
+            self.0.over(attempted.operation, attempted.attempt);
+        }
+    }
+
     fn adopted(&self, _: &Adopted<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}
 }
@@ -81,7 +92,26 @@ pub struct Process {
     bells: Arc<Bells>,
     working: Option<Working>,
     // The last to go.
-    runtime: Runtime,
+    runtime: Killed,
+}
+
+/// A runtime that ends in bounded time even where something hangs in it.
+struct Killed(Option<Runtime>);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(STUCK);
+        }
+    }
+}
+
+impl std::ops::Deref for Killed {
+    type Target = Runtime;
+
+    fn deref(&self) -> &Runtime {
+        self.0.as_ref().expect("there until it is dropped")
+    }
 }
 
 impl World {
@@ -115,19 +145,21 @@ impl World {
             .enable_all()
             .build()
             .expect("a runtime");
+        let runtime = Killed(Some(runtime));
         let gauge = Arc::new(Gauge::new(self.started));
         let store: Arc<dyn Store> = Arc::new(crate::spy::Spy {
             store: self.store(&runtime),
             gauge: Arc::clone(&gauge),
         });
         let bells = Arc::new(Bells::default());
+        let watch: Arc<dyn Witness> = Arc::new(Watch(Arc::clone(&gauge)));
         let broker = |patience| {
             let (catalog, store) = (Arc::clone(&self.catalog), Arc::clone(&store));
             let bells = Arc::clone(&bells);
             Arc::new(Broker::new(
                 catalog,
                 store,
-                Arc::new(Nobody),
+                Arc::clone(&watch),
                 clock,
                 bells,
                 patience,
@@ -143,7 +175,7 @@ impl World {
         let worker = Worker::new(
             Arc::clone(&self.catalog),
             Arc::clone(&store),
-            Arc::new(Nobody),
+            Arc::clone(&watch),
             clock,
             Arc::clone(&bells),
             terms,
@@ -187,14 +219,14 @@ impl World {
     }
 
     /// Stops it as a signal does, and starts it again.
-    pub fn stop(&mut self, by: usize) {
-        if let Some(mut process) = self.processes[by].take() {
-            run(&process.gauge);
-            if let Some(working) = process.working.take() {
-                process.runtime.block_on(working.stop());
-            }
+    pub fn stop(&mut self, by: usize) -> Result<(), String> {
+        if let Some(mut process) = self.processes[by].take()
+            && let Some(working) = process.working.take()
+        {
+            process.block_on(working.stop())?;
         }
         self.start(by);
+        Ok(())
     }
 }
 
@@ -203,32 +235,27 @@ impl Process {
         &self.brokers[usize::from(waits)]
     }
 
-    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+    /// Lets it run until something has come of this.
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> Result<T, String> {
         run(&self.gauge);
-        self.runtime.block_on(future)
+        let done = async { tokio::time::timeout(STUCK, future).await };
+        self.runtime.block_on(done).map_err(|_| self.stuck())
+    }
+
+    fn stuck(&self) -> String {
+        let (process, counts) = (self.gauge.process, self.gauge.counts());
+        format!("{STANDS_STILL} in process {process}: {counts:?}")
     }
 
     /// Lets the worker look until nothing moves any more.
     pub fn settle(&self) -> Result<(), String> {
-        run(&self.gauge);
-        self.runtime.block_on(self.settled())
-    }
-
-    async fn settled(&self) -> Result<(), String> {
         self.gauge.rung();
         self.bells.work();
-        let quiet = async {
+        self.block_on(async {
             while !self.gauge.quiet() {
                 self.gauge.news.notified().await;
             }
-        };
-        if tokio::time::timeout(STUCK, quiet).await.is_err() {
-            return Err(format!(
-                "process {} is stuck: {:?}",
-                self.gauge.process,
-                self.gauge.counts()
-            ));
-        }
+        })?;
         match self.gauge.counts().trouble.take() {
             Some(trouble) => Err(trouble),
             None => Ok(()),
@@ -237,7 +264,7 @@ impl Process {
 
     /// Gives a cue to an attempt, and lets it go as far as it goes.
     pub fn cue(&self, board: &Board, told: &Told, cue: Cue) -> Result<(), String> {
-        self.gauge.goes_on();
+        self.gauge.goes_on(told);
         if !board.cue(told, cue) {
             return Err(format!("nobody acts as {told:?}"));
         }
@@ -258,10 +285,11 @@ impl Process {
             let answered = call.await;
             *place.lock().expect("a place") = Some(answered);
         });
+        let mut moved = Instant::now();
         loop {
             let begun = self.gauge.counts().begun.first().cloned();
             let acting = |told: &Told| {
-                let of_it = begun.as_ref().is_some_and(|id| of(id, told));
+                let of_it = begun.as_ref().is_some_and(|id| told.is_of(id));
                 of_it && told.process == self.gauge.process
             };
             if call.is_finished() {
@@ -271,7 +299,9 @@ impl Process {
                 Some(told) => {
                     let cue = cues.next().ok_or("it acts more often than it should")?;
                     self.cue(board, &told, cue)?;
+                    moved = Instant::now();
                 }
+                None if moved.elapsed() >= STUCK => return Err(self.stuck()),
                 None => self
                     .runtime
                     .block_on(async { tokio::time::sleep(Duration::from_millis(1)).await }),
@@ -280,13 +310,4 @@ impl Process {
         let answered = answer.lock().expect("a place").take();
         answered.ok_or_else(|| "the call panicked".to_owned())
     }
-}
-
-/// Whether work is of an operation, or of a binding that goes on its way.
-fn of(id: &OperationId, told: &Told) -> bool {
-    let unbinds = told.binding.as_ref().is_some_and(|binding| {
-        let binding = catalog_broker::domain::id::BindingId::parse(binding).expect("an id");
-        id.for_binding(&binding).as_str() == told.operation
-    });
-    told.operation == id.as_str() || unbinds
 }
