@@ -433,6 +433,17 @@ fn narrow() -> Vec<Leg> {
         end(Ends::Done),
         end(Ends::Done),
         second(Act::Poll, "200 Succeeded"),
+        // Nor does what it did count, though nobody else has begun yet.
+        ask(NARROW, Act::Update, "202"),
+        second(Act::Update, "202"),
+        go(Step::Wait(LEASE + SECOND)),
+        go(Step::Look(1)),
+        end(Ends::Done),
+        ask(NARROW, Act::Poll, "200 InProgress"),
+        end(Ends::Done),
+        second(Act::Poll, "200 Succeeded"),
+        end(Ends::Done),
+        ask(NARROW, Act::Poll, "200 Succeeded"),
     ]
 }
 
