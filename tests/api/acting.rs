@@ -18,6 +18,7 @@ use crate::later::{accepted, accepting, awaited};
 /// Does as a file with the name of the operation's kind says, and writes down that it was called.
 const PROGRAM: &str = r#"#!/bin/sh
 request=$(cat)
+printf '%s\n' "$request" >> "$ROOT/requests"
 of() { printf '%s' "$request" | sed -n "s/.*\"operation\":{[^}]*\"$1\":\"\{0,1\}\([a-z0-9]*\).*/\1/p"; }
 kind=$(of kind); attempt=$(of attempt)
 echo "$kind $(of id) $attempt" >> "$ROOT/journal"
@@ -65,6 +66,12 @@ services:
             create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
             update: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } }
           service_binding: { create: { parameters: { "$schema": "http://json-schema.org/draft-04/schema#", properties: { size: { type: integer } } } } }
+      - id: named
+        name: named
+        description: Gives names to what it makes
+        answer_within: 60s
+        instance: { values: { name: "i{{ random_password(16) }}" } }
+        binding: { values: { name: "b{{ random_password(16) }}" } }
       - { id: brief, name: brief, description: Is soon given up, respond: async, max_attempts: 2 }
       - { id: narrow, name: narrow, description: One at a time, respond: async, backend: { use: narrow } }
 "#;
@@ -370,6 +377,33 @@ fn a_failed_provision_stays_until_it_is_sent_again_or_taken_away() {
     assert_eq!(stage.delete(&at_instance("j"), "auto").status, 200);
     assert_eq!(stage.calls("deprovision"), 1, "the program cleans up");
     assert_eq!(stage.delete(&at_instance("j"), "auto").status, 410);
+}
+
+#[test]
+fn what_is_made_anew_keeps_its_names() {
+    let stage = Stage::new();
+    let made_anew = |kind: &str, ask: &dyn Fn() -> Response, place: &str| {
+        stage.does(kind, "fail");
+        refused(&ask(), 500, "OperationFailed");
+        stage.does(kind, "");
+        assert_eq!(ask().status, 201, "{kind}");
+        let requests = fs::read_to_string(stage.file("requests")).expect("what was asked");
+        let names: Vec<Value> = requests
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("a request"))
+            .filter(|request| request["operation"]["kind"] == kind)
+            .map(|request| request.pointer(place).cloned().expect("a name"))
+            .collect();
+        // What the first attempt has made bears its name: another one would never be found again.
+        assert_eq!(names.len(), 2, "{kind}");
+        assert_eq!(names[0], names[1], "{kind}");
+    };
+    made_anew(
+        "provision",
+        &|| stage.provision("i", "named"),
+        "/instance/values/name",
+    );
+    made_anew("bind", &|| stage.bind("b", "named"), "/binding/values/name");
 }
 
 #[test]

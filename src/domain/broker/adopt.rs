@@ -147,7 +147,7 @@ impl Broker {
         let subject = Subject::Instance(id.clone());
         let operation = takeover::over(Kind::Provision, subject.clone(), now)?;
         let identity = caller.originating_identity.as_ref();
-        let mut details = provision::details(identity, chosen, id, &known, now, false)?;
+        let mut details = provision::details(identity, chosen, id, &known, (now, None), false)?;
         details.adopted = true;
         details.maintenance_version = None;
         let key = self.store.fingerprint_key();

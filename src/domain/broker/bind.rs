@@ -40,6 +40,8 @@ struct Failed {
     operation: OperationId,
     /// When it was asked for first: since then something of it may be there.
     created_at: Timestamp,
+    /// Its values: what its attempts made in the world bears these names.
+    values: Object,
 }
 
 impl Broker {
@@ -115,8 +117,11 @@ impl Broker {
             return Ok(None);
         }
         let predecessor = self.predecessor(instance, request).await?;
-        let details = asked(request, predecessor.as_ref());
+        let mut details = asked(request, predecessor.as_ref());
         fits(chosen, request, &details)?;
+        if let Some(failed) = &failed {
+            details.values.clone_from(&failed.values);
+        }
         let manner = manner(Some(chosen.plan), request);
         let job = Self::job(caller, manner, None, None)?;
         let subject = Subject::Binding(instance.id.clone(), id);
@@ -221,6 +226,7 @@ impl Broker {
             (_, State::Failed) if existing.is_broken() => Ok(There::Failed(Failed {
                 operation: last.id.clone(),
                 created_at: existing.created_at,
+                values: existing.details.expose().values.clone(),
             })),
             _ => Ok(There::Answer(Bound::AlreadyThere(answer_of(existing)))),
         }
@@ -286,7 +292,9 @@ impl Broker {
         details.unmade = later;
         if later {
             let scope = scope(identity, chosen, instance, id);
+            let made = std::mem::take(&mut details.values);
             details.values = scope.values(&details, now)?;
+            details.values.extend(made);
         } else {
             render(identity, chosen, instance, id, &mut details, now)?;
         }

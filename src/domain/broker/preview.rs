@@ -21,7 +21,8 @@ pub fn preview(
 ) -> Result<Secret<BindingAnswer>, BrokerError> {
     let chosen = Broker::acceptable(catalog, provision)?;
     let identity = caller.originating_identity.as_ref();
-    let instance_details = provision::details(identity, chosen, instance, provision, now, false)?;
+    let instance_details =
+        provision::details(identity, chosen, instance, provision, (now, None), false)?;
     let chosen = bindable(chosen, bind)?;
     let mut details = asked(bind, None);
     fits(chosen, bind, &details)?;

@@ -88,7 +88,7 @@ fn new_instance(
 ) -> Result<Instance, BrokerError> {
     let now = clock();
     let identity = caller.originating_identity.as_ref();
-    let details = provision::details(identity, chosen, id, request, now, true)?;
+    let details = provision::details(identity, chosen, id, request, (now, None), true)?;
     Ok(Instance {
         id: id.clone(),
         service_id: request.service_id.clone(),

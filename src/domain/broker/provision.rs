@@ -14,7 +14,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::{Instance, InstanceDetails};
-use crate::domain::json::{Fingerprint, FingerprintKey};
+use crate::domain::json::{Fingerprint, FingerprintKey, Object};
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject};
 use crate::domain::pool::Lend;
@@ -108,7 +108,10 @@ impl Broker {
         } else {
             let identity = caller.originating_identity.as_ref();
             let now = operation.started_at;
-            details(identity, chosen, id, request, now, job.is_some())?
+            let made = failed
+                .as_ref()
+                .map(|failed| &failed.details.expose().values);
+            details(identity, chosen, id, request, (now, made), job.is_some())?
         };
         let mut instance = self.new_instance(chosen, request, &operation, details)?;
         let replaces = failed.as_ref().map(|failed| failed.version);
@@ -320,13 +323,14 @@ pub(super) fn first_version() -> Result<i64, BrokerError> {
 }
 
 /// What is remembered of a new instance: what was asked, and what the plan's templates came to. Where a backend
-/// acts and is waited for in place, the answer waits for what it returns.
+/// acts and is waited for in place, the answer waits for what it returns. `made` are the values of one that failed: what
+/// its attempts made in the world bears these names.
 pub(super) fn details(
     identity: Option<&OriginatingIdentity>,
     chosen: Chosen<'_>,
     id: &InstanceId,
     request: &Provision,
-    now: Timestamp,
+    (now, made): (Timestamp, Option<&Object>),
     acts: bool,
 ) -> Result<InstanceDetails, BrokerError> {
     let mut details = asked(chosen, request);
@@ -338,6 +342,7 @@ pub(super) fn details(
         space: &request.space,
     };
     details.values = scope.values(&details, now)?;
+    details.values.extend(made.cloned().unwrap_or_default());
     details.unmade = acts;
     if !(acts && render::waits_for_outputs(chosen.plan, Kind::Provision)) {
         details.answer = scope.answer(&details, now)?;

@@ -93,8 +93,8 @@ pub(super) async fn due(
                  UNION ALL
                  SELECT (SELECT min(backend) FROM broker_operations WHERE state = 'in progress' AND backend > name)
                  FROM queues WHERE name IS NOT NULL)
-             SELECT name FROM queues WHERE name IS NOT NULL AND EXISTS (
-                 SELECT 1 FROM broker_operations WHERE state = 'in progress' AND backend = name AND due_at <= $1)
+             SELECT name FROM queues WHERE name IS NOT NULL AND (
+                 SELECT min(due_at) FROM broker_operations WHERE state = 'in progress' AND backend = name) <= $1
              ORDER BY name",
             values![now.0],
         )

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 
 use super::error::StepError;
 use super::transaction::Transaction;
-use super::values::{Columns, values};
+use super::values::{Columns, Value, values};
 use super::{adopt, guards, jobs, lendings};
 use crate::domain::binding::Binding;
 use crate::domain::guard::Guard;
@@ -37,10 +37,25 @@ macro_rules! binding_columns {
 }
 pub(super) use binding_columns;
 
+/// An operation that is over; takes what [`recorded`] gives.
+const RECORD: &str = "INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, started_at, finished_at, turn)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((
+         SELECT turn FROM broker_operations WHERE instance_id = $3 AND binding_id = $4
+         ORDER BY turn DESC LIMIT 1), 0) + 1)";
+
 /// Carries a change out inside the transaction that is open.
 pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result<Begun, StepError> {
     if let Some(one_of) = change.one_of() {
         return lendings::lend(database, change, one_of).await;
+    }
+    if let Act::Provision {
+        instance,
+        replaces: None,
+    } = &change.act
+        && change.guards.is_empty()
+        && change.job.is_none()
+    {
+        return provision(database, instance, &change.operation).await;
     }
     let subject = &change.operation.subject;
     let begun = match &change.act {
@@ -79,11 +94,45 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
     };
     if matches!(begun, Begun::Done) {
         match &change.job {
-            None => record(database, &change.operation).await?,
+            None => {
+                let values = recorded(&change.operation);
+                database.execute_last(RECORD, &values).await?;
+            }
             Some(job) => jobs::record(database, &change.operation, job).await?,
         }
     }
     Ok(begun)
+}
+
+/// A new instance and the operation that makes it at once, in one statement and one message: what most requests are that
+/// change anything.
+async fn provision(
+    database: &Transaction<'_>,
+    instance: &Instance,
+    operation: &Operation,
+) -> Result<Begun, StepError> {
+    let mut values = made(database, instance)?;
+    values.extend(recorded(operation));
+    let made = database
+        .execute_last(
+            "WITH made AS (
+                 INSERT INTO broker_instances (id, service_id, plan_id, organization, space, operation, kind, state,
+                                               backend, version, fingerprint, created_at, updated_at, details)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 ON CONFLICT (id) DO NOTHING RETURNING 1
+             )
+             INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, started_at, finished_at, turn)
+             SELECT $15, $16, $17, $18, $19, $20, $21, coalesce((
+                 SELECT turn FROM broker_operations WHERE instance_id = $17 AND binding_id = $18
+                 ORDER BY turn DESC LIMIT 1), 0) + 1
+             FROM made",
+            &values,
+        )
+        .await?;
+    if made > 0 {
+        return Ok(Begun::Done);
+    }
+    there(database, &instance.id).await
 }
 
 /// Locks an instance until the transaction is over; its version, if it is there.
@@ -130,36 +179,50 @@ pub(super) async fn insert_instance(
     database: &Transaction<'_>,
     instance: &Instance,
 ) -> Result<Begun, StepError> {
-    let last = &instance.last_operation;
     let inserted = database
         .execute(
             "INSERT INTO broker_instances (id, service_id, plan_id, organization, space, operation, kind, state, backend,
                                            version, fingerprint, created_at, updated_at, details)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (id) DO NOTHING",
-            values![
-                instance.id.as_str(),
-                instance.service_id.as_str(),
-                instance.plan_id.as_str(),
-                instance.organization.as_str(),
-                instance.space.as_str(),
-                last.id.as_str(),
-                last.kind.name(),
-                last.state.name(),
-                instance.backend.as_deref(),
-                instance.version,
-                instance.fingerprint.0.to_vec(),
-                instance.created_at.0,
-                instance.updated_at.0,
-                database.packed(Cell::Instance(&instance.id), &instance.details)?,
-            ],
+            &made(database, instance)?,
         )
         .await?;
     if inserted > 0 {
         return Ok(Begun::Done);
     }
-    // What stood in the way may have gone since.
-    let there = self::instance(database, &instance.id).await?;
+    there(database, &instance.id).await
+}
+
+/// The values of a new instance's columns.
+fn made<'a>(
+    database: &Transaction<'_>,
+    instance: &'a Instance,
+) -> Result<Vec<Value<'a>>, StepError> {
+    let last = &instance.last_operation;
+    Ok(vec![
+        instance.id.as_str().into(),
+        instance.service_id.as_str().into(),
+        instance.plan_id.as_str().into(),
+        instance.organization.as_str().into(),
+        instance.space.as_str().into(),
+        last.id.as_str().into(),
+        last.kind.name().into(),
+        last.state.name().into(),
+        instance.backend.as_deref().into(),
+        instance.version.into(),
+        instance.fingerprint.0.to_vec().into(),
+        instance.created_at.0.into(),
+        instance.updated_at.0.into(),
+        database
+            .packed(Cell::Instance(&instance.id), &instance.details)?
+            .into(),
+    ])
+}
+
+/// What stood in the way of a new instance; it may have gone since.
+async fn there(database: &Transaction<'_>, id: &InstanceId) -> Result<Begun, StepError> {
+    let there = self::instance(database, id).await?;
     there.map_or(Err(StepError::Raced), |there| {
         Ok(Begun::InstanceThere(Box::new(there)))
     })
@@ -543,24 +606,25 @@ pub(super) async fn record(
     database: &Transaction<'_>,
     operation: &Operation,
 ) -> Result<(), StepError> {
-    database
-        .execute(
-            "INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, started_at, finished_at, turn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((
-                 SELECT turn FROM broker_operations WHERE instance_id = $3 AND binding_id = $4
-                 ORDER BY turn DESC LIMIT 1), 0) + 1)",
-            values![
-                operation.id.as_str(),
-                operation.kind.name(),
-                operation.subject.instance().as_str(),
-                operation.subject.binding().map_or("", BindingId::as_str),
-                operation.state.name(),
-                operation.started_at.0,
-                operation.finished_at.map(|at| at.0),
-            ],
-        )
-        .await?;
+    database.execute(RECORD, &recorded(operation)).await?;
     Ok(())
+}
+
+/// The values of an operation's columns.
+fn recorded(operation: &Operation) -> [Value<'_>; 7] {
+    [
+        operation.id.as_str().into(),
+        operation.kind.name().into(),
+        operation.subject.instance().as_str().into(),
+        operation
+            .subject
+            .binding()
+            .map_or("", BindingId::as_str)
+            .into(),
+        operation.state.name().into(),
+        operation.started_at.0.into(),
+        operation.finished_at.map(|at| at.0).into(),
+    ]
 }
 
 /// The instance with that id.

@@ -83,6 +83,26 @@ impl<'a> Transaction<'a> {
             .await
     }
 
+    /// The same as the last statement of a step: the commit goes to the server in one message with it. Where it says no
+    /// nothing was done; where the connection goes, nobody knows.
+    pub(super) async fn execute_last(
+        &self,
+        statement: &str,
+        values: &[Value<'_>],
+    ) -> Result<u64, StepError> {
+        let commit = self.client.batch_execute("COMMIT");
+        let (changed, committed) = tokio::join!(biased; self.execute(statement, values), commit);
+        // The commit of what has failed is its end, too.
+        self.begun.set(false);
+        match changed {
+            Ok(changed) => committed.map(|()| changed).map_err(uncommitted),
+            Err(StepError::Database(error)) if error.code().is_none() => {
+                Err(StepError::Unknown(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The columns of a row, to be read.
     pub(super) const fn columns<'r>(&'r self, row: &'r Row) -> Columns<'r> {
         Columns::of(row, self.sealer)
@@ -116,20 +136,12 @@ impl<'a> Transaction<'a> {
         Ok(answer?)
     }
 
-    /// A connection that goes now leaves open whether it was done; everything that the server says itself is a no.
     pub(super) async fn commit(self) -> Result<(), StepError> {
         if !self.begun.get() {
             return Ok(());
         }
-        self.client
-            .batch_execute("COMMIT")
-            .await
-            .map_err(|error| match error.code() {
-                Some(code) if code.code().starts_with("40") && code.code() != "40003" => {
-                    StepError::Database(error)
-                }
-                _ => StepError::Unknown(error),
-            })
+        let committed = self.client.batch_execute("COMMIT").await;
+        committed.map_err(uncommitted)
     }
 
     pub(super) async fn roll_back(self) -> Result<(), StepError> {
@@ -137,6 +149,16 @@ impl<'a> Transaction<'a> {
             self.client.batch_execute("ROLLBACK").await?;
         }
         Ok(())
+    }
+}
+
+/// A connection that goes during a commit leaves open whether it was done; a race that the server says was lost is a no.
+fn uncommitted(error: tokio_postgres::Error) -> StepError {
+    match error.code() {
+        Some(code) if code.code().starts_with("40") && code.code() != "40003" => {
+            StepError::Database(error)
+        }
+        _ => StepError::Unknown(error),
     }
 }
 
