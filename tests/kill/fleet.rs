@@ -20,6 +20,9 @@ use crate::harness::{Broker, Folder, SERVER, Setup};
 use crate::http::{self, Request};
 use crate::proxy::{Cut, Proxy};
 
+/// How long a blow waits for an operation to hit: longer than a busy machine lets one wait for its turn.
+const AIM: Duration = Duration::from_secs(20);
+
 /// How long anything may take that must come to its end.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -170,7 +173,7 @@ impl Fleet {
         let mut slot = locked(&self.slots[number]);
         let mut broker = slot.take().expect("a broker that runs");
         let owner = owner(&broker);
-        let until = Instant::now() + Duration::from_secs(3);
+        let until = Instant::now() + AIM;
         while self.leased_to(&owner) == 0 && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
@@ -195,7 +198,7 @@ impl Fleet {
         let slot = locked(&self.slots[number]);
         let broker = slot.as_ref().expect("a broker that runs");
         let owner = owner(broker);
-        let until = Instant::now() + Duration::from_secs(3);
+        let until = Instant::now() + AIM;
         while self.leased_to(&owner) == 0 && Instant::now() < until {
             thread::sleep(Duration::from_millis(10));
         }
