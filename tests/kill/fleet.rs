@@ -274,11 +274,14 @@ impl Fleet {
 
     /// Waits until somebody carries something out; whether somebody does.
     fn await_work(&self) -> bool {
-        let until = Instant::now() + Duration::from_secs(10);
-        while self.leased() == 0 && Instant::now() < until {
+        let until = Instant::now() + AIM;
+        while Instant::now() < until {
+            if self.leased() > 0 {
+                return true;
+            }
             thread::sleep(Duration::from_millis(10));
         }
-        self.leased() > 0
+        false
     }
 
     fn leased_to(&self, owner: &str) -> u64 {
