@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::broker::{self, CATALOG, Folder, provision};
@@ -170,12 +170,14 @@ impl Peer {
         f64::from(u32::try_from(CLIENTS * EACH).expect("a count")) / took.as_secs_f64()
     }
 
+    /// Without named statements, as whoever has to get along with a pooler in transaction mode.
     async fn commits(self: Arc<Self>, client: Client, number: usize) {
-        let statement = client.prepare(&self.insert).await.expect("a statement");
         for each in 0..EACH {
             let id = guid((number * EACH + each) as u64);
-            let values: [&(dyn ToSql + Sync); 2] = [&id, &self.details];
-            client.execute(&statement, &values).await.expect("a row");
+            let values: [(&(dyn ToSql + Sync), Type); 2] =
+                [(&id, Type::TEXT), (&self.details, Type::BYTEA)];
+            let added = client.execute_typed(&self.insert, &values).await;
+            assert_eq!(added.expect("a row"), 1);
         }
     }
 }

@@ -83,24 +83,24 @@ impl<'a> Transaction<'a> {
             .await
     }
 
-    /// The same as the last statement of a step: the commit goes to the server in one message with it. Where it says no
-    /// nothing was done; where the connection goes, nobody knows.
+    /// The same as the last statement of a step: the commit goes to the server in one message with it; the only one is a
+    /// transaction by itself. Where the server says no nothing was done; where the connection goes, nobody knows.
     pub(super) async fn execute_last(
         &self,
         statement: &str,
         values: &[Value<'_>],
     ) -> Result<u64, StepError> {
+        let parameters = parameters(values);
+        let changing = self.client.execute_typed(statement, &parameters);
+        if !self.begun.get() {
+            return changing.await.map_err(undone);
+        }
         let commit = self.client.batch_execute("COMMIT");
-        let (changed, committed) = tokio::join!(biased; self.execute(statement, values), commit);
+        let (changed, committed) = tokio::join!(biased; changing, commit);
         // The commit of what has failed is its end, too.
         self.begun.set(false);
-        match changed {
-            Ok(changed) => committed.map(|()| changed).map_err(uncommitted),
-            Err(StepError::Database(error)) if error.code().is_none() => {
-                Err(StepError::Unknown(error))
-            }
-            Err(error) => Err(error),
-        }
+        let changed = changed.map_err(undone)?;
+        committed.map(|()| changed).map_err(uncommitted)
     }
 
     /// The columns of a row, to be read.
@@ -149,6 +149,14 @@ impl<'a> Transaction<'a> {
             self.client.batch_execute("ROLLBACK").await?;
         }
         Ok(())
+    }
+}
+
+/// A connection that goes while a statement is committed with its end leaves open whether it was done.
+fn undone(error: tokio_postgres::Error) -> StepError {
+    match error.code() {
+        Some(_) => StepError::Database(error),
+        None => StepError::Unknown(error),
     }
 }
 
