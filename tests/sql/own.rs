@@ -178,6 +178,59 @@ fn a_function_of_somebody_is_not_called() {
     assert_eq!(said(&stage, "shared"), "ours");
 }
 
+const LEAVING: &str = r#"
+backends:
+  pg: { sql: { server: "${PG_ADMIN}", connections: 1 } }
+services:
+  - id: db
+    name: db
+    description: d
+    bindable: false
+    respond: sync
+    max_attempts: 1
+    backend: { use: pg }
+    plans:
+      - { id: role, name: role, description: Becomes somebody else, backend: { statements: { provision: [ &here "INSERT INTO public.said VALUES (pg_backend_pid())", SET ROLE pg_monitor ] } } }
+      - { id: path, name: path, description: Looks elsewhere, backend: { statements: { provision: [ *here, SET search_path = public ] } } }
+      - { id: table, name: table, description: Hides what the server says, backend: { statements: { provision: [ *here, CREATE TEMPORARY TABLE pg_roles (rolname text) ] } } }
+      - { id: lock, name: lock, description: Keeps a lock, backend: { statements: { provision: [ *here, SELECT pg_advisory_lock(7) ] } } }
+      - id: plain
+        name: plain
+        description: Says what it finds
+        backend:
+          statements:
+            provision:
+              - *here
+              - INSERT INTO public.found SELECT current_user || ' ' || current_setting('search_path') || ' ' || bool_or(rolname = 'admin') FROM pg_roles
+"#;
+
+/// What a statement sets on a connection is gone before the next operation, which may be any plan's.
+#[test]
+fn what_a_statement_sets_ends_with_its_operation() {
+    let stage = Stage::with(Cluster::start(&[]), Admin::Plain, LEAVING);
+    stage.cluster.sql(
+        "shared",
+        "GRANT pg_monitor TO admin;
+         CREATE TABLE public.said (what text); GRANT ALL ON public.said TO admin;
+         CREATE TABLE public.found (what text); GRANT ALL ON public.found TO admin",
+    );
+    for plan in ["role", "path", "table", "lock"] {
+        stage.provisioned(plan, plan);
+        stage.provisioned(&format!("after-{plan}"), "plain");
+        let found = "DELETE FROM public.found RETURNING what";
+        assert_eq!(
+            stage.cluster.sql("shared", found),
+            "admin \"\" true",
+            "after {plan}"
+        );
+    }
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+    assert_eq!(stage.cluster.sql("shared", locks), "0");
+    // It was one connection all the time.
+    let connections = "SELECT count(DISTINCT what) || ' of ' || count(*) FROM public.said";
+    assert_eq!(stage.cluster.sql("shared", connections), "1 of 8");
+}
+
 /// A role that was there before is not handed out, not changed and not dropped, whatever names are made of.
 #[test]
 fn a_role_of_somebody_is_left_alone() {
