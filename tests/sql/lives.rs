@@ -102,6 +102,33 @@ fn a_database_of_an_administrator_who_may_make_roles_and_databases() {
     a_database(Admin::Plain);
 }
 
+/// Databases are made of one that nobody may connect to: who sits in another one is in no way.
+#[test]
+fn a_login_in_template1_stops_no_database() {
+    let stage = Stage::new(Admin::Plain);
+    stage.provisioned("one", "database");
+    let login = stage.bound("one", "first", "database");
+    let mut client = client(
+        &stage.cluster,
+        &login.to("template1"),
+        "SELECT pg_sleep(600)",
+    );
+    let mut session = client
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("psql runs");
+    await_session(&stage.cluster, login.text("username"), "1");
+    let copied = "CREATE DATABASE copied TEMPLATE template1";
+    let cluster = &stage.cluster;
+    let url = cluster.url("postgres");
+    let said = psql(cluster, &url, copied).expect_err("somebody is in there");
+    assert!(said.contains("being accessed by other users"), "{said}");
+    stage.provisioned("two", "database");
+    stage.unbound("one", "first", "database");
+    assert!(!session.wait().expect("its end").success());
+}
+
 fn a_schema(admin: Admin) {
     let stage = Stage::new(admin);
     let before = dump(&stage.cluster);
