@@ -50,6 +50,27 @@ services:
             provision:
               - INSERT INTO public.said VALUES ('half')
               - SELECT 1/0
+      - id: racing
+        name: racing
+        description: Another attempt is quicker the first time
+        max_attempts: 2
+        backend:
+          statements:
+            provision:
+              - statement: SELECT nextval('public.tries')
+                transaction: false
+              - statement: CREATE ROLE racing
+                unless: SELECT last_value FROM public.tries WHERE last_value > 1
+      - id: plainly
+        name: plainly
+        description: Does not ask before
+        max_attempts: 2
+        backend:
+          statements:
+            provision:
+              - statement: SELECT nextval('public.tries')
+                transaction: false
+              - CREATE ROLE racing
       - id: two
         name: two
         description: Two statements in one
@@ -142,6 +163,28 @@ fn what_the_server_refuses_fails_with_a_sentence() {
         );
     }
     assert_eq!(said(&stage, "shared"), "");
+}
+
+/// What is there although `unless` said that it is not, was made in between: the next attempt finds it. Without an
+/// `unless` there is nothing to wait for.
+#[test]
+fn what_was_made_in_between_is_found_by_the_next_attempt() {
+    let stage = stage(Admin::Plain);
+    stage.cluster.sql(
+        "shared",
+        "CREATE ROLE racing; CREATE SEQUENCE public.tries; GRANT ALL ON SEQUENCE public.tries TO admin",
+    );
+    stage.provisioned("one", "racing");
+    let tries = "SELECT last_value FROM public.tries";
+    assert_eq!(stage.cluster.sql("shared", tries), "2");
+    let refused = stage.provision("two", "plainly");
+    assert_eq!(refused.status, 500, "{}", refused.text());
+    assert!(
+        refused.description().contains("(SQLSTATE 42710)"),
+        "{}",
+        refused.description()
+    );
+    assert_eq!(stage.cluster.sql("shared", tries), "3");
 }
 
 /// What the server quotes of a statement goes to no log and no answer; its own words do.
