@@ -102,6 +102,67 @@ fn a_database_of_an_administrator_who_may_make_roles_and_databases() {
     a_database(Admin::Plain);
 }
 
+/// What a superuser made is taken away by who may only make roles and databases.
+#[test]
+fn an_administrator_who_is_no_superuser_any_more_takes_away_what_there_is() {
+    let stage = Stage::new(Admin::Plain);
+    let cluster = &stage.cluster;
+    cluster.sql("shared", "CREATE SCHEMA library AUTHORIZATION admin");
+    let before = dump(cluster);
+    let plans = ["database", "schema", "read-only"];
+    cluster.sql("postgres", "ALTER ROLE admin SUPERUSER");
+    for plan in plans {
+        stage.provisioned(plan, plan);
+        stage.bound(plan, "first", plan);
+    }
+    let member = "SELECT count(*) FROM pg_auth_members WHERE member = 'admin'::regrole";
+    assert_eq!(cluster.sql("postgres", member), "0");
+    cluster.sql("postgres", "ALTER ROLE admin NOSUPERUSER");
+    // Since PostgreSQL 16 it has to be put in charge of them as well.
+    cluster.sql(
+        "postgres",
+        "DO $$ DECLARE made text; BEGIN
+           IF current_setting('server_version_num')::int >= 160000 THEN
+             FOR made IN SELECT rolname FROM pg_roles WHERE rolname ~ '^[dsru]_' LOOP
+               EXECUTE format('GRANT %I TO admin WITH ADMIN TRUE, INHERIT FALSE, SET FALSE', made);
+             END LOOP;
+           END IF;
+         END $$",
+    );
+    for plan in plans {
+        stage.unbound(plan, "first", plan);
+        stage.deprovisioned(plan, plan);
+    }
+    assert_same(&dump(cluster), &before);
+}
+
+/// Databases are made of one that nobody may connect to: who sits in another one is in no way.
+#[test]
+fn a_login_in_template1_stops_no_database() {
+    let stage = Stage::new(Admin::Plain);
+    stage.provisioned("one", "database");
+    let login = stage.bound("one", "first", "database");
+    let mut client = client(
+        &stage.cluster,
+        &login.to("template1"),
+        "SELECT pg_sleep(600)",
+    );
+    let mut session = client
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("psql runs");
+    await_session(&stage.cluster, login.text("username"), "1");
+    let copied = "CREATE DATABASE copied TEMPLATE template1";
+    let cluster = &stage.cluster;
+    let url = cluster.url("postgres");
+    let said = psql(cluster, &url, copied).expect_err("somebody is in there");
+    assert!(said.contains("being accessed by other users"), "{said}");
+    stage.provisioned("two", "database");
+    stage.unbound("one", "first", "database");
+    assert!(!session.wait().expect("its end").success());
+}
+
 fn a_schema(admin: Admin) {
     let stage = Stage::new(admin);
     let before = dump(&stage.cluster);

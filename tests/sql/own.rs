@@ -50,6 +50,27 @@ services:
             provision:
               - INSERT INTO public.said VALUES ('half')
               - SELECT 1/0
+      - id: racing
+        name: racing
+        description: Another attempt is quicker the first time
+        max_attempts: 2
+        backend:
+          statements:
+            provision:
+              - statement: SELECT nextval('public.tries')
+                transaction: false
+              - statement: CREATE ROLE racing
+                unless: SELECT last_value FROM public.tries WHERE last_value > 1
+      - id: plainly
+        name: plainly
+        description: Does not ask before
+        max_attempts: 2
+        backend:
+          statements:
+            provision:
+              - statement: SELECT nextval('public.tries')
+                transaction: false
+              - CREATE ROLE racing
       - id: two
         name: two
         description: Two statements in one
@@ -144,6 +165,28 @@ fn what_the_server_refuses_fails_with_a_sentence() {
     assert_eq!(said(&stage, "shared"), "");
 }
 
+/// What is there although `unless` said that it is not, was made in between: the next attempt finds it. Without an
+/// `unless` there is nothing to wait for.
+#[test]
+fn what_was_made_in_between_is_found_by_the_next_attempt() {
+    let stage = stage(Admin::Plain);
+    stage.cluster.sql(
+        "shared",
+        "CREATE ROLE racing; CREATE SEQUENCE public.tries; GRANT ALL ON SEQUENCE public.tries TO admin",
+    );
+    stage.provisioned("one", "racing");
+    let tries = "SELECT last_value FROM public.tries";
+    assert_eq!(stage.cluster.sql("shared", tries), "2");
+    let refused = stage.provision("two", "plainly");
+    assert_eq!(refused.status, 500, "{}", refused.text());
+    assert!(
+        refused.description().contains("(SQLSTATE 42710)"),
+        "{}",
+        refused.description()
+    );
+    assert_eq!(stage.cluster.sql("shared", tries), "3");
+}
+
 /// What the server quotes of a statement goes to no log and no answer; its own words do.
 #[test]
 fn a_refusal_does_not_tell_the_value() {
@@ -176,6 +219,59 @@ fn a_function_of_somebody_is_not_called() {
     assert_eq!(stage.cluster.sql("shared", call), "theirs");
     stage.provisioned("one", "temporary");
     assert_eq!(said(&stage, "shared"), "ours");
+}
+
+const LEAVING: &str = r#"
+backends:
+  pg: { sql: { server: "${PG_ADMIN}", connections: 1 } }
+services:
+  - id: db
+    name: db
+    description: d
+    bindable: false
+    respond: sync
+    max_attempts: 1
+    backend: { use: pg }
+    plans:
+      - { id: role, name: role, description: Becomes somebody else, backend: { statements: { provision: [ &here "INSERT INTO public.said VALUES (pg_backend_pid())", SET ROLE pg_monitor ] } } }
+      - { id: path, name: path, description: Looks elsewhere, backend: { statements: { provision: [ *here, SET search_path = public ] } } }
+      - { id: table, name: table, description: Hides what the server says, backend: { statements: { provision: [ *here, CREATE TEMPORARY TABLE pg_roles (rolname text) ] } } }
+      - { id: lock, name: lock, description: Keeps a lock, backend: { statements: { provision: [ *here, SELECT pg_advisory_lock(7) ] } } }
+      - id: plain
+        name: plain
+        description: Says what it finds
+        backend:
+          statements:
+            provision:
+              - *here
+              - INSERT INTO public.found SELECT current_user || ' ' || current_setting('search_path') || ' ' || bool_or(rolname = 'admin') FROM pg_roles
+"#;
+
+/// What a statement sets on a connection is gone before the next operation, which may be any plan's.
+#[test]
+fn what_a_statement_sets_ends_with_its_operation() {
+    let stage = Stage::with(Cluster::start(&[]), Admin::Plain, LEAVING);
+    stage.cluster.sql(
+        "shared",
+        "GRANT pg_monitor TO admin;
+         CREATE TABLE public.said (what text); GRANT ALL ON public.said TO admin;
+         CREATE TABLE public.found (what text); GRANT ALL ON public.found TO admin",
+    );
+    for plan in ["role", "path", "table", "lock"] {
+        stage.provisioned(plan, plan);
+        stage.provisioned(&format!("after-{plan}"), "plain");
+        let found = "DELETE FROM public.found RETURNING what";
+        assert_eq!(
+            stage.cluster.sql("shared", found),
+            "admin \"\" true",
+            "after {plan}"
+        );
+    }
+    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+    assert_eq!(stage.cluster.sql("shared", locks), "0");
+    // It was one connection all the time.
+    let connections = "SELECT count(DISTINCT what) || ' of ' || count(*) FROM public.said";
+    assert_eq!(stage.cluster.sql("shared", connections), "1 of 8");
 }
 
 /// A role that was there before is not handed out, not changed and not dropped, whatever names are made of.

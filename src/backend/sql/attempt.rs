@@ -120,12 +120,15 @@ impl Run<'_> {
         {
             return Ok(());
         }
+        let asked = step.unless.is_some();
         if let Some(question) = step.unless
             && !self.send(question).await?.is_empty()
         {
             return Ok(());
         }
-        self.send(step.statement).await.map(|_| ())
+        let sent = self.send(step.statement).await;
+        sent.map(|_| ())
+            .map_err(|trouble| trouble.after_question(asked))
     }
 
     async fn enter(&mut self, database: Option<String>) -> Result<(), Trouble> {
@@ -186,6 +189,7 @@ impl Run<'_> {
                 at: self.at,
                 error,
                 values: rendered.values,
+                asked: false,
             }),
             Err(_) => Err(Trouble::Slow("a statement")),
         }
@@ -213,6 +217,7 @@ pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Tr
         at: 0,
         error,
         values: Vec::new(),
+        asked: false,
     })?;
     session.give_back().await;
     Ok(rows.iter().filter_map(|row| row.try_get(0).ok()).collect())

@@ -1,6 +1,6 @@
 //! A server and the connections to it. One attempt has one connection at a time. Those to the database that the URL names
-//! are kept for the next attempt, as long as their transaction is known to be over; those to any other are closed, for a
-//! database with a connection cannot be dropped.
+//! are kept for the next attempt, as long as their transaction is known to be over, and without what statements have set
+//! on them; those to any other are closed, for a database with a connection cannot be dropped.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,6 +77,7 @@ pub(super) struct Session {
     connection: Option<Connection>,
     idle: Arc<Mutex<Vec<Connection>>>,
     tls: Tls,
+    timeout: Duration,
     is_own: bool,
 }
 
@@ -145,6 +146,7 @@ impl Room<'_> {
             connection: Some(connection),
             idle: Arc::clone(&server.idle),
             tls: server.tls.clone(),
+            timeout: server.timeout,
             is_own: database.is_none(),
         })
     }
@@ -207,6 +209,11 @@ fn preparation(timeout: Duration) -> String {
     )
 }
 
+/// Undoes what statements may have set for a session or left in it. `DISCARD ALL` would do so as well, but for what the
+/// client has prepared for itself and relies on.
+const UNDONE: &str = "SET SESSION AUTHORIZATION DEFAULT; SET ROLE NONE; RESET ALL; CLOSE ALL; UNLISTEN *; \
+    SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES";
+
 fn names(config: &Config) -> Object {
     let host = config.get_hosts().first().map(|host| match host {
         Host::Tcp(name) => name.clone(),
@@ -236,8 +243,25 @@ impl Session {
         client.ok_or(Trouble::Slow("closing"))
     }
 
-    /// Its transaction is over: it is kept, or closed politely.
+    /// Whether nothing is left of what was set: then it is prepared as at its beginning.
+    async fn is_renewed(&self) -> bool {
+        let Ok(client) = self.client() else {
+            return false;
+        };
+        let sql = format!("{UNDONE}; {}", preparation(self.timeout));
+        let limit = self.timeout.saturating_add(GRACE);
+        let renewed = tokio::time::timeout(limit, client.batch_execute(&sql)).await;
+        if let Ok(Err(error)) = &renewed {
+            log::debug!(target: "backend", "a connection is not kept: {}", told(error));
+        }
+        matches!(renewed, Ok(Ok(())))
+    }
+
+    /// Its transaction is over: it is kept as if it were new, or closed politely.
     pub(super) async fn give_back(mut self) {
+        if self.is_own && !self.is_renewed().await {
+            return;
+        }
         let Some(connection) = self.connection.take() else {
             return;
         };

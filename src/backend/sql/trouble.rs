@@ -23,6 +23,8 @@ pub(super) enum Trouble {
         at: usize,
         error: tokio_postgres::Error,
         values: Vec<String>,
+        /// Whether it was asked before that what the statement makes is not there.
+        asked: bool,
     },
     /// A value fits no statement.
     Rendering { at: usize, error: RenderError },
@@ -34,6 +36,14 @@ const LOGIN: &str = "The database server refuses the broker's own login. Ask the
 const BUSY: &str = "The database server could not carry this out at the moment.";
 
 impl Trouble {
+    /// The same, of a statement whose `unless` was asked before it, or not.
+    pub(super) fn after_question(mut self, is: bool) -> Self {
+        if let Self::Statement { asked, .. } = &mut self {
+            *asked = is;
+        }
+        self
+    }
+
     /// Whether the database that was to be connected to is not there.
     pub(super) fn is_no_database(&self) -> bool {
         matches!(self, Self::Connecting(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME))
@@ -54,14 +64,14 @@ impl Trouble {
                 _ if is_config(error) => again(LOGIN),
                 _ => again(AWAY),
             },
-            Self::Statement { at, error, .. } => match error.code() {
+            Self::Statement {
+                at, error, asked, ..
+            } => match error.code() {
                 None => again(AWAY),
                 Some(code) if passes(code, kind) => again(BUSY),
-                Some(code) => failed(format!(
-                    "The database server refused statement {at} of `{kind}`: {} (SQLSTATE {}). Ask the operator of the broker.",
-                    condition(code),
-                    code.code()
-                )),
+                // Another attempt may have been quicker: the next one is told so by `unless`.
+                Some(code) if *asked && is_there(code) => again(&refused(*at, code, kind)),
+                Some(code) => failed(refused(*at, code, kind)),
             },
             // Nothing was run yet. Of what is made nothing is kept then, which could not be named when it is removed.
             Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(format!(
@@ -80,7 +90,9 @@ impl Trouble {
             Self::Full => "no connection became free in time (`connections`)".to_owned(),
             Self::Slow(what) => format!("{what} took too long (`timeout`)"),
             Self::Connecting(error) => format!("connecting: {}", told(error)),
-            Self::Statement { at, error, values } => {
+            Self::Statement {
+                at, error, values, ..
+            } => {
                 format!("statement {at}: {}", without(values, &told(error)))
             }
             Self::Rendering { at, error } => format!("statement {at}: {error}"),
@@ -123,6 +135,24 @@ fn passes(code: &SqlState, kind: Kind) -> bool {
     ["08", "40", "53", "57"].contains(&class)
         || passing.contains(code)
         || (kind.removes() && *code == SqlState::DEPENDENT_OBJECTS_STILL_EXIST)
+}
+
+/// Whether what was to be made is there already.
+fn is_there(code: &SqlState) -> bool {
+    let there = [
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::DUPLICATE_DATABASE,
+        SqlState::DUPLICATE_SCHEMA,
+    ];
+    there.contains(code)
+}
+
+fn refused(at: usize, code: &SqlState, kind: Kind) -> String {
+    format!(
+        "The database server refused statement {at} of `{kind}`: {} (SQLSTATE {}). Ask the operator of the broker.",
+        condition(code),
+        code.code()
+    )
 }
 
 /// Whether the URL has no login that the server asks for.
