@@ -16,6 +16,9 @@ pub enum Cut {
     After = 2,
 }
 
+/// What a commit is known by: the word itself, and the one statement that is a transaction by itself.
+const COMMITS: [&[u8]; 2] = [b"COMMIT\0", b"WITH made AS ("];
+
 /// Passes everything on, but for a commit that is to be cut.
 pub struct Proxy {
     pub port: u16,
@@ -55,7 +58,9 @@ fn pass_on(mut client: TcpStream, mut server: TcpStream, switch: &AtomicU8) {
     let mut buffer = vec![0; 65536];
     while let Ok(length) = client.read(&mut buffer) {
         let piece = &buffer[..length];
-        let commits = piece.windows(7).any(|bytes| bytes == b"COMMIT\0");
+        let commits = COMMITS
+            .iter()
+            .any(|sign| piece.windows(sign.len()).any(|bytes| bytes == *sign));
         let cut = if commits {
             switch.swap(Cut::Never as u8, Ordering::SeqCst)
         } else {
