@@ -8,7 +8,7 @@ use crate::settings::Breaking;
 
 /// What an operator can do about it.
 pub(super) const WAY_OUT: &str = "Put them back: with `offered: false` a plan is hidden from platforms and still takes its \
-    instances away, with its backend (`lifecycle: retired` comes in a later version). To start without them all the same: \
+    instances away, with its backend. To start without them all the same: \
     --allow-breaking plan-in-use. Then unbind and deprovision of these instances fail and touch nothing, and \
     `catalog-broker instances forget` drops them";
 

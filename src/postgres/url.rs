@@ -28,6 +28,7 @@ pub fn read(url: &Secret, name: &str) -> Result<Target, AddressError> {
         Some((address, parameters)) => (address, parameters),
         None => (url.expose().as_str(), ""),
     };
+    unambiguous(address)?;
     let mut way = Way::default();
     let mut rest = Vec::new();
     for parameter in parameters.split('&').filter(|text| !text.is_empty()) {
@@ -68,6 +69,18 @@ pub fn place(url: &Secret) -> String {
         .collect();
     let name = config.get_dbname().unwrap_or_default();
     format!("postgres://{}/{name}", hosts.join(","))
+}
+
+/// Of a password with a bare `@` or `/` a part would pass for the host, and be shown as one.
+fn unambiguous(address: &str) -> Result<(), AddressError> {
+    let authority = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (authority, path) = authority.split_once('/').unwrap_or((authority, ""));
+    if authority.matches('@').count() > 1 || path.contains('@') {
+        return Err(AddressError::Url(
+            "in user and password `@` is written %40 and `/` is written %2F",
+        ));
+    }
+    Ok(())
 }
 
 fn decoded(value: &str) -> Result<String, AddressError> {
@@ -131,6 +144,21 @@ mod tests {
 
     fn target(url: &str) -> Result<Target, AddressError> {
         read(&Secret::new(url.to_owned()), "broker")
+    }
+
+    #[test]
+    fn a_password_that_could_pass_for_a_host_is_refused_and_not_shown() {
+        for url in [
+            "postgres://u:pa@ss@db.example:6432/d",
+            "postgres://u:pa/ss@db.example:6432/d",
+            "postgres://u@x:pass@db.example/d?sslmode=disable",
+        ] {
+            assert!(target(url).is_err(), "{url}");
+            assert_eq!(place(&Secret::new(url.to_owned())), "postgres://...");
+        }
+        let url = "postgres://u:pa%40%2Fss@db.example:6432/d";
+        let shown = place(&Secret::new(url.to_owned()));
+        assert_eq!(shown, "postgres://db.example:6432/d");
     }
 
     #[test]
