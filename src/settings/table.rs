@@ -137,7 +137,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Measure,
         flag: None,
         usual: &[],
-        default: Some("32"),
+        default: Some("12"),
         doc: "Most connections to PostgreSQL at a time.",
     },
     Setting {

@@ -96,7 +96,7 @@ fn nothing_said_gives_the_defaults() {
         settings.store.url,
         StoreUrl::Sqlite("data/broker.db".into())
     );
-    assert_eq!(settings.store.connections, 32);
+    assert_eq!(settings.store.connections, 12);
     assert_eq!(settings.store.timeout, Duration::from_secs(5));
     assert!(!settings.store.ephemeral_ok);
     let server = &settings.server;
