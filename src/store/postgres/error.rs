@@ -55,11 +55,6 @@ impl StepError {
             .any(|class| code.starts_with(class))
     }
 
-    /// Whether a row with the same key was there.
-    pub(super) fn is_unique_violation(&self) -> bool {
-        matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
-    }
-
     /// Whether the engine lacks a function that a statement uses.
     pub(super) fn is_unknown_function(&self) -> bool {
         matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNDEFINED_FUNCTION))

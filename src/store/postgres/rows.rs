@@ -105,7 +105,7 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
 }
 
 /// A new instance and the operation that makes it at once, in one statement and one message: what most requests are that
-/// change anything. It is the first operation of its subject, unless the id was used before.
+/// change anything.
 async fn provision(
     database: &Transaction<'_>,
     instance: &Instance,
@@ -122,23 +122,17 @@ async fn provision(
                  ON CONFLICT (id) DO NOTHING RETURNING 1
              )
              INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, started_at, finished_at, turn)
-             SELECT $15, $16, $17, $18, $19, $20, $21, 1 FROM made",
+             SELECT $15, $16, $17, $18, $19, $20, $21, coalesce((
+                 SELECT turn FROM broker_operations WHERE instance_id = $17 AND binding_id = $18
+                 ORDER BY turn DESC LIMIT 1), 0) + 1
+             FROM made",
             &values,
         )
-        .await;
-    match made {
-        Ok(0) => there(database, &instance.id).await,
-        Ok(_) => Ok(Begun::Done),
-        Err(error) if error.is_unique_violation() => {
-            let begun = insert_instance(database, instance).await?;
-            if matches!(begun, Begun::Done) {
-                let values = recorded(operation);
-                database.execute_last(RECORD, &values).await?;
-            }
-            Ok(begun)
-        }
-        Err(error) => Err(error),
+        .await?;
+    if made > 0 {
+        return Ok(Begun::Done);
     }
+    there(database, &instance.id).await
 }
 
 /// Locks an instance until the transaction is over; its version, if it is there.
