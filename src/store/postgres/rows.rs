@@ -94,10 +94,7 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
     };
     if matches!(begun, Begun::Done) {
         match &change.job {
-            None => {
-                let values = recorded(&change.operation);
-                database.execute_last(RECORD, &values).await?;
-            }
+            None => record(database, &change.operation).await?,
             Some(job) => jobs::record(database, &change.operation, job).await?,
         }
     }
@@ -114,7 +111,7 @@ async fn provision(
     let mut values = made(database, instance)?;
     values.extend(recorded(operation));
     let made = database
-        .execute_last(
+        .execute_alone(
             "WITH made AS (
                  INSERT INTO broker_instances (id, service_id, plan_id, organization, space, operation, kind, state,
                                                backend, version, fingerprint, created_at, updated_at, details)

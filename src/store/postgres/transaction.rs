@@ -83,24 +83,19 @@ impl<'a> Transaction<'a> {
             .await
     }
 
-    /// The same as the last statement of a step: the commit goes to the server in one message with it; the only one is a
-    /// transaction by itself. Where the server says no nothing was done; where the connection goes, nobody knows.
-    pub(super) async fn execute_last(
+    /// The same as the one statement of a step: a transaction by itself. Where the server says no nothing was done; where
+    /// the connection goes, nobody knows.
+    pub(super) async fn execute_alone(
         &self,
         statement: &str,
         values: &[Value<'_>],
     ) -> Result<u64, StepError> {
         let parameters = parameters(values);
-        let changing = self.client.execute_typed(statement, &parameters);
-        if !self.begun.get() {
-            return changing.await.map_err(undone);
-        }
-        let commit = self.client.batch_execute("COMMIT");
-        let (changed, committed) = tokio::join!(biased; changing, commit);
-        // The commit of what has failed is its end, too.
-        self.begun.set(false);
-        let changed = changed.map_err(undone)?;
-        committed.map(|()| changed).map_err(uncommitted)
+        let changed = self.client.execute_typed(statement, &parameters).await;
+        changed.map_err(|error| match error.code() {
+            Some(_) => StepError::Database(error),
+            None => StepError::Unknown(error),
+        })
     }
 
     /// The columns of a row, to be read.
@@ -149,14 +144,6 @@ impl<'a> Transaction<'a> {
             self.client.batch_execute("ROLLBACK").await?;
         }
         Ok(())
-    }
-}
-
-/// A connection that goes while a statement is committed with its end leaves open whether it was done.
-fn undone(error: tokio_postgres::Error) -> StepError {
-    match error.code() {
-        Some(_) => StepError::Database(error),
-        None => StepError::Unknown(error),
     }
 }
 
