@@ -1,7 +1,7 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
+mod guard;
 pub mod ledgers;
-mod plans;
 mod reload;
 
 use std::fmt;
@@ -21,8 +21,9 @@ use crate::catalog::{Memory, Source};
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::id::OperationId;
+use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
-use crate::domain::store::{PlanInUse, Store, StoreError};
+use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
@@ -33,6 +34,8 @@ use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::LogWitness;
 
+pub use self::guard::Broken;
+use self::guard::Guard;
 use self::reload::Reloader;
 pub use self::reload::{Origin, Start};
 
@@ -54,8 +57,8 @@ pub enum StartError {
     Store(String, Box<dyn std::error::Error + Send + Sync>),
     /// The store did not say which plans its instances are of.
     Look(StoreError),
-    /// Plans are not in the catalog whose instances only their backends can take away.
-    PlansInUse(Vec<PlanInUse>),
+    /// The catalog would break what lives.
+    Breaks(Broken),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -69,12 +72,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
             Self::Look(why) => write!(out, "the plans in use are not known: {why}"),
-            Self::PlansInUse(plans) => {
-                for plan in plans {
-                    writeln!(out, "{}", plans::in_use(plan))?;
-                }
-                out.write_str(plans::WAY_OUT)
-            }
+            Self::Breaks(broken) => broken.fmt(out),
             Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 out,
                 "{address} is in use by another program: stop that one, or give another port with --port or PORT"
@@ -115,8 +113,17 @@ pub fn clock() -> Timestamp {
 pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let settings = start.settings;
     let listener = listen(&settings.server)?;
-    let store = open(&settings.store)?;
-    plans::stay(&start.catalog, &*store, &settings.allow_breaking).await?;
+    let (store, ledger) = open(&settings.store)?;
+    let guard = Guard {
+        ledger,
+        allowed: settings.allow_breaking.clone(),
+    };
+    let broken = guard.check(&start.catalog).await;
+    let broken = broken.map_err(StartError::Look)?;
+    if !broken.is_nothing() {
+        return Err(StartError::Breaks(broken));
+    }
+    guard.keep(&start.catalog).await;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
     let live = Arc::new(Live::new(start.catalog));
@@ -139,7 +146,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         origin,
         live,
         api,
-        store: Arc::clone(&store),
+        guard,
         inputs: start.inputs,
         held: Some(start.held),
         settings,
@@ -180,29 +187,29 @@ fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
 const UNSEALED: &str = "parameters, credentials and what backends return lie in the store as they are: to seal it, set \
                         store.keys (BROKER_STORE__KEYS) to what `openssl rand -base64 32` prints";
 
-fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
+/// A store, and what its operator can do with it, where it remembers anything.
+type Opened = (Arc<dyn Store>, Option<Arc<dyn Ledger>>);
+
+fn open(settings: &StoreSettings) -> Result<Opened, StartError> {
     let keys = keys(settings);
-    match &settings.url {
-        StoreUrl::None => Ok(Arc::new(NoStore::default())),
-        StoreUrl::Sqlite(path) => match SqliteStore::open(path, &keys) {
-            Ok(store) => {
-                if keys.is_empty() {
-                    log::warn!("{UNSEALED}");
-                }
-                Ok(Arc::new(store))
+    let ledger: Arc<dyn Ledger> = match &settings.url {
+        StoreUrl::None => return Ok((Arc::new(NoStore::default()), None)),
+        StoreUrl::Sqlite(path) => {
+            let store = SqliteStore::open(path, &keys).map_err(|why| {
+                StartError::Store(format!("sqlite:{}", path.display()), why.into())
+            })?;
+            if keys.is_empty() {
+                log::warn!("{UNSEALED}");
             }
-            Err(why) => Err(StartError::Store(
-                format!("sqlite:{}", path.display()),
-                why.into(),
-            )),
-        },
-        StoreUrl::Postgres(url) => {
-            match PostgresStore::open(url.clone(), bounds(settings), &keys) {
-                Ok(store) => Ok(Arc::new(store)),
-                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
-            }
+            Arc::new(store)
         }
-    }
+        StoreUrl::Postgres(url) => {
+            let store = PostgresStore::open(url.clone(), bounds(settings), &keys)
+                .map_err(|why| StartError::Store(postgres::place(url), why.into()))?;
+            Arc::new(store)
+        }
+    };
+    Ok((Arc::clone(&ledger) as Arc<dyn Store>, Some(ledger)))
 }
 
 fn keys(settings: &StoreSettings) -> Keys {

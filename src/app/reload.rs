@@ -10,12 +10,13 @@ use std::time::Duration;
 use actix_web::web::{self, Data};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{StartError, plans, system_time};
+use super::guard::{Broken, Guard};
+use super::system_time;
 use crate::catalog::{self, Held, Inputs, Loaded};
 use crate::document::{Environment, Findings, Severity};
 use crate::domain::catalog::Catalog;
 use crate::domain::live::Live;
-use crate::domain::store::Store;
+use crate::domain::store::StoreError;
 use crate::http::{Api, Published};
 use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
 
@@ -99,7 +100,7 @@ pub(super) struct Reloader {
     pub settings: Settings,
     pub live: Arc<Live>,
     pub api: Data<Api>,
-    pub store: Arc<dyn Store>,
+    pub guard: Guard,
     /// What was read last.
     pub inputs: Inputs,
     /// What it held; nothing where it has to be read again.
@@ -110,7 +111,8 @@ pub(super) struct Reloader {
 enum Refused {
     Settings(SettingsErrors),
     Document(Findings),
-    Guard(StartError),
+    Breaks(Broken),
+    Store(StoreError),
     /// The files are being written: the next look comes soon.
     Unsettled,
 }
@@ -177,15 +179,19 @@ impl Reloader {
             return Err(Refused::Document(read.loaded.findings));
         };
         tell_findings(&read.loaded.findings);
-        if let Err(why) = plans::stay(&catalog, &*self.store, &self.settings.allow_breaking).await {
-            if matches!(why, StartError::Look(_)) {
+        match self.guard.check(&catalog).await {
+            Ok(broken) if broken.is_nothing() => {}
+            Ok(broken) => return Err(Refused::Breaks(broken)),
+            Err(why) => {
+                // Until the store is back.
                 self.held = None;
+                return Err(Refused::Store(why));
             }
-            return Err(Refused::Guard(why));
         }
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
         self.api.publish(Published::new(&catalog, system_time()));
+        self.guard.keep(&catalog).await;
         Ok(catalog)
     }
 
@@ -235,7 +241,8 @@ fn tell(refused: &Refused) {
     match refused {
         Refused::Settings(errors) => log::error!("{errors}"),
         Refused::Document(findings) => tell_findings(findings),
-        Refused::Guard(why) => log::error!("{why}"),
+        Refused::Breaks(broken) => log::error!("{broken}"),
+        Refused::Store(why) => log::error!("what lives is not known: {why}"),
         Refused::Unsettled => {}
     }
 }

@@ -11,6 +11,7 @@ pub mod answer;
 pub mod backend;
 pub mod bells;
 pub mod binding;
+pub mod breaking;
 pub mod broker;
 pub mod caller;
 pub mod catalog;

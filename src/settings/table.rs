@@ -122,7 +122,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: Some("--allow-breaking"),
         usual: &[],
         default: Some(""),
-        doc: "What a catalog may break all the same: plan-in-use.",
+        doc: "What a catalog may break all the same: plan-in-use, id-changed, ...",
     },
     Setting {
         path: "store.url",

@@ -35,6 +35,44 @@ pub struct Settings {
 pub enum Breaking {
     /// A plan leaves whose instances only its backend can take away.
     PlanInUse,
+    /// A name has another id.
+    IdChanged,
+    /// Instances cannot be bound any more.
+    BindableWithdrawn,
+    /// A permission is not asked for any more.
+    RequiresWithdrawn,
+    /// Instances cannot move to another plan any more.
+    UpdatesWithdrawn,
+    /// Parameters that instances have are not allowed any more.
+    SchemaNarrowed,
+    /// Instances would be taken away by something else than made them.
+    BackendChanged,
+}
+
+impl Breaking {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::PlanInUse,
+        Self::IdChanged,
+        Self::BindableWithdrawn,
+        Self::RequiresWithdrawn,
+        Self::UpdatesWithdrawn,
+        Self::SchemaNarrowed,
+        Self::BackendChanged,
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PlanInUse => "plan-in-use",
+            Self::IdChanged => "id-changed",
+            Self::BindableWithdrawn => "bindable-withdrawn",
+            Self::RequiresWithdrawn => "requires-withdrawn",
+            Self::UpdatesWithdrawn => "updates-withdrawn",
+            Self::SchemaNarrowed => "schema-narrowed",
+            Self::BackendChanged => "backend-changed",
+        }
+    }
 }
 
 /// What is remembered, and where.

@@ -18,6 +18,7 @@ mod bad_http;
 mod bad_ids;
 mod bad_input;
 mod bind;
+mod breaking;
 mod catalog;
 mod checker_proof;
 mod compose;
