@@ -41,6 +41,7 @@ mod provision;
 mod races;
 mod random;
 mod readme;
+mod roles;
 mod rotation;
 mod routes;
 mod running;
