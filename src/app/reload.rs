@@ -76,8 +76,7 @@ impl Origin {
 
     /// The document that settings name, as it is now.
     pub fn document(&self, settings: &Settings) -> Loaded {
-        let (source, memory) = (super::source(settings), super::memory(settings));
-        catalog::load(&source, &self.environment, memory)
+        super::document(settings, &self.environment)
     }
 
     fn read(&self) -> Result<Read, SettingsErrors> {

@@ -29,6 +29,7 @@ mod fields;
 mod identity;
 mod later;
 mod life;
+mod lifecycle;
 mod limits;
 mod logs;
 mod machine;

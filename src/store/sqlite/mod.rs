@@ -46,6 +46,7 @@ use crate::store::seal::{Keys, Opener, Sealer};
 pub use backup::{BackupError, backup};
 use database::Database;
 pub use error::OpenError;
+pub use open::holder;
 use reader::Readers;
 use writer::Writer;
 
