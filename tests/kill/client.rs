@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::chance::Chance;
 use crate::checker;
 use crate::figures::Figures;
-use crate::fleet::{Fleet, PATIENCE};
+use crate::fleet::Fleet;
 use crate::harness::{PASSWORD, USER, at_binding, at_instance, basic};
 use crate::http::{Connection, Request, Response};
 use crate::lendings::{Holders, pool_of};
@@ -27,6 +27,8 @@ pub struct Stage {
     /// The plans that an instance may have one after the other.
     pub plans: Plans,
     pub holders: Holders,
+    /// How long anything may take that must come to its end.
+    pub patience: Duration,
 }
 
 /// Groups of plans; an instance goes from one to the other within one of them.
@@ -344,7 +346,7 @@ impl Client<'_> {
         if self.stage.is_lost() {
             return Err(Lost);
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > self.stage.patience {
             let what = format!(
                 "{call:?} of {} does not end: {:?}",
                 life.id,

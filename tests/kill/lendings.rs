@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 /// How many entries each pool has: fewer than there are clients, so that some find nothing.
-pub const SEATS: usize = 5;
-pub const ROOMS: usize = 4;
+pub const SEATS: usize = 3;
+pub const ROOMS: usize = 2;
 
 /// Who has something: an instance, or a binding of it.
 pub type Holder = (String, Option<String>);

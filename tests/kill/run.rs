@@ -143,6 +143,11 @@ pub fn run(plan: &Plan, seed: u64) -> Outcome {
         stop: AtomicBool::new(false),
         faults: Mutex::default(),
         plans,
+        patience: match plan.blow {
+            // The more often a server was away, the longer an operation waits for it.
+            Blow::Server => PATIENCE * 5,
+            _ => PATIENCE,
+        },
         holders: Holders::default(),
     };
     let (blows, said) = thread::scope(|scope| {
@@ -230,8 +235,11 @@ fn strike(stage: &Stage, (plan, logins): (&Plan, Option<&Logins>), chance: &mut 
     for _ in 0..plan.blows {
         let rest = match plan.blow {
             Blow::Cut => 40,
+            // A database is made in some time more than a file is written.
+            Blow::Kill if plan.offer == Offer::Lending => 600,
             Blow::Kill | Blow::Sleep => 250,
-            Blow::Database | Blow::DatabaseSleep | Blow::Server => 600,
+            Blow::Database | Blow::DatabaseSleep => 600,
+            Blow::Server => 2000,
         };
         thread::sleep(Duration::from_millis(rest / 2 + chance.below(rest)));
         if stage.stop.load(Ordering::SeqCst) {
@@ -265,7 +273,7 @@ fn strike(stage: &Stage, (plan, logins): (&Plan, Option<&Logins>), chance: &mut 
 
 /// Nothing stays in progress for ever, whoever began it.
 fn await_quiet(stage: &Stage) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + stage.patience;
     while stage.fleet.in_progress() > 0 {
         if Instant::now() > until {
             let left = stage.fleet.in_progress();
