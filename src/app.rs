@@ -110,6 +110,7 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     let listener = listen(&settings.server)?;
     let store = open(&settings.store)?;
     plans::stay(&catalog, &*store, &settings.allow_breaking).await?;
+    plans::are_counted(&catalog, &*store).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
     let api = Data::new(api(

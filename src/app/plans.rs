@@ -32,6 +32,14 @@ pub(super) async fn stay(
     Ok(())
 }
 
+/// Lets the store get ready for limits, where there are any: no request waits for that.
+pub(super) async fn are_counted(catalog: &Catalog, store: &dyn Store) -> Result<(), StartError> {
+    if !catalog.counts_instances() {
+        return Ok(());
+    }
+    store.ready_to_count().await.map_err(StartError::Look)
+}
+
 /// One of them, in a sentence.
 pub(super) fn in_use(plan: &PlanInUse) -> String {
     format!(
