@@ -31,6 +31,7 @@ mod life;
 mod limits;
 mod logs;
 mod machine;
+mod no_outputs;
 mod none;
 mod order;
 mod plan_in_use;

@@ -8,6 +8,7 @@ mod ids;
 mod limits;
 mod plans;
 mod pools;
+mod programs;
 mod published;
 mod renderings;
 mod responding;
