@@ -85,6 +85,8 @@ pub struct Fleet {
     slots: Vec<Mutex<Option<Broker>>>,
     addresses: RwLock<Vec<Option<SocketAddr>>>,
     store: Store,
+    /// What those have said that were killed.
+    past: Mutex<Vec<String>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -141,6 +143,7 @@ impl Fleet {
                 .map(|broker| Mutex::new(Some(broker)))
                 .collect(),
             store,
+            past: Mutex::default(),
         }
     }
 
@@ -190,7 +193,9 @@ impl Fleet {
     /// Starts one again that was killed.
     pub fn revive(&self, number: usize) {
         let mut slot = locked(&self.slots[number]);
-        let broker = slot.take().expect("a broker that was killed").restarted();
+        let broker = slot.take().expect("a broker that was killed");
+        locked(&self.past).push(broker.log());
+        let broker = broker.restarted();
         self.listens(number, Some(broker.address));
         *slot = Some(broker);
     }
@@ -265,13 +270,12 @@ impl Fleet {
         })
     }
 
-    /// All that one has written.
+    /// All that they have written.
     pub fn logs(&self) -> String {
+        let mut logs = locked(&self.past).clone();
         let slots = self.slots.iter().map(locked);
-        slots
-            .map(|slot| slot.as_ref().map(Broker::log).unwrap_or_default())
-            .collect::<Vec<_>>()
-            .join("\n--- the next broker\n")
+        logs.extend(slots.map(|slot| slot.as_ref().map(Broker::log).unwrap_or_default()));
+        logs.join("\n--- the next broker\n")
     }
 
     /// Waits until somebody carries something out; whether somebody does.

@@ -9,7 +9,7 @@ use super::Sql;
 use super::server::{GRACE, Room, Session, SqlServer};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
-use super::trouble::Trouble;
+use super::trouble::{Asked, Trouble};
 use crate::domain::backend::Work;
 use crate::template::{Draw, RenderError, Scope, Tree};
 
@@ -115,12 +115,15 @@ impl Run<'_> {
         if in_transaction != step.transaction {
             self.turn(step.transaction).await?;
         }
+        let asked = Asked {
+            unless: step.unless.is_some(),
+            only_if: step.only_if.is_some(),
+        };
         if let Some(question) = step.only_if
             && self.send(question).await?.is_empty()
         {
             return Ok(());
         }
-        let asked = step.unless.is_some();
         if let Some(question) = step.unless
             && !self.send(question).await?.is_empty()
         {
@@ -189,7 +192,7 @@ impl Run<'_> {
                 at: self.at,
                 error,
                 values: rendered.values,
-                asked: false,
+                asked: Asked::default(),
             }),
             Err(_) => Err(Trouble::Slow("a statement")),
         }
@@ -217,7 +220,7 @@ pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Tr
         at: 0,
         error,
         values: Vec::new(),
-        asked: false,
+        asked: Asked::default(),
     })?;
     session.give_back().await;
     Ok(rows.iter().filter_map(|row| row.try_get(0).ok()).collect())
