@@ -18,6 +18,7 @@
 mod attempt;
 mod lexer;
 mod outputs;
+mod queue;
 mod quote;
 mod server;
 mod settings;
