@@ -33,7 +33,7 @@ fn entries_are_counted_as_they_stand(engine: Engine) {
     }
     assert_eq!(scene.unbind("i", "one", "s", "seat").status, 200);
 
-    let stats = |more: &[&str], seats: Option<&str>| {
+    let counted = |more: &[&str], seats: Option<&str>| {
         let variables = [("BROKER_STORE__URL", scene.url.as_str())];
         let seats = seats.map(|seats| ("SEATS", seats));
         let variables: Vec<_> = variables.into_iter().chain(seats).collect();
@@ -41,7 +41,7 @@ fn entries_are_counted_as_they_stand(engine: Engine) {
         crate::runner::run_with(&scene.broker.folder, &arguments, &variables).exits(0)
     };
     let as_json = ["--format", "json"];
-    let pools = |seats| stats(&as_json, seats).json()["pools"].clone();
+    let pools = |seats| counted(&as_json, seats).json()["pools"].clone();
     assert_eq!(
         pools(Some(&seats)),
         json!([
@@ -60,7 +60,7 @@ fn entries_are_counted_as_they_stand(engine: Engine) {
         pools(None),
         json!([{ "pool": "seats", "free": null, "held": 1, "resting": null }])
     );
-    let table = stats(&[], Some(&seats)).out;
+    let table = counted(&[], Some(&seats)).out;
     let rows: Vec<Vec<&str>> = table
         .lines()
         .map(|line| line.split_whitespace().collect())
@@ -74,5 +74,5 @@ fn entries_are_counted_as_they_stand(engine: Engine) {
         let row: Vec<&str> = row.split(' ').collect();
         assert!(rows.contains(&row), "{row:?} in\n{table}");
     }
-    assert!(stats(&[], None).out.contains('?'));
+    assert!(counted(&[], None).out.contains('?'));
 }

@@ -20,6 +20,7 @@ mod lexer;
 mod outputs;
 mod queue;
 mod quote;
+mod scram;
 mod server;
 mod settings;
 mod statement;

@@ -121,25 +121,25 @@ struct PoolRow {
 
 /// Those of the document, and those whose entries were ever lent.
 fn pools(names: &Names, counts: &Counts) -> Vec<PoolRow> {
-    let named = names.pools();
+    let of_document = names.pools();
     let none = BTreeMap::new();
     let mut ever_lent: BTreeMap<&str, &BTreeMap<_, _>> = counts
         .pools
         .iter()
         .map(|pool| (pool.pool.as_str(), &pool.ever_lent))
         .collect();
-    for name in named.iter().flat_map(BTreeMap::keys) {
+    for name in of_document.iter().flat_map(BTreeMap::keys) {
         ever_lent.entry(name).or_insert(&none);
     }
     let row = |(name, lent): (&str, &BTreeMap<_, _>)| {
-        let plans = named.as_ref().map(|pools| pools.get(name));
-        let of_plans = plans.flatten().map_or(&[][..], Vec::as_slice);
-        let standing = Standing::of(of_plans, lent, app::clock());
+        let known = of_document.as_ref().map(|pools| pools.get(name));
+        let lending = known.flatten().map_or(&[][..], Vec::as_slice);
+        let standing = Standing::of(lending, lent, app::clock());
         PoolRow {
             name: name.to_owned(),
-            free: plans.is_some().then_some(standing.free),
+            free: known.is_some().then_some(standing.free),
             held: standing.held,
-            resting: plans.is_some().then_some(standing.resting),
+            resting: known.is_some().then_some(standing.resting),
         }
     };
     ever_lent.into_iter().map(row).collect()
