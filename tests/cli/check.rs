@@ -348,7 +348,7 @@ fn a_program_that_is_missing_or_cannot_be_run_is_told_with_its_path() {
         }
         let path = path.display().to_string();
         let command = format!(
-            "bindable: true\n    backend: {{ command: {{ run: [\"{path}\", no-program] }} }}"
+            "bindable: true\n    respond: sync\n    backend: {{ command: {{ run: [\"{path}\", no-program] }} }}"
         );
         folder.write("catalog.yaml", &CLEAN.replace("bindable: true", &command));
         let ran = run(&folder, &["check"]);
