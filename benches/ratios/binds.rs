@@ -153,7 +153,7 @@ impl Bare {
                 tokio::task::spawn_local(connection);
                 self.clients.push(client);
             }
-            let began = Instant::now();
+            let start = Instant::now();
             let mut running = Vec::new();
             for (number, client) in self.clients.drain(..).enumerate() {
                 let database = self.database.clone();
@@ -167,7 +167,7 @@ impl Bare {
             for client in running {
                 self.clients.push(client.await.expect("a client"));
             }
-            began.elapsed()
+            start.elapsed()
         })
     }
 }
