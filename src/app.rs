@@ -124,6 +124,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     if !broken.is_nothing() {
         return Err(StartError::Breaks(broken));
     }
+    guard.get_ready(&start.catalog).await;
     guard.keep(&start.catalog).await;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());

@@ -33,6 +33,7 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod machine;
+mod no_outputs;
 mod none;
 mod order;
 mod plan_in_use;

@@ -120,7 +120,7 @@ const MISTAKES: &[(At, &str, &str, &str, bool)] = &[
     (Plan, "schemas: { service_instance: { create: { parameters: {} } } }", "schema-declares-draft", "draft-04", false),
     (Plan, "updates_to: [smal]", "updates-to-known", "small", false),
     (Plan, "lifecycle: retired", "wrong-type", "map", true),
-    (Plan, "lifecycle: { state: gone }", "wrong-type", "retired", true),
+    (Plan, "lifecycle: { state: gone }", "unknown-word", "retired", true),
     (Plan, "lifecycle: { note: x }", "required-key", "state", false),
     (Plan, "lifecycle: { state: active, sucessor: x }", "unknown-key", "successor", true),
     (Plan, "limits: { instances: \"5\" }", "wrong-type", "quotes", true),

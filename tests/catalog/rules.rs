@@ -65,6 +65,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("statement-empty", plan(sql(json!({ "database": "d" })), sql(json!({ "statement": "SELECT 1", "database": "d" })))),
         row("statement-knob", plan(set(json!({ "connection": 5 })), set(json!({ "connections": 5 })))),
         row("statements-move", service(sets("postgresql/schema"), sets("postgresql/database"))),
+        row("program-missing", plan(json!({ "backend": { "command": { "run": ["/nowhere/at-all"] } } }), json!({ "backend": { "command": { "run": ["/bin/sh"] } } }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),
         row("backend-named", plan(json!({ "backend": { "use": "pg" } }), json!({ "backend": { "use": "pg" } })).with_top(json!({ "backends": { "pg": { "fixed": {} } } }))),

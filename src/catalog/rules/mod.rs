@@ -9,6 +9,7 @@ mod lifecycle;
 mod limits;
 mod plans;
 mod pools;
+mod programs;
 mod published;
 mod renderings;
 mod responding;

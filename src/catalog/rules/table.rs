@@ -2,7 +2,7 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, ids, lifecycle, limits, plans, pools,
+    Check, Rule, Source, accept, adopting, answers, ids, lifecycle, limits, plans, pools, programs,
     published, responding, schemas, secrets, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
@@ -123,6 +123,7 @@ pub static RULES: &[Rule] = &[
     draft!("pool-moves", Language("pool"), Error, "No instance moves to or from a plan that lends to instances, but within one pool.", pools::moves),
     draft!("pool-answers-at-once", Language("pool"), Error, "A plan with a pool answers nothing later.", pools::at_once),
     draft!("pool-shared", Language("pool"), Error, "Plans that use one pool by name have the same entries in it.", pools::shared),
+    draft!("program-missing", Language("command"), Warning, "A program that a plan runs is there, and may be run.", programs::are_there),
     draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
     draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
     draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),

@@ -233,6 +233,10 @@ impl Store for SqliteStore {
         &self.key
     }
 
+    fn ready_to_count(&self) -> Answer<'_, ()> {
+        Box::pin(self.writer.step(guards::ready))
+    }
+
     fn close(&self) -> Answer<'_, ()> {
         Box::pin(async {
             self.readers.close();
