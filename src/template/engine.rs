@@ -13,7 +13,7 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
-use super::draw::{Draw, Function, LENGTHS};
+use super::draw::{Draw, Function, LENGTHS, NoChance};
 use super::scan::JOINED;
 
 /// The filters there are.
@@ -253,16 +253,26 @@ impl Object for Call {
                 let length = length.ok_or_else(|| {
                     said("gives `random_password(n)` a length that is not from 8 to 256")
                 })?;
-                let password = self.draw.random_password(length);
-                password
-                    .map(Value::from)
-                    .map_err(|_| said("needs chance, and the system gives none"))
+                drawn(self.draw.random_password(length))
             }
             (Function::RandomPassword, _) => Err(said(
                 "calls `random_password(n)` without its one argument, the length",
             )),
+            (Function::RandomUsername, []) => drawn(self.draw.random_username()),
+            (Function::Uuid, []) => drawn(self.draw.uuid()),
+            (Function::RandomUsername | Function::Uuid, _) => {
+                let function = self.function;
+                Err(said(format!(
+                    "gives `{function}` an argument: it takes none"
+                )))
+            }
         }
     }
+}
+
+fn drawn(text: Result<String, NoChance>) -> Result<Value, Error> {
+    text.map(Value::from)
+        .map_err(|_| said("needs chance, and the system gives none"))
 }
 
 /// A JSON value as the library's.

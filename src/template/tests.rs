@@ -322,6 +322,8 @@ fn expressions_that_fail_when_they_are_rendered() {
         ("random_password(257)", "from 8 to 256"),
         ("random_password(values.host)", "from 8 to 256"),
         ("random_password()", "without its one argument"),
+        ("random_username(8)", "it takes none"),
+        ("uuid('v4')", "gives `uuid()` an argument"),
         ("now(1)", "takes none"),
         (
             "instance.parameters.size / 0",
@@ -574,15 +576,29 @@ fn each_call_draws_anew_and_time_stands_still() {
         ),
         ("c".into(), Tree::text(vec![expression("now()")])),
         ("d".into(), Tree::text(vec![expression("now()")])),
+        (
+            "e".into(),
+            Tree::text(vec![expression("random_username()")]),
+        ),
+        (
+            "f".into(),
+            Tree::text(vec![expression("random_username()")]),
+        ),
+        ("g".into(), Tree::text(vec![expression("uuid()")])),
+        ("h".into(), Tree::text(vec![expression("uuid()")])),
     ]);
     let rendered = render(&tree).unwrap().unwrap();
     assert_ne!(rendered["a"], rendered["b"]);
+    assert_ne!(rendered["e"], rendered["f"]);
+    assert_ne!(rendered["g"], rendered["h"]);
     assert_eq!(rendered["a"].as_str().map(str::len), Some(24));
     assert_eq!(rendered["c"], rendered["d"]);
     assert_eq!(
         tree.functions().into_iter().collect::<Vec<_>>(),
         Function::ALL
     );
+    let chance = |name: &str| Expression::compile(name).unwrap().uses_chance();
+    assert!(chance("uuid()") && chance("random_username() | upper") && !chance("now()"));
     let without = tree
         .render(&scope(), &Draw::with_chance(0, |_| Err(NoChance)))
         .unwrap_err();

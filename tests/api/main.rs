@@ -31,6 +31,7 @@ mod life;
 mod limits;
 mod logs;
 mod machine;
+mod made;
 mod none;
 mod order;
 mod plan_in_use;
