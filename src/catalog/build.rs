@@ -8,6 +8,7 @@ use semver::Version;
 use super::adopting::adopt;
 use super::answers;
 use super::backends::Backends;
+use super::derive;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
 use super::limits::limits;
 use super::responding::{POLLING, acts, may_answer_later, number, responding};
@@ -96,6 +97,7 @@ fn hidden_plan(draft: &PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         adopt: Adopt::Never,
         limits: Limits::default(),
         updates_to: None,
+        keys: None,
     })
 }
 
@@ -128,6 +130,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
     let backend = backends.of(&draft).ok()?;
     let node = &draft.node;
     let answers = draft.answers?;
+    let keys = derive::keys(node).filter(|_| derive::is_used(&answers));
     Some(Plan {
         id: PlanId::parse(&text(node, "id")?).ok()?,
         name: text(node, "name")?.into(),
@@ -150,6 +153,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         adopt: adopt(node).ok()?,
         limits: limits(node),
         updates_to: texts(node, "updates_to"),
+        keys: keys.map(Arc::new),
     })
 }
 

@@ -14,6 +14,7 @@ pub mod binding;
 pub mod broker;
 pub mod caller;
 pub mod catalog;
+pub mod derive;
 pub mod desk;
 pub mod error;
 pub mod guard;

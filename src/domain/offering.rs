@@ -15,6 +15,7 @@ use super::respond::Responding;
 use super::schema::Schema;
 use super::time::Timestamp;
 use crate::secret::Secret;
+use crate::template::Keys;
 
 /// A service offering (specification, "Service Offering Object") and what is private to it.
 pub struct Offering {
@@ -92,6 +93,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Private: the names of the plans that an instance may move to, where not to all of its offering.
     pub updates_to: Option<Vec<String>>,
+    /// Private: what its templates derive credentials of, where they do.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// Whether what a platform names and the store does not know counts as existing.

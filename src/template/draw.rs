@@ -1,8 +1,10 @@
-//! Time and chance, as arguments: what `now()`, `random_password(n)`, `random_username()` and `uuid()` give.
+//! Time, chance and keys, as arguments: what `now()`, `random_password(n)`, `random_username()`, `uuid()` and `derive()`
+//! give.
 
 use std::fmt;
 use std::sync::Arc;
 
+use super::derive::Deriving;
 use super::time::format_utc;
 
 /// A function that a template may call.
@@ -16,15 +18,21 @@ pub enum Function {
     RandomUsername,
     /// `uuid()`: a random UUID.
     Uuid,
+    /// `derive('label', n)`: `n` signs, made of a key and the ids.
+    Derive,
+    /// `derive_version()`: the version of that key.
+    DeriveVersion,
 }
 
 impl Function {
     /// All there are.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Now,
         Self::RandomPassword,
         Self::RandomUsername,
         Self::Uuid,
+        Self::Derive,
+        Self::DeriveVersion,
     ];
 
     /// Its name in a template.
@@ -34,6 +42,8 @@ impl Function {
             Self::RandomPassword => "random_password",
             Self::RandomUsername => "random_username",
             Self::Uuid => "uuid",
+            Self::Derive => "derive",
+            Self::DeriveVersion => "derive_version",
         }
     }
 
@@ -43,6 +53,16 @@ impl Function {
             self,
             Self::RandomPassword | Self::RandomUsername | Self::Uuid
         )
+    }
+
+    /// Whether it is of the keys under `derive`.
+    pub const fn derives(self) -> bool {
+        matches!(self, Self::Derive | Self::DeriveVersion)
+    }
+
+    /// Whether it gives something else when it is called for the same thing another time.
+    pub const fn is_made_once(self) -> bool {
+        !self.derives()
     }
 
     pub(super) fn named(name: &str) -> Option<Self> {
@@ -65,11 +85,12 @@ pub struct NoChance;
 /// Fills a buffer with bytes that nobody can guess.
 pub type Chance = dyn Fn(&mut [u8]) -> Result<(), NoChance> + Send + Sync;
 
-/// What chance and time there is for the templates of one operation. Each call in them draws anew.
+/// What chance, time and keys there are for the templates of one operation. Each call in them draws anew.
 #[derive(Clone)]
 pub struct Draw {
     now_ms: i64,
     chance: Arc<Chance>,
+    deriving: Option<Arc<Deriving>>,
 }
 
 impl Draw {
@@ -86,7 +107,21 @@ impl Draw {
         Self {
             now_ms,
             chance: Arc::new(chance),
+            deriving: None,
         }
+    }
+
+    /// The same with something to derive of.
+    #[must_use]
+    pub fn deriving(self, deriving: Option<Deriving>) -> Self {
+        Self {
+            deriving: deriving.map(Arc::new),
+            ..self
+        }
+    }
+
+    pub(super) fn keys(&self) -> Option<&Deriving> {
+        self.deriving.as_deref()
     }
 
     pub(super) fn now(&self) -> String {

@@ -595,7 +595,7 @@ fn each_call_draws_anew_and_time_stands_still() {
     assert_eq!(rendered["c"], rendered["d"]);
     assert_eq!(
         tree.functions().into_iter().collect::<Vec<_>>(),
-        Function::ALL
+        &Function::ALL[..4]
     );
     let chance = |name: &str| Expression::compile(name).unwrap().uses_chance();
     assert!(chance("uuid()") && chance("random_username() | upper") && !chance("now()"));
@@ -606,6 +606,65 @@ fn each_call_draws_anew_and_time_stands_still() {
         without.to_string(),
         "a: {{ random_password(24) }} needs chance, and the system gives none"
     );
+}
+
+fn deriving(current: &str, version: &str) -> Deriving {
+    let key = |text: &str| Key::parse(text).unwrap();
+    let keys = [
+        ("v1", key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")),
+        ("v2", key("Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=")),
+    ];
+    let keys = keys.map(|(version, key)| (version.into(), key));
+    Deriving {
+        keys: Keys::new(current, keys.into()).unwrap().into(),
+        version: version.into(),
+        instance: "i-1".into(),
+        binding: "b-1".into(),
+    }
+}
+
+#[test]
+fn what_is_derived_is_of_the_key_and_the_label() {
+    let with = |source: &str, version: &str| {
+        let draw = Draw::new(0).deriving(Some(deriving("v2", version)));
+        let expression = Expression::compile(source).map_err(|error| error.to_string())?;
+        let value = expression.eval(&scope(), &draw);
+        value.map_err(|error| error.to_string())
+    };
+    let first = with("derive('password', 32)", "v1").unwrap();
+    assert_eq!(with("derive('password', 16 + 16)", "v1").unwrap(), first);
+    let named = with("derive('password', 32, 'alphanumeric')", "v1").unwrap();
+    assert_eq!(named, first);
+    for other in [
+        with("derive('password', 32)", "v2"),
+        with("derive('passwort', 32)", "v1"),
+        with("derive('password', 32, 'base64url')", "v1"),
+    ] {
+        assert_ne!(other.unwrap(), first);
+    }
+    assert_eq!(with("derive_version()", "v1").unwrap(), "v1");
+    for (source, words) in [
+        (
+            "derive('p', 32, 'letters')",
+            "there are alphanumeric, lower",
+        ),
+        ("derive('p', 32, 7)", "an alphabet that is not known"),
+        ("derive('p', 7)", "from 8 to 256"),
+        ("derive('p', 'x')", "from 8 to 256"),
+        ("derive('', 8)", "a label that is empty"),
+        ("derive(instance.space, 8)", "a label that is no text"),
+        ("derive('p')", "with other arguments"),
+        ("derive_version('p')", "it takes none"),
+    ] {
+        let error = with(source, "v1").unwrap_err();
+        assert!(error.contains(words), "{source}: {error}");
+    }
+    let gone = with("derive('password', 32)", "v0").unwrap_err();
+    assert!(gone.contains("the key `v0`"), "{gone}");
+    for source in ["derive('password', 32)", "derive_version()"] {
+        let error = eval(source).unwrap_err();
+        assert!(error.contains("needs a key"), "{error}");
+    }
 }
 
 #[test]

@@ -78,3 +78,121 @@ fn without_a_memory_nothing_is_drawn_by_chance() {
         );
     }
 }
+
+/// What may be derived of, by version.
+const KEYS: [(&str, &str); 2] = [
+    ("DERIVE_V1", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ("DERIVE_V2", "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA="),
+];
+
+const DERIVED: &str = r#"
+derive: { keys: { v1: "${DERIVE_V1}", v2: "${DERIVE_V2}" }, current: v1 }
+services:
+  - id: 6f2b6f54-9d7c-4c39-9a36-5f7f0e0e6f10
+    name: relay
+    description: A login for each application
+    bindable: true
+    plans:
+      - id: 0c1e3a0e-4a2b-4f38-9a3e-0f6a4f1c2d11
+        name: standard
+        description: Of the key that counts now
+        instance:
+          dashboard_url: "https://relay.example.com/{{ derive('tenant', 12, 'lower') }}"
+        binding:
+          credentials:
+            version: "{{ derive_version() }}"
+            password: "{{ derive('password', 32) }}"
+            pin: "{{ derive('pin', 8, 'digits') }}"
+"#;
+
+fn deriving(catalog: &str) -> Setup {
+    KEYS.iter().fold(Setup::new(catalog), |setup, (name, key)| {
+        setup.env(name, key).env("RUST_LOG", "trace,mio=off")
+    })
+}
+
+fn asserts_no_key(text: &str) {
+    for (_, key) in KEYS {
+        assert!(!text.contains(key), "a key is shown: {text}");
+    }
+}
+
+/// The counter-proof is a third broker, which has another key under the same name.
+#[test]
+fn two_brokers_without_a_memory_derive_the_same_after_restarts() {
+    let none = |catalog: &str| deriving(catalog).arg("--store").arg("none");
+    let broker = none(DERIVED).start();
+    let dashboard = broker.provision("i", &provision_body()).json();
+    let first = credentials(&broker, "i", "b");
+    assert_eq!(first["version"], "v1");
+    assert_eq!(first["password"].as_str().map(str::len), Some(32));
+    let beside = none(DERIVED).start();
+    assert_eq!(credentials(&beside, "i", "b"), first);
+    assert_eq!(beside.provision("i", &provision_body()).json(), dashboard);
+    let broker = broker.restarted();
+    let beside = beside.restarted();
+    for broker in [&broker, &beside] {
+        assert_eq!(credentials(broker, "i", "b"), first);
+        for (instance, binding) in [("i", "c"), ("j", "b")] {
+            let other = credentials(broker, instance, binding);
+            assert_ne!(other["password"], first["password"]);
+            assert_ne!(other["pin"], first["pin"]);
+        }
+        asserts_no_key(&broker.log());
+    }
+    let another = none(DERIVED).env("DERIVE_V1", KEYS[1].1);
+    let another = another.env("DERIVE_V2", KEYS[0].1).start();
+    assert_ne!(
+        credentials(&another, "i", "b")["password"],
+        first["password"]
+    );
+    // A newer key counts for all binds, the repeat of an old one too; a plan may keep to its own.
+    let newer = DERIVED.replace("current: v1", "current: v2");
+    let moved = credentials(&none(&newer).start(), "i", "b");
+    assert_eq!(moved["version"], "v2");
+    assert_ne!(moved["password"], first["password"]);
+    let own = newer.replace(
+        "        instance:\n",
+        "        derive: { current: v1 }\n        instance:\n",
+    );
+    assert_eq!(credentials(&none(&own).start(), "i", "b"), first);
+}
+
+#[test]
+fn with_a_store_bindings_keep_the_key_that_they_were_made_with() {
+    let broker = deriving(DERIVED).start();
+    let dashboard = broker.provision("i", &provision_body()).json();
+    let first = credentials(&broker, "i", "b");
+    let folder = std::sync::Arc::clone(&broker.folder);
+    drop(broker);
+    let newer = DERIVED.replace("current: v1", "current: v2");
+    let broker = deriving(&newer).start_in(&folder);
+    assert_eq!(credentials(&broker, "i", "b"), first);
+    let second = credentials(&broker, "i", "c");
+    assert_eq!(second["version"], "v2");
+    assert_ne!(second["password"], first["password"]);
+    // What an update renders again is of the key of the instance.
+    let update = serde_json::json!({ "service_id": SERVICE, "parameters": { "size": 2 } });
+    assert_eq!(broker.update("i", &update).json(), dashboard);
+    drop(broker);
+    let shown = deriving(&newer).arg("instances").arg("show").arg("i");
+    let (status, out, errors) = shown.arg("--format").arg("json").run_in(&folder);
+    assert!(status.success(), "{errors}");
+    let shown: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(shown["key_version"], "v1");
+    let versions = shown["bindings"].as_array().expect("bindings").iter();
+    let versions: Vec<_> = versions
+        .map(|binding| (&binding["id"], &binding["key_version"]))
+        .collect();
+    let (b, c) = (Value::from("b"), Value::from("c"));
+    let (v1, v2) = (Value::from("v1"), Value::from("v2"));
+    assert_eq!(versions, [(&b, &v1), (&c, &v2)]);
+    // Without the first key what it made is still handed out; what is rendered again is of the other one.
+    let without = newer.replace("v1: \"${DERIVE_V1}\", ", "");
+    let broker = deriving(&without).start_in(&folder);
+    assert_eq!(credentials(&broker, "i", "b"), first);
+    let moved = broker.update("i", &update);
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    assert_ne!(moved.json(), dashboard);
+    asserts_no_key(&broker.log());
+}

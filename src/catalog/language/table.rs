@@ -2,14 +2,16 @@
 
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
-use super::private::{ADOPT, BACKEND, BINDING, INSTANCE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS};
+use super::private::{
+    ADOPT, BACKEND, BINDING, DERIVE, INSTANCE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS,
+};
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
 use super::{Key, Others, Record, Shape};
 
 /// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &["lifecycle", "derive"];
+const LATER: &[&str] = &["lifecycle"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -77,6 +79,12 @@ const LIMITS_KEY: Key = Key::new(
     References,
     "Private: how much there may be of a plan; on an offering, of all its plans together.",
 );
+const DERIVE_KEY: Key = Key::new(
+    "derive",
+    Shape::Record(&DERIVE),
+    References,
+    "Private: the keys that `derive('label', n)` in templates makes credentials of, without a store.",
+);
 const OFFERED: Key = Key::new(
     "offered",
     Bool,
@@ -121,6 +129,7 @@ pub(crate) static DOCUMENT: Record = Record {
             "Private: what every offering begins with.",
         ),
         VALUES,
+        DERIVE_KEY,
         Key::new(
             "backends",
             Shape::Named(&NAMED_BACKEND),
@@ -224,6 +233,7 @@ pub(crate) static OFFERING: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
         Key::new(
@@ -263,6 +273,7 @@ static SERVICE_DEFAULTS: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -347,6 +358,7 @@ pub(crate) static PLAN: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -379,6 +391,7 @@ static PLAN_DEFAULTS: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],

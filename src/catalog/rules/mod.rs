@@ -4,6 +4,7 @@
 mod accept;
 mod adopting;
 mod answers;
+mod derive;
 mod ids;
 mod limits;
 mod plans;
@@ -18,6 +19,7 @@ mod table;
 
 use std::cell::OnceCell;
 
+pub(crate) use store::trees;
 pub use table::RULES;
 
 use super::draft::Draft;

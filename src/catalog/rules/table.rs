@@ -2,7 +2,7 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, ids, limits, plans, pools, published,
+    Check, Rule, Source, accept, adopting, answers, derive, ids, limits, plans, pools, published,
     responding, schemas, secrets, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
@@ -117,6 +117,8 @@ pub static RULES: &[Rule] = &[
     draft!("adopt-values", Language("adopt"), Warning, "What adopts makes no values by chance, of the time or of parameters.", adopting::values),
     draft!("limits-positive", Language("limits"), Error, "A limit is at least 1.", limits::positive),
     draft!("limits-within", Language("limits"), Warning, "No limit of a plan is above that of its offering.", limits::within),
+    draft!("derive-keys", Language("derive"), Error, "Keys to derive of are base64 of at least 32 bytes, each another one, and `current` names one.", derive::keys),
+    draft!("derive-needs-key", Language("derive"), Error, "Who derives has a key.", derive::needs_key),
     draft!("updates-to-known", Language("updates_to"), Error, "`updates_to` names plans of the offering.", plans::updates_to),
     draft!("pool-moves", Language("pool"), Error, "No instance moves to or from a plan that lends to instances, but within one pool.", pools::moves),
     draft!("pool-answers-at-once", Language("pool"), Error, "A plan with a pool answers nothing later.", pools::at_once),

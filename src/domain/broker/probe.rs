@@ -126,7 +126,7 @@ impl Subject<'_> {
         let chosen = bindable(self.chosen, request)?;
         let mut details = asked(request, None);
         fits(chosen, request, &details)?;
-        details.values = self.scope(id).values(&details, (self.clock)())?;
+        self.scope(id).values(&mut details, (self.clock)())?;
         Ok(Binding {
             instance_id: self.instance.id.clone(),
             id: id.clone(),
