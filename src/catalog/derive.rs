@@ -137,10 +137,9 @@ impl Read {
                 }
                 self.current = Some(current.to_owned());
             }
-            // Its type was told.
-            (Some(None), _) => {}
+            // The type of the one was told, of the other that there is no key.
+            (Some(None), _) | (None, []) => {}
             (None, [only]) => self.current = Some((*only).to_owned()),
-            (None, []) => {}
             (None, several) => {
                 let message = "there are several keys, and none is said to count now";
                 let mend = format!(
