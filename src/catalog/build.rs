@@ -11,6 +11,7 @@ use super::backends::Backends;
 use super::derive;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
 use super::limits::limits;
+use super::reading::resolve::is_unresolved;
 use super::responding::{POLLING, acts, may_answer_later, number, responding};
 use crate::document::Node;
 use crate::domain::answer::{BindingTemplate, InstanceTemplate};
@@ -35,11 +36,19 @@ pub(crate) fn catalog(draft: Draft<'_>) -> Option<Catalog> {
     let hidden = hidden
         .filter_map(|entry| hidden_plans(entry, &mut backends).map(Arc::new))
         .collect();
+    let names = draft.offerings.iter().flat_map(|entry| &entry.plans);
+    let names = names.filter_map(|plan| {
+        let id = PlanId::parse(&text(&plan.node, "id")?).ok()?;
+        let name = plan.node.get("name").filter(|node| !is_unresolved(node))?;
+        Some((id, name.as_text()?.into()))
+    });
+    let names = names.collect();
     let offered = draft.offerings.into_iter().filter(|entry| entry.offered);
     let offerings: Option<Vec<_>> = offered
         .map(|entry| offering(entry, &mut backends).map(Arc::new))
         .collect();
-    Some(Catalog::new(minimum, offerings?).with_hidden(hidden))
+    let catalog = Catalog::new(minimum, offerings?);
+    Some(catalog.with_hidden(hidden).with_names(names))
 }
 
 /// The plans of an offering that are not offered, but have a backend to take their instances away: as much of them as

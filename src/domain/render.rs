@@ -159,6 +159,7 @@ impl<'a> InstanceScope<'a> {
                 space: Some(self.space).filter(|guid| !guid.is_empty()),
                 values: Some(&details.values),
                 outputs: Some(&details.outputs),
+                maintenance_version: details.maintenance_version.as_deref(),
             },
             binding,
             statement: None,

@@ -50,6 +50,7 @@ fn scope() -> Scope<'static> {
             space: None,
             values: world.instance_values.as_object(),
             outputs: world.outputs.as_object(),
+            maintenance_version: Some("1.2.0"),
         },
         binding: Some(BindingScope {
             id: "b-1",
@@ -108,6 +109,7 @@ fn expressions_and_what_they_give() {
         ("instance.parameters.nested.list[0].k", json!("v")),
         ("instance.values.database", json!("cf_1")),
         ("instance.outputs.port + 1", json!(6001)),
+        ("instance.maintenance_info.version", json!("1.2.0")),
         (
             "binding.app_guid == binding.bind_resource.app_guid",
             json!(true),

@@ -187,6 +187,8 @@ impl Renderer<'_> {
                 .to_owned()
         };
         let (service, plan) = (&self.offering.node, &self.plan.node);
+        let maintenance = plan.get("maintenance_info");
+        let maintenance = maintenance.and_then(|info| info.get("version")?.as_text());
         let ids = [id(service), name(service), id(plan), name(plan)];
         let mut scope = Scope {
             service: Named {
@@ -207,6 +209,7 @@ impl Renderer<'_> {
                 space: Some("e2d4c6b8-1a3f-4c5e-8d7b-9f0a2b4c6d8e"),
                 values: Some(&empty),
                 outputs: None,
+                maintenance_version: maintenance,
             },
             binding: None,
             statement: None,

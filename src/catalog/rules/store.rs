@@ -66,6 +66,7 @@ pub(super) fn instance(draft: &Draft<'_>, report: &mut Report<'_>) {
             "organization",
             "space",
             "outputs",
+            "maintenance_info",
         ];
         let name = expression.names().find(|name| {
             let mut steps = name.split('.');
