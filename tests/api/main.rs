@@ -50,6 +50,7 @@ mod secrets;
 mod store;
 mod trouble;
 mod update;
+mod upgrades;
 mod while_running;
 mod withdrawn;
 mod words;

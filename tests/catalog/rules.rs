@@ -139,6 +139,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
             let named = json!({ "backends": { "p": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } } });
             ([named.clone(), uses("z"), none()], [named, uses("a"), none()])
         }),
+        row("statement-made-again", plan(set(json!({ "connections": "{{ uuid() }}" })), set(json!({ "connections": "{{ instance.parameters.most | default(5) }}" })))),
         row("derive-keys", top(key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg=="), key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="))),
         row("derive-needs-key", {
             let derives = || json!({ "binding": { "credentials": { "p": "{{ derive('p', 9) }}" } } });

@@ -99,7 +99,7 @@ fn said(stage: &Stage) -> String {
     stage.cluster.sql("shared", said)
 }
 
-fn patch(stage: &Stage, fields: Value) -> Response {
+fn patch(stage: &Stage, fields: &Value) -> Response {
     let mut body = json!({ "service_id": "db" });
     for (key, value) in fields.as_object().expect("fields") {
         body[key] = value.clone();
@@ -129,13 +129,13 @@ fn an_upgrade_sees_both_versions_and_a_failed_one_keeps_the_old() {
     );
     // Parameters alone are no upgrade.
     assert_eq!(
-        patch(&stage, json!({ "parameters": { "size": "3" } })).status,
+        patch(&stage, &json!({ "parameters": { "size": "3" } })).status,
         200
     );
     assert_eq!(said(&stage), "small small none 1.0.0 to small 3 1.0.0");
     let upgrade = json!({ "maintenance_info": { "version": "2.0.0" } });
     stage.cluster.sql("shared", "DELETE FROM public.works");
-    let failed = patch(&stage, upgrade.clone());
+    let failed = patch(&stage, &upgrade);
     assert_eq!(
         (failed.status, failed.word().as_str()),
         (500, "OperationFailed")
@@ -151,19 +151,19 @@ fn an_upgrade_sees_both_versions_and_a_failed_one_keeps_the_old() {
         .sql("shared", "INSERT INTO public.works VALUES (1)");
     let other = patch(
         &stage,
-        json!({ "maintenance_info": { "version": "1.0.0" } }),
+        &json!({ "maintenance_info": { "version": "1.0.0" } }),
     );
     assert_eq!(
         (other.status, other.word().as_str()),
         (422, "MaintenanceInfoConflict")
     );
-    let done = patch(&stage, upgrade);
+    let done = patch(&stage, &upgrade);
     assert_eq!(done.status, 200, "{}\n{}", done.text(), stage.broker.log());
     assert_eq!(done.json()["dashboard_url"], "https://h/2.0.0");
     assert_eq!(said(&stage), "small small 3 1.0.0 to small 3 2.0.0");
     assert_eq!(version(&stage), "2.0.0");
     // A move brings the maintenance of the plan that is moved to.
-    assert_eq!(patch(&stage, json!({ "plan_id": "large" })).status, 200);
+    assert_eq!(patch(&stage, &json!({ "plan_id": "large" })).status, 200);
     assert_eq!(said(&stage), "small small 3 2.0.0 to large 3 9.0.0");
     assert_eq!(version(&stage), "9.0.0");
 }
@@ -236,19 +236,19 @@ fn a_failed_update_says_what_it_leaves() {
         assert_eq!(stage.broker.fetch("one").json()["plan_id"], "small");
     };
     // The value is to blame: the same again would fail again.
-    let failed = patch(&stage, json!({ "parameters": { "size": "many" } }));
+    let failed = patch(&stage, &json!({ "parameters": { "size": "many" } }));
     both(&failed, 500, (Some(true), Some(false)));
     // It fits no statement: nothing was run.
-    let refused = patch(&stage, json!({ "parameters": { "size": { "a": 1 } } }));
+    let refused = patch(&stage, &json!({ "parameters": { "size": { "a": 1 } } }));
     both(&refused, 422, (Some(true), Some(false)));
     // The operator can mend what the server has; of one transaction nothing stays.
     stage
         .cluster
         .sql("shared", "ALTER TABLE public.works RENAME TO broken");
-    let failed = patch(&stage, json!({ "parameters": { "size": "2" } }));
+    let failed = patch(&stage, &json!({ "parameters": { "size": "2" } }));
     both(&failed, 500, (Some(true), Some(true)));
     // What is not one transaction may have been done by half.
-    let failed = patch(&stage, json!({ "plan_id": "parts" }));
+    let failed = patch(&stage, &json!({ "plan_id": "parts" }));
     both(&failed, 500, (None, Some(true)));
     assert_eq!(said(&stage), "begun");
     // A provision says nothing of the kind.
@@ -256,7 +256,7 @@ fn a_failed_update_says_what_it_leaves() {
         .cluster
         .sql("shared", "ALTER TABLE public.broken RENAME TO works");
     assert_eq!(
-        patch(&stage, json!({ "parameters": { "size": "2" } })).status,
+        patch(&stage, &json!({ "parameters": { "size": "2" } })).status,
         200
     );
     let polled = stage.broker.poll("one").json();
@@ -277,14 +277,14 @@ fn an_update_that_was_given_up_may_be_asked_again() {
         "postgres",
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'shared'",
     );
-    let failed = patch(&stage, json!({ "parameters": { "size": "2" } }));
+    let failed = patch(&stage, &json!({ "parameters": { "size": "2" } }));
     assert_eq!(failed.status, 500, "{}", failed.text());
     assert_eq!(flags(&failed.json()).1, Some(true), "{}", failed.text());
     stage
         .cluster
         .sql("postgres", &closed.replace("false", "true"));
     assert_eq!(
-        patch(&stage, json!({ "parameters": { "size": "2" } })).status,
+        patch(&stage, &json!({ "parameters": { "size": "2" } })).status,
         200
     );
 }

@@ -14,6 +14,7 @@ mod renderings;
 mod responding;
 mod schemas;
 mod secrets;
+mod statements;
 mod store;
 mod table;
 

@@ -240,10 +240,10 @@ impl Renderer<'_> {
                 case,
             );
         }
-        self.binding(scope, &context, case);
+        self.binding(&scope, &context, case);
     }
 
-    fn binding<'s>(&mut self, scope: Scope<'s>, context: &'s Object, case: Case) {
+    fn binding<'s>(&mut self, scope: &Scope<'s>, context: &'s Object, case: Case) {
         let (empty, resource) = (Object::new(), resource(case.target));
         let mut binding = BindingScope {
             id: "4f6e8a0c-2b1d-4e3f-a5c7-8b9d0e1f2a3b",
@@ -257,7 +257,7 @@ impl Renderer<'_> {
         let template = &self.answers.binding;
         let before = Scope {
             binding: Some(binding),
-            ..scope
+            ..*scope
         };
         let Some(values) = self.object(template.values.as_ref(), "binding.values", &before, case)
         else {
@@ -266,7 +266,7 @@ impl Renderer<'_> {
         binding.values = Some(&values);
         let scope = Scope {
             binding: Some(binding),
-            ..scope
+            ..*scope
         };
         for (field, tree) in &template.fields {
             self.field(
