@@ -2,6 +2,7 @@
 
 pub mod ledgers;
 mod plans;
+mod reload;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -12,13 +13,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Login, Logins, Proof};
+use crate::catalog::{Memory, Source};
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
-use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
+use crate::domain::live::Live;
 use crate::domain::store::{PlanInUse, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
@@ -29,6 +32,9 @@ use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::LogWitness;
+
+use self::reload::Reloader;
+pub use self::reload::{Origin, Start};
 
 /// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
 /// (Cloud Foundry's 90 s), so that none of them sends a request into a connection that is being closed.
@@ -106,33 +112,62 @@ pub fn clock() -> Timestamp {
 }
 
 /// Serves until the process is asked to stop (SIGTERM, SIGINT), then answers what is under way and closes the store.
-pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), StartError> {
+pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
+    let settings = start.settings;
     let listener = listen(&settings.server)?;
     let store = open(&settings.store)?;
-    plans::stay(&catalog, &*store, &settings.allow_breaking).await?;
+    plans::stay(&start.catalog, &*store, &settings.allow_breaking).await?;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
+    let live = Arc::new(Live::new(start.catalog));
     let api = Data::new(api(
-        settings,
-        Arc::clone(&catalog),
+        &settings,
+        Arc::clone(&live),
         Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
     ));
-    let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
+    let worker = worker(&settings, Arc::clone(&live), Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let server = start(&settings.server, listener, &api)?;
+    let server = self::start(&settings.server, listener, &api)?;
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
     log::info!("listening on http://{address}{}", settings.server.base_path);
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
+    let reloader = Reloader {
+        origin,
+        live,
+        api,
+        store: Arc::clone(&store),
+        inputs: start.inputs,
+        held: Some(start.held),
+        settings,
+    };
+    let watch = actix_web::rt::spawn(reloader.watch());
     server.await.map_err(StartError::System)?;
+    watch.abort();
     stop.abort();
     working.stop().await;
     store.close().await.map_err(StartError::Close)?;
     log::info!("stopped");
     Ok(())
+}
+
+/// Where the settings say the document is.
+pub fn source(settings: &Settings) -> Source {
+    Source {
+        path: settings.catalog.clone(),
+        vars: settings.vars.clone(),
+    }
+}
+
+/// What the store of the settings can promise: a document may be right for one and not for the other.
+pub const fn memory(settings: &Settings) -> Memory {
+    match settings.store.url {
+        StoreUrl::None => Memory::None,
+        StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => Memory::Remembers,
+    }
 }
 
 /// The address is taken before the store, so that a second start fails on what its operator sees first.
@@ -183,16 +218,16 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
 
 fn api(
     settings: &Settings,
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
 ) -> Api {
     let server = &settings.server;
     Api {
-        published: Published::new(&catalog, system_time()),
+        published: ArcSwap::from_pointee(Published::new(&live.now(), system_time())),
         broker: Broker::new(
-            catalog,
+            live,
             store,
             Arc::new(LogWitness::default()),
             clock,
@@ -213,7 +248,7 @@ fn api(
 
 fn worker(
     settings: &Settings,
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
 ) -> Result<Worker, StartError> {
@@ -226,7 +261,7 @@ fn worker(
         keep: operations.keep,
     };
     let witness = Arc::new(LogWitness::default());
-    Ok(Worker::new(catalog, store, witness, clock, bells, terms))
+    Ok(Worker::new(live, store, witness, clock, bells, terms))
 }
 
 /// The name of this process in leases: drawn, for process ids come again.

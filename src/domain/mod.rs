@@ -23,6 +23,7 @@ pub mod instance;
 pub mod json;
 pub mod ledger;
 pub mod limits;
+pub mod live;
 pub mod offering;
 pub mod operation;
 pub mod pool;

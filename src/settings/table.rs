@@ -285,6 +285,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "How often this broker looks for operations that another one left.",
     },
     Setting {
+        path: "reload.every",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("2s"),
+        doc: "How often the catalog's files are looked at; a change is served at once. 0 for SIGHUP alone.",
+    },
+    Setting {
         path: "auth.username",
         kind: Kind::Text,
         flag: None,

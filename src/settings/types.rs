@@ -22,6 +22,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Operations that take time.
     pub operations: OperationSettings,
+    /// Changes of the catalog's files.
+    pub reload: ReloadSettings,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -72,6 +74,13 @@ pub struct OperationSettings {
     pub at_once: u32,
     /// How often it looks for those that another process left.
     pub look_every: Duration,
+}
+
+/// How changes of the catalog's files are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReloadSettings {
+    /// How often the files are compared; zero: never.
+    pub every: Duration,
 }
 
 /// The HTTP server.
@@ -175,6 +184,8 @@ pub struct LoadedSettings {
     pub warnings: Vec<String>,
     /// Every setting with its value and where that came from.
     pub explained: Vec<Explained>,
+    /// The settings file, whether it is there or not.
+    pub file: PathBuf,
 }
 
 /// A setting's value, and where it came from.

@@ -42,6 +42,7 @@ mod provision;
 mod races;
 mod random;
 mod readme;
+mod reload;
 mod rotation;
 mod routes;
 mod running;
