@@ -24,7 +24,7 @@ pub(crate) struct Flaw {
 #[derive(Default)]
 pub(crate) struct Read {
     all: BTreeMap<Arc<str>, Key>,
-    /// Whether some of it is not known here: a reference leads nowhere, which was told.
+    /// Whether some of it is not known here, which was told.
     is_blind: bool,
     /// What is wrong with keys.
     pub of_keys: Vec<Flaw>,
@@ -51,10 +51,9 @@ pub(crate) fn is_used(answers: &Answers) -> bool {
 pub(crate) fn read(derive: &Node) -> Read {
     let mut read = Read::default();
     let keys = derive.get("keys");
-    read.is_blind = [Some(derive), keys]
-        .into_iter()
-        .flatten()
-        .any(is_unresolved);
+    let is_map = |node: &Node| node.as_map().is_some();
+    // What is no map was told: a wrong type, or a reference that leads nowhere.
+    read.is_blind = !is_map(derive) || keys.is_some_and(|keys| !is_map(keys));
     let entries = keys.and_then(Node::as_map).into_iter().flat_map(Map::iter);
     for entry in entries.filter(|entry| !entry.node.is_null()) {
         read.key(&entry.key, &entry.node);

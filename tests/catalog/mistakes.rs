@@ -126,6 +126,8 @@ const MISTAKES: &[(At, &str, &str, &str, bool)] = &[
     (Top, "derive: { keys: { v1: \"${K:-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}\", v2: \"${K:-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}\" } }", "derive-keys", "of its own", false),
     (Top, "derive: { keys: { v1: \"${K:-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}\" }, current: v2 }", "derive-keys", "v1", false),
     (Top, "derive: { keys: { v1: \"${K:-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}\" }, current: 1 }", "wrong-type", "quotes", true),
+    (Top, "derive: text", "wrong-type", "map", true),
+    (Top, "derive: { keys: [a] }", "wrong-type", "map", true),
     (Top, "derive: { key: \"${K:-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}\" }", "unknown-key", "keys", true),
     (Plan, "derive: { current: v1 }", "derive-keys", "${file:", false),
     (Plan, "derive: { keys: { v1: \"${K:-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}\", v2: \"${L:-Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=}\" } }", "derive-keys", "current: v2", false),
