@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::backend::{Done, Failure, Outcome, Work};
 use crate::domain::binding::Binding;
-use crate::domain::instance::Instance;
+use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::offering::Chosen;
 use crate::secret::Secret;
 
@@ -34,9 +34,12 @@ pub(super) fn request(work: &Work<'_>) -> Value {
         "originating_identity": work.identity,
     });
     if let Some(previous) = work.previous {
+        let details = previous.instance.details.expose();
         request["previous"] = json!({
-            "plan_id": previous.plan_id.as_str(),
-            "parameters": previous.details.expose().parameters,
+            "plan_id": previous.instance.plan_id.as_str(),
+            "plan_name": previous.plan_name,
+            "parameters": details.parameters,
+            "maintenance_info": maintenance_info(details),
         });
     }
     if let Some(bound) = work.binding {
@@ -67,7 +70,13 @@ fn instance(instance: &Instance) -> Value {
         "context": details.context,
         "values": details.values,
         "outputs": details.outputs,
+        "maintenance_info": maintenance_info(details),
     })
+}
+
+fn maintenance_info(details: &InstanceDetails) -> Option<Value> {
+    let version = details.maintenance_version.as_ref()?;
+    Some(json!({ "version": version }))
 }
 
 fn binding(binding: &Binding) -> Value {
@@ -159,8 +168,13 @@ impl Reply {
         })
     }
 
-    pub(super) fn refused(self, otherwise: &str) -> Outcome {
-        Outcome::Refused(self.description.unwrap_or_else(|| otherwise.to_owned()))
+    /// Whether the same update is refused again, it says itself, or the way of its refusal.
+    pub(super) fn refused(self, otherwise: &str, repeatable: bool) -> Outcome {
+        Outcome::Refused(Failure {
+            description: self.description.unwrap_or_else(|| otherwise.to_owned()),
+            instance_usable: self.instance_usable,
+            update_repeatable: self.update_repeatable.or(Some(repeatable)),
+        })
     }
 
     pub(super) fn again(self) -> Outcome {

@@ -10,6 +10,7 @@ mod adopting;
 mod answers;
 mod backends;
 mod build;
+mod derive;
 mod draft;
 mod inputs;
 pub mod language;

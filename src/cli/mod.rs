@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod derive;
 mod desk;
 mod diff;
 mod findings;
@@ -111,6 +112,8 @@ enum Command {
     Check(check::Arguments),
     /// Show what a platform would get: the published catalog, or the answer of a bind
     Render(render::Arguments),
+    /// Compute what a template derives of a key for a binding
+    Derive(derive::Arguments),
     /// Show what a platform would see change between two published catalogs
     Diff(diff::Arguments),
     /// Let the broker that runs here read its catalog again
@@ -165,6 +168,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Serve => serve::run(&flags),
         Command::Check(arguments) => check::run(flags, &arguments),
         Command::Render(arguments) => render::run(&flags, &arguments),
+        Command::Derive(arguments) => derive::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
         Command::Reload(arguments) => reload::run(&flags, &arguments),
         Command::Instances(arguments) => instances::run(&flags, &arguments),

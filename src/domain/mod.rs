@@ -15,6 +15,7 @@ pub mod breaking;
 pub mod broker;
 pub mod caller;
 pub mod catalog;
+pub mod derive;
 pub mod desk;
 pub mod error;
 pub mod guard;

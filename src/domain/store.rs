@@ -253,6 +253,11 @@ impl Taken {
             None => &self.instance.plan_id,
         }
     }
+
+    /// Whether no attempt before this one can have done anything.
+    pub const fn is_first(&self) -> bool {
+        self.tries <= 1 && self.attempt <= 1
+    }
 }
 
 /// A lease to be renewed.

@@ -25,6 +25,7 @@ mod http;
 mod runner;
 
 mod check;
+mod derive;
 mod desk;
 mod diff;
 mod engines;

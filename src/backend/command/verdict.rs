@@ -55,7 +55,7 @@ fn judge(report: Report, reply: Result<Reply, NoReply>) -> Outcome {
 fn said(code: i32, reply: Reply) -> Outcome {
     match code {
         AGAIN => reply.again(),
-        REFUSED => reply.refused(REFUSES),
+        REFUSED => reply.refused(REFUSES, false),
         _ => reply.failed(FAILED),
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     fn described(outcome: Outcome) -> (&'static str, Option<String>) {
         match outcome {
             Outcome::Done(done) => ("done", done.description),
-            Outcome::Refused(why) => ("refused", Some(why)),
+            Outcome::Refused(refusal) => ("refused", Some(refusal.description)),
             Outcome::Failed(failure) => ("failed", Some(failure.description)),
             Outcome::Again { description, .. } => ("again", description),
         }

@@ -58,6 +58,19 @@ impl Trouble {
         matches!(self, Self::Connecting(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME))
     }
 
+    /// Whether the values are to blame that the user asked for: with the same ones it would fail again. All else can be mended
+    /// by an operator, or passes.
+    pub(super) fn is_of_values(&self) -> bool {
+        match self {
+            Self::Rendering { .. } => true,
+            Self::Statement { error, .. } => {
+                let class = error.code().map(|code| &code.code()[..2]);
+                matches!(class, Some("22" | "23"))
+            }
+            Self::Full | Self::Connecting(_) | Self::Slow(_) => false,
+        }
+    }
+
     /// What comes of it.
     pub(super) fn outcome(&self, kind: Kind) -> Outcome {
         match self {
@@ -86,10 +99,13 @@ impl Trouble {
                 Some(code) => failed(refused(*at, code, kind)),
             },
             // Nothing was run yet. Of what is made nothing is kept then, which could not be named when it is removed.
-            Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(format!(
-                "This cannot be done with the values that it has: one {}.",
-                error.sentence()
-            )),
+            Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(
+                format!(
+                    "This cannot be done with the values that it has: one {}.",
+                    error.sentence()
+                )
+                .into(),
+            ),
             Self::Rendering { at, .. } => failed(format!(
                 "Statement {at} of `{kind}` cannot be made of the values at hand. Ask the operator of the broker: its log names the expression."
             )),

@@ -4,6 +4,7 @@
 mod accept;
 mod adopting;
 mod answers;
+mod derive;
 mod ids;
 mod lifecycle;
 mod limits;
@@ -15,11 +16,13 @@ mod renderings;
 mod responding;
 mod schemas;
 mod secrets;
+mod statements;
 mod store;
 mod table;
 
 use std::cell::OnceCell;
 
+pub(crate) use store::trees;
 pub use table::RULES;
 
 use super::draft::Draft;

@@ -68,14 +68,19 @@ pub(super) fn of(catalog: &Catalog, taken: &Taken, outcome: Outcome, now: Timest
                 failed(taken, Report::of(why), now)
             }
         },
-        Outcome::Refused(why) => Concluded::Over {
-            state: State::Failed,
-            report: Report {
-                refused: true,
-                ..Report::of(why)
-            },
-            leaves: leaves_refused(taken, now),
-        },
+        Outcome::Refused(mut refusal) => {
+            // Nothing was done by this attempt; one before it may have done something.
+            let nothing_done = taken.is_first().then_some(true);
+            refusal.instance_usable = refusal.instance_usable.or(nothing_done);
+            Concluded::Over {
+                state: State::Failed,
+                report: Report {
+                    refused: true,
+                    ..report(taken.operation.kind, refusal)
+                },
+                leaves: leaves_refused(taken, now),
+            }
+        }
         Outcome::Failed(failure) => failed(taken, report(taken.operation.kind, failure), now),
         Outcome::Again { after, description } => Concluded::Again {
             after: after.unwrap_or_else(|| rest(taken.tries)),
@@ -213,13 +218,12 @@ fn scope<'a>(taken: &'a Taken, instance: &'a Instance, chosen: Chosen<'a>) -> In
 
 /// Nothing was done, so nothing stays of what was to be made; unless an attempt before may have done something.
 fn leaves_refused(taken: &Taken, now: Timestamp) -> Leaves {
-    let first = taken.tries <= 1 && taken.attempt <= 1;
     let made_now = match &taken.binding {
         Some(binding) => binding.created_at == taken.operation.started_at,
         None => taken.instance.created_at == taken.operation.started_at,
     };
     match taken.operation.kind {
-        Kind::Provision | Kind::Bind if first && made_now => Leaves::Nothing,
+        Kind::Provision | Kind::Bind if taken.is_first() && made_now => Leaves::Nothing,
         _ => as_before(taken, now),
     }
 }
