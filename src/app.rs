@@ -18,12 +18,15 @@ use crate::access::{Login, Logins, Proof};
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
+use crate::domain::expiry::{Expiry, Unbinds};
 use crate::domain::id::OperationId;
 use crate::domain::store::{PlanInUse, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
-use crate::settings::{LoginKind, ServerSettings, Settings, StoreSettings, StoreUrl};
+use crate::settings::{
+    BindingSettings, LoginKind, ServerSettings, Settings, StoreSettings, StoreUrl, UnbindExpired,
+};
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
@@ -224,9 +227,21 @@ fn worker(
         at_once: operations.at_once,
         look_every: operations.look_every,
         keep: operations.keep,
+        expiry: expiry(settings.bindings),
     };
     let witness = Arc::new(LogWitness::default());
     Ok(Worker::new(catalog, store, witness, clock, bells, terms))
+}
+
+const fn expiry(bindings: BindingSettings) -> Expiry {
+    Expiry {
+        unbinds: match bindings.unbind_expired {
+            UnbindExpired::Told => Unbinds::Told,
+            UnbindExpired::All => Unbinds::All,
+            UnbindExpired::Nothing => Unbinds::Nothing,
+        },
+        grace: bindings.grace,
+    }
 }
 
 /// The name of this process in leases: drawn, for process ids come again.

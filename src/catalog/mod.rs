@@ -11,6 +11,7 @@ mod answers;
 mod backends;
 mod build;
 mod draft;
+mod expiring;
 pub mod language;
 mod limits;
 mod load;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::answer::{BindingAnswer, InstanceAnswer};
+use crate::domain::answer::{BindingAnswer, BindingField, InstanceAnswer};
 use crate::domain::backend::Work;
 use crate::domain::binding::BindingDetails;
 use crate::domain::caller::OriginatingIdentity;
@@ -172,12 +172,61 @@ impl<'a> BindingScope<'a> {
         details: &BindingDetails,
         now: Timestamp,
     ) -> Result<BindingAnswer, RenderError> {
-        let draw = Draw::new(now.0);
+        self.fields(details, &Draw::new(now.0), |_| true)
+    }
+
+    /// The fields once more, and those that are left out because they draw something.
+    pub(super) fn answer_again(
+        &self,
+        details: &BindingDetails,
+    ) -> Result<(BindingAnswer, Vec<BindingField>), RenderError> {
+        let fields = self.instance.chosen.plan.binding.fields.iter();
+        let drawn = fields
+            .filter(|(_, tree)| !draws_nothing(tree))
+            .map(|(field, _)| *field)
+            .collect();
+        let answer = self.fields(details, &Draw::new(0), draws_nothing)?;
+        Ok((answer, drawn))
+    }
+
+    /// Those of `binding.values` that draw nothing, once more.
+    pub(super) fn values_again(&self, details: &BindingDetails) -> Result<Object, RenderError> {
+        let entries = match &self.instance.chosen.plan.binding.values {
+            Some(Tree::Value(Value::Object(values))) => return Ok(values.clone()),
+            Some(Tree::Map(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        let scope = self.scope(details, None);
+        let mut values = Object::new();
+        for (name, tree) in entries.iter().filter(|(_, tree)| draws_nothing(tree)) {
+            let path = format!("binding.values.{name}");
+            if let Some(value) = render(Some(tree), &path, &scope, &Draw::new(0))? {
+                values.insert(name.clone(), value);
+            }
+        }
+        Ok(values)
+    }
+
+    fn fields(
+        &self,
+        details: &BindingDetails,
+        draw: &Draw,
+        which: impl Fn(&Tree) -> bool,
+    ) -> Result<BindingAnswer, RenderError> {
         let scope = self.scope(details, Some(&details.values));
         let mut answer = Object::new();
-        for (field, tree) in &self.instance.chosen.plan.binding.fields {
+        if let Some(ends) = &details.ends {
+            let metadata = BindingField::Metadata.name();
+            answer.insert(metadata.to_owned(), ends.metadata().into());
+        }
+        let fields = self.instance.chosen.plan.binding.fields.iter();
+        for (field, tree) in fields.filter(|(_, tree)| which(tree)) {
+            // What ends by its plan says nothing else of its end.
+            if *field == BindingField::Metadata && details.ends.is_some() {
+                continue;
+            }
             let path = field.path();
-            match render(Some(tree), path, &scope, &draw)? {
+            match render(Some(tree), path, &scope, draw)? {
                 Some(value) if field.takes(&value) => {
                     answer.insert(field.name().to_owned(), value);
                 }
@@ -214,6 +263,10 @@ impl<'a> BindingScope<'a> {
             .or(scope.platform);
         scope
     }
+}
+
+fn draws_nothing(tree: &Tree) -> bool {
+    tree.functions().is_empty()
 }
 
 fn render(

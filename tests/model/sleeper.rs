@@ -9,7 +9,7 @@ use catalog_broker::domain::catalog::Catalog;
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::domain::version::NEWEST;
-use catalog_broker::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
+use catalog_broker::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker};
 use tokio::runtime::Builder;
 
@@ -40,6 +40,7 @@ impl Witness for Ear {
 
     fn adopted(&self, _: &Adopted<'_>) {}
 
+    fn expired(&self, _: &Expired<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}
 }
 

@@ -4,6 +4,7 @@
 mod accept;
 mod adopting;
 mod answers;
+mod expiry;
 mod ids;
 mod limits;
 mod plans;
