@@ -24,6 +24,7 @@ mod compose;
 mod databases;
 mod deploy;
 mod examples;
+mod expiry;
 mod fields;
 mod identity;
 mod later;
