@@ -26,7 +26,7 @@ pub(in crate::domain) struct Again {
 
 /// Why a binding cannot be rendered once more.
 pub(in crate::domain) enum Stuck {
-    /// Its plan is not in the catalog.
+    /// Its plan left the catalog, or is hidden in it.
     Withdrawn,
     /// The plan's templates do not go with what is stored.
     Render(RenderError),
@@ -35,7 +35,7 @@ pub(in crate::domain) enum Stuck {
 impl fmt::Display for Stuck {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Withdrawn => out.write_str("its plan is not in the catalog"),
+            Self::Withdrawn => out.write_str("its plan is not offered any more"),
             Self::Render(why) => why.fmt(out),
         }
     }

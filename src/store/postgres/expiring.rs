@@ -1,9 +1,13 @@
-//! Bindings that have ended, for whoever unbinds them.
+//! Bindings that have ended, for whoever unbinds them; and all of them by age, for who looks after them.
 
 use super::error::StepError;
+use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
 use super::values::values;
-use crate::domain::id::{BindingId, InstanceId};
+use crate::domain::binding::Binding;
+use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
+use crate::domain::instance::Instance;
+use crate::domain::ledger::BindingQuery;
 use crate::domain::store::Claim;
 
 /// Whether there is anything to claim: nothing is locked to find out.
@@ -50,4 +54,49 @@ pub(super) async fn claim(
 /// What may stand in `told` beside 1.
 fn told(claim: &Claim) -> i64 {
     i64::from(!claim.untold)
+}
+
+/// Bindings with their instances, those first that were bound first.
+pub(super) async fn list(
+    database: &Transaction<'_>,
+    query: &BindingQuery,
+) -> Result<Vec<(Instance, Binding)>, StepError> {
+    let (after, instance, id) = match &query.after {
+        Some((at, instance, id)) => (at.0, instance.as_str(), id.as_str()),
+        None => (i64::MIN, "", ""),
+    };
+    database
+        .query(
+            concat!(
+                "SELECT ",
+                instance_columns!(),
+                ", ",
+                binding_columns!(),
+                " FROM broker_bindings b JOIN broker_instances i ON i.id = b.instance_id
+                  WHERE (b.created_at, b.instance_id, b.id) > ($1, $2, $3) AND ($4 IS NULL OR b.created_at <= $4)
+                        AND ($5 IS NULL OR b.service_id = $5) AND ($6 IS NULL OR b.plan_id = $6)
+                        AND ($7 IS NULL OR i.organization = $7)
+                  ORDER BY b.created_at, b.instance_id, b.id LIMIT $8"
+            ),
+            values![
+                after,
+                instance,
+                id,
+                query.bound_by.map(|by| by.0),
+                query.service.as_ref().map(ServiceId::as_str),
+                query.plan.as_ref().map(PlanId::as_str),
+                query.organization.as_deref(),
+                query.most,
+            ],
+        )
+        .await?
+        .iter()
+        .map(|row| {
+            let mut columns = database.columns(row);
+            Ok((
+                rows::read_instance(&mut columns)?,
+                rows::read_binding(&mut columns)?,
+            ))
+        })
+        .collect()
 }

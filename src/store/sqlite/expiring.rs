@@ -1,10 +1,13 @@
-//! Bindings that have ended, for whoever unbinds them.
+//! Bindings that have ended, for whoever unbinds them; and all of them by age, for who looks after them.
 
 use rusqlite::{Row, named_params, params};
 
 use super::database::Database;
-use super::rows::{RowError, text};
-use crate::domain::id::{BindingId, InstanceId};
+use super::rows::{self, RowError, text};
+use crate::domain::binding::Binding;
+use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
+use crate::domain::instance::Instance;
+use crate::domain::ledger::BindingQuery;
 use crate::domain::store::Claim;
 
 /// Whether there is anything to claim.
@@ -56,4 +59,46 @@ fn read(row: &Row<'_>) -> Result<(InstanceId, BindingId), RowError> {
         InstanceId::parse(text(row, "instance_id")?)?,
         BindingId::parse(text(row, "id")?)?,
     ))
+}
+
+/// Bindings with their instances, those first that were bound first.
+pub(super) fn list(
+    connection: &Database,
+    query: &BindingQuery,
+) -> Result<Vec<(Instance, Binding)>, RowError> {
+    let (after, instance, id) = match &query.after {
+        Some((at, instance, id)) => (at.0, instance.as_str(), id.as_str()),
+        None => (i64::MIN, "", ""),
+    };
+    let bindings: Vec<Binding> = connection
+        .prepare_cached(
+            "SELECT instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, created_at, details
+             FROM bindings
+             WHERE (created_at, instance_id, id) > (?1, ?2, ?3) AND (?4 IS NULL OR created_at <= ?4)
+                   AND (?5 IS NULL OR service_id = ?5) AND (?6 IS NULL OR plan_id = ?6)
+                   AND (?7 IS NULL OR EXISTS (
+                       SELECT 1 FROM instances i WHERE i.id = bindings.instance_id AND i.organization = ?7))
+             ORDER BY created_at, instance_id, id LIMIT ?8",
+        )?
+        .query_map(
+            params![
+                after,
+                instance,
+                id,
+                query.bound_by.map(|by| by.0),
+                query.service.as_ref().map(ServiceId::as_str),
+                query.plan.as_ref().map(PlanId::as_str),
+                query.organization,
+                query.most,
+            ],
+            |row| Ok(rows::read_binding(connection, row)),
+        )?
+        .map(|row| row.map_err(RowError::from).and_then(|binding| binding))
+        .collect::<Result<_, _>>()?;
+    let with_instance = |binding: Binding| {
+        let instance = rows::instance(connection, &binding.instance_id)?;
+        let instance = instance.ok_or(RowError::Unreadable("instance of a binding"))?;
+        Ok((instance, binding))
+    };
+    bindings.into_iter().map(with_instance).collect()
 }
