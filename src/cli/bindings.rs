@@ -133,10 +133,7 @@ async fn list(desk: &Desk, names: &Names, arguments: &Arguments) -> Result<Exit,
             Ok(print_json(&json, exit))
         }
         ListFormat::People => {
-            let cells: Vec<Vec<String>> = rows
-                .iter()
-                .map(|row| row.cells(columns.len()))
-                .collect();
+            let cells: Vec<Vec<String>> = rows.iter().map(|row| row.cells(columns.len())).collect();
             Ok(print_list(
                 Format::People,
                 &Value::Null,
@@ -246,7 +243,9 @@ impl Row {
             },
             binding: binding.id.to_string(),
             expires_at: details.ends.map(|ends| ends.expires_at.to_string()),
-            changed: changed.map(|changed| changed.paths.clone()).unwrap_or_default(),
+            changed: changed
+                .map(|changed| changed.paths.clone())
+                .unwrap_or_default(),
             unknown: changed.and_then(|changed| changed.unknown.clone()),
         }
     }

@@ -22,8 +22,9 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
-    OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl, UnbindExpired,
+    BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind,
+    LoginSettings, OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
+    UnbindExpired,
 };
 
 use std::num::NonZero;

@@ -74,7 +74,11 @@ fn bound_by(broker: &Broker, version: &str, plan: &str, id: &str) -> Response {
 fn await_gone(broker: &Broker, plan: &str, id: &str) {
     let until = Instant::now() + PATIENCE;
     while broker.fetch_binding(plan, id).status != 404 {
-        assert!(Instant::now() < until, "{id} does not end\n{}", broker.log());
+        assert!(
+            Instant::now() < until,
+            "{id} does not end\n{}",
+            broker.log()
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -103,7 +107,8 @@ fn a_binding_ends_when_it_was_told_and_one_broker_unbinds_it() {
         let ids: Vec<String> = (0..20).map(|at| format!("b{at}")).collect();
         let answers: Vec<Value> = ids.iter().map(|id| bound(first, "soon", id)).collect();
         for (id, answer) in ids.iter().zip(&answers) {
-            let [end, renew] = ["expires_at", "renew_before"].map(|key| millis(&answer["metadata"][key]));
+            let [end, renew] =
+                ["expires_at", "renew_before"].map(|key| millis(&answer["metadata"][key]));
             assert_eq!(end - renew, 500);
             // The same for as long as it is there.
             let again = last.bind("soon", id, &bind_of("s", "soon"));
@@ -170,7 +175,8 @@ fn a_platform_that_knows_no_end_keeps_what_it_has() {
     let fetched = broker.fetch_binding("soon", "old");
     assert_eq!(fetched.status, 200);
     assert_eq!(
-        fetched.json()["metadata"], old.json()["metadata"],
+        fetched.json()["metadata"],
+        old.json()["metadata"],
         "who asks is told"
     );
     assert_eq!(said(std::slice::from_ref(&broker), "old"), 0);
@@ -179,17 +185,25 @@ fn a_platform_that_knows_no_end_keeps_what_it_has() {
 
 #[test]
 fn an_operator_may_let_all_end_or_none() {
-    let all = setup().env("BROKER_BINDINGS__UNBIND_EXPIRED", "all").start();
+    let all = setup()
+        .env("BROKER_BINDINGS__UNBIND_EXPIRED", "all")
+        .start();
     provisioned(&all, "soon");
     assert_eq!(bound_by(&all, "2.15", "soon", "old").status, 201);
     await_gone(&all, "soon", "old");
 
-    let none = setup().env("BROKER_BINDINGS__UNBIND_EXPIRED", "none").start();
+    let none = setup()
+        .env("BROKER_BINDINGS__UNBIND_EXPIRED", "none")
+        .start();
     provisioned(&none, "soon");
     let answer = bound(&none, "soon", "b");
     // It has ended by its own word, and stays.
     let until = Instant::now() + PATIENCE;
-    while none.bind("soon", "next", &json!({ "predecessor_binding_id": "b" })).status != 400 {
+    while none
+        .bind("soon", "next", &json!({ "predecessor_binding_id": "b" }))
+        .status
+        != 400
+    {
         none.unbind("soon", "next", "s", "soon");
         assert!(Instant::now() < until);
         std::thread::sleep(Duration::from_millis(100));

@@ -42,6 +42,7 @@ mod provision;
 mod races;
 mod random;
 mod readme;
+mod refresh;
 mod rotation;
 mod routes;
 mod running;

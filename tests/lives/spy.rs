@@ -8,8 +8,8 @@ use catalog_broker::domain::instance::Instance;
 use catalog_broker::domain::json::FingerprintKey;
 use catalog_broker::domain::operation::{Operation, Subject};
 use catalog_broker::domain::store::{
-    Answer, Begun, Change, Claim, End, Ending, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take,
-    Taken, Unbound,
+    Answer, Begun, Change, Claim, End, Ending, Lease, Lookup, PlanInUse, Renewal, Store,
+    StoreError, Take, Taken, Unbound,
 };
 use catalog_broker::domain::time::Timestamp;
 

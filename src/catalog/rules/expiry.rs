@@ -48,7 +48,10 @@ pub(super) fn ttl(draft: &Draft<'_>, report: &mut Report<'_>) {
 /// `binding-ttl-metadata`.
 pub(super) fn metadata(draft: &Draft<'_>, report: &mut Report<'_>) {
     for (binding, path) in bindings(draft) {
-        let Some(metadata) = binding.get("metadata").filter(|_| binding.get("ttl").is_some()) else {
+        let Some(metadata) = binding
+            .get("metadata")
+            .filter(|_| binding.get("ttl").is_some())
+        else {
             continue;
         };
         for key in ["expires_at", "renew_before"] {
@@ -113,7 +116,8 @@ pub(super) fn retrievable(draft: &Draft<'_>, report: &mut Report<'_>) {
             .and_then(Node::as_bool);
         if expiring::refresh(binding) && retrievable != Some(true) {
             let path = plan.path.key("binding");
-            let message = "a fetch is to give what is new, and bindings of the offering cannot be fetched";
+            let message =
+                "a fetch is to give what is new, and bindings of the offering cannot be fetched";
             let mend = "add `bindings_retrievable: true` to the offering, or leave it out";
             report.at_key(&path, binding, "refresh", message, mend);
         }
@@ -130,7 +134,8 @@ pub(super) fn made_once(draft: &Draft<'_>, report: &mut Report<'_>) {
                 if let Some(function) = expression.functions().iter().next() {
                     let (path, place) =
                         follow(&plan.node, &plan.path, &dotted(field.path(), &below));
-                    let message = format!("a fetch that renders this anew has no {function} for it");
+                    let message =
+                        format!("a fetch that renders this anew has no {function} for it");
                     report.add(&path, &place, message, "make it once in `binding.values`");
                 }
             }

@@ -105,7 +105,12 @@ fn changed(catalog: &Catalog, instance: &Instance, binding: &Binding) -> Changed
     for (name, value) in &again.values {
         if !inherited(name) {
             let path = format!("values.{name}");
-            differences(&path, details.values.get(name), Some(value), &mut changed.paths);
+            differences(
+                &path,
+                details.values.get(name),
+                Some(value),
+                &mut changed.paths,
+            );
         }
     }
     if let Some(pool) = plan.and_then(|plan| plan.backend.pool()) {

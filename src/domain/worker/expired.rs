@@ -189,11 +189,7 @@ impl Worker {
         })
     }
 
-    fn tell_gone(
-        &self,
-        operation: &Operation,
-        (service, plan): (&ServiceId, &PlanId),
-    ) {
+    fn tell_gone(&self, operation: &Operation, (service, plan): (&ServiceId, &PlanId)) {
         self.witness.happened(&Event {
             operation: Some(&operation.id),
             login: ASKER,

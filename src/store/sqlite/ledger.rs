@@ -13,8 +13,8 @@ use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{
-    BindingQuery, Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
-    PlanCount, Resealed, Row, Seal, Stepped,
+    BindingQuery, Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page,
+    Place, PlanCount, Resealed, Row, Seal, Stepped,
 };
 use crate::domain::operation::{Operation, Report, State, Subject};
 use crate::domain::store::Answer;
