@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::broker::Broker;
 use catalog_broker::domain::catalog::Catalog;
+use catalog_broker::domain::expiry::{Expiry, Unbinds};
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker, Working};
@@ -21,7 +22,7 @@ use crate::backend::{Board, Cue, Told};
 use crate::clock::clock;
 use crate::gauge::{Gauge, run};
 use crate::offer::{self, PATIENT};
-use crate::steps::{KEEP, LEASE, PROCESSES};
+use crate::steps::{GRACE, KEEP, LEASE, PROCESSES};
 
 /// No machine is so busy that nothing moves for so long.
 pub const STUCK: Duration = Duration::from_secs(60);
@@ -172,6 +173,10 @@ impl World {
             at_once: 1_000,
             look_every: PATIENT * 100,
             keep: Duration::from_millis(KEEP.unsigned_abs()),
+            expiry: Expiry {
+                unbinds: Unbinds::Told,
+                grace: Duration::from_millis(GRACE.unsigned_abs()),
+            },
         };
         let worker = Worker::new(
             Arc::clone(&self.catalog),
@@ -288,7 +293,12 @@ impl Process {
         });
         let mut moved = Instant::now();
         loop {
-            let begun = self.gauge.counts().begun.first().cloned();
+            let begun = self
+                .gauge
+                .counts()
+                .begun
+                .first()
+                .map(|begun| begun.0.clone());
             let acting = |told: &Told| {
                 let of_it = begun.as_ref().is_some_and(|id| told.is_of(id));
                 of_it && told.process == self.gauge.process

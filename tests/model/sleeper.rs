@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::catalog::Catalog;
+use catalog_broker::domain::expiry::{Expiry, Unbinds};
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::domain::version::NEWEST;
@@ -69,6 +70,10 @@ fn a_worker_that_slept_before_it_acts_does_not() {
                 at_once: 1,
                 look_every: Duration::from_millis(10),
                 keep: LEASE,
+                expiry: Expiry {
+                    unbinds: Unbinds::Nothing,
+                    grace: Duration::ZERO,
+                },
             },
         );
         let working = worker.start();

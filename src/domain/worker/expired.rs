@@ -5,6 +5,7 @@
 //! in between, and few begin at a time: what platforms ask for is in the same queues. What the backend fails at is claimed
 //! again after its rest.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ impl Looks {
     }
 }
 
-/// Why a binding was not unbound.
+/// Why the unbind of a binding did not begin.
 enum Trouble {
     Store(StoreError),
     Broker(BrokerError),
@@ -56,9 +57,22 @@ enum Trouble {
     BackendGone(PlanId),
 }
 
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(why) => why.fmt(out),
+            Self::Broker(why) => write!(out, "{why:?}"),
+            Self::BackendGone(plan) => {
+                let gone = "is no longer in the catalog, and its backend has to act";
+                write!(out, "its plan {plan} {gone}")
+            }
+        }
+    }
+}
+
 impl Worker {
-    /// Looks for what has ended, beside all else, where it is time for that.
-    pub(super) fn look_for_expired(self: &Arc<Self>, looks: &mut Looks) {
+    /// Looks for what has ended where it is time for that, and lets it be unbound beside all else.
+    pub(super) async fn look_for_expired(self: &Arc<Self>, looks: &mut Looks) {
         while looks.running.try_join_next().is_some() {}
         let now = (self.clock)();
         let is_time = looks.last.is_none_or(|last| now >= later(last, LOOK_EVERY));
@@ -66,13 +80,6 @@ impl Worker {
             return;
         }
         looks.last = Some(now);
-        let worker = Arc::clone(self);
-        looks
-            .running
-            .spawn(async move { worker.unbind_expired(now).await });
-    }
-
-    async fn unbind_expired(&self, now: Timestamp) {
         let by = now.earlier(self.terms.expiry.grace);
         let claim = Claim {
             by,
@@ -80,24 +87,23 @@ impl Worker {
             most: AT_ONCE,
             rests: (REST, LONGEST_REST),
         };
-        let claimed = match self.store.claim_expired(claim).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                log::debug!("expired bindings cannot be looked for: {error}");
-                return;
+        match self.store.claim_expired(claim).await {
+            Ok(claimed) if claimed.is_empty() => {}
+            Ok(claimed) => {
+                let worker = Arc::clone(self);
+                looks
+                    .running
+                    .spawn(async move { worker.unbind_all(claimed, by).await });
             }
-        };
+            Err(error) => log::debug!("expired bindings cannot be looked for: {error}"),
+        }
+    }
+
+    async fn unbind_all(&self, claimed: Vec<(InstanceId, BindingId)>, by: Timestamp) {
         for (instance, id) in claimed {
             if let Err(trouble) = self.unbind_one(&instance, &id, by).await {
-                let why = match trouble {
-                    Trouble::Store(error) => error.to_string(),
-                    Trouble::Broker(error) => format!("{error:?}"),
-                    Trouble::BackendGone(plan) => format!(
-                        "its plan {plan} is no longer in the catalog, and its backend has to act"
-                    ),
-                };
                 log::error!(
-                    "the expired binding {id} of {instance} is not unbound yet, it will be tried again: {why}"
+                    "the expired binding {id} of {instance} is not unbound yet, it will be tried again: {trouble}"
                 );
             }
         }
@@ -149,23 +155,21 @@ impl Worker {
             job,
             guards: Vec::new(),
         };
-        match self.store.begin(change).await.map_err(Trouble::Store)? {
-            Begun::Done => {
-                self.witness.expired(&Expired {
-                    operation: &operation.id,
-                    subject: &subject,
-                    service,
-                    plan,
-                    expires_at: ends.expires_at,
-                });
-                if over {
-                    self.tell_gone(&operation, (service, plan));
-                } else {
-                    self.bells.work();
-                }
+        let begun = self.store.begin(change).await.map_err(Trouble::Store)?;
+        // Else its platform was first, or its instance is being changed: after the rest that is seen.
+        if matches!(begun, Begun::Done) {
+            self.witness.expired(&Expired {
+                operation: &operation.id,
+                subject: &subject,
+                service,
+                plan,
+                expires_at: ends.expires_at,
+            });
+            if over {
+                self.tell_gone(&operation, (service, plan));
+            } else {
+                self.bells.work();
             }
-            // Another one was first, or its instance is being changed: the rest tells.
-            _ => {}
         }
         Ok(())
     }

@@ -104,7 +104,7 @@ impl Worker {
         while !self.stopping.load(Ordering::Relaxed) {
             // Those that panicked leave a lease behind that runs out, and have said so.
             while attempts.try_join_next().is_some() {}
-            self.look_for_expired(&mut expired);
+            self.look_for_expired(&mut expired).await;
             let begun = self.take_up(&mut attempts).await;
             swept_at = self.sweep(swept_at).await;
             if !begun {
