@@ -195,12 +195,10 @@ pub enum Flaw {
     FailedDeleteMakes,
     /// No binding ends.
     NothingEnds,
-    /// Bindings are unbound as soon as they have ended.
-    NoGrace,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::CancelDoesNotWait,
         Self::LateResultCounts,
         Self::TriesForEver,
@@ -208,7 +206,6 @@ impl Flaw {
         Self::FailedCreateGoes,
         Self::FailedDeleteMakes,
         Self::NothingEnds,
-        Self::NoGrace,
     ];
 }
 

@@ -33,11 +33,10 @@ impl Model {
             return;
         }
         self.looked.insert(process, now);
-        let by = match self.flaw {
-            Some(Flaw::NothingEnds) => return,
-            Some(Flaw::NoGrace) => now,
-            _ => now - GRACE,
-        };
+        if self.flaw == Some(Flaw::NothingEnds) {
+            return;
+        }
+        let by = now - GRACE;
         let keys: Vec<(usize, usize)> = self.bindings.keys().copied().collect();
         for key in keys {
             let Some(binding) = self.bindings.get_mut(&key) else {

@@ -30,4 +30,5 @@ mod injection;
 mod lives;
 mod own;
 mod probe;
+mod rotation;
 mod trouble;
