@@ -1,11 +1,14 @@
 //! Bindings that end, in real seconds: what a platform is told of the end, and what it finds after it.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::documents::{bind_of, provision_of};
-use crate::harness::{Broker, SERVER, Setup, at_binding};
+use crate::harness::{Broker, Folder, SERVER, Setup, at_binding};
 use crate::http::Response;
 
 /// No machine is so busy.
@@ -256,4 +259,80 @@ fn a_successor_ends_later_than_what_it_succeeds() {
     assert_eq!(broker.fetch_binding("late", "b1").status, 200);
     assert_eq!(broker.unbind("late", "b1", "s", "late").status, 200);
     assert_eq!(broker.fetch_binding("late", "b2").status, 200);
+}
+
+/// Writes down what it is told, and does an unbind the second time only.
+const PROGRAM: &str = r#"#!/bin/sh
+request=$(cat)
+printf '%s\n' "$request" >> "$ROOT/journal"
+case $request in
+*'"kind":"unbind"'*'"attempt":1'[,}]*|*'"attempt":1,'*'"kind":"unbind"'*) echo '{ "retry_after": 0.05 }'; exit 75 ;;
+esac
+echo '{}'
+"#;
+
+const ACTING: &str = r#"
+services:
+  - id: s
+    name: acting
+    description: A program takes away what has ended
+    bindable: true
+    bindings_retrievable: true
+    respond: sync
+    backend: { command: { run: ["PROGRAM"], env: { ROOT: "FOLDER", PATH: /usr/bin:/bin } } }
+    binding: { ttl: 3s, credentials: { a: b } }
+    plans: [{ id: soon, name: soon, description: Ends soon }]
+"#;
+
+#[test]
+fn of_three_brokers_one_lets_the_backend_act_and_tries_again_what_it_did_not_do() {
+    let folder = Folder::new();
+    let program = folder.write("program.sh", PROGRAM);
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(&program, executable).expect("an executable");
+    let catalog = ACTING
+        .replace("PROGRAM", &program.display().to_string())
+        .replace("FOLDER", &folder.path().display().to_string());
+    let setup = Setup::new(&catalog)
+        .env("BROKER_STORE__URL", &SERVER.url(&SERVER.database()))
+        .env("BROKER_OPERATIONS__LOOK_EVERY", "20ms")
+        .env("BROKER_BINDINGS__GRACE", "0s");
+    let brokers: Vec<Broker> = (0..3).map(|_| setup.clone().start()).collect();
+    provisioned(&brokers[0], "soon");
+    let ids: Vec<String> = (0..8).map(|at| format!("b{at}")).collect();
+    for id in &ids {
+        bound(&brokers[0], "soon", id);
+    }
+    for id in &ids {
+        await_gone(&brokers[1], "soon", id);
+    }
+    let until = Instant::now() + PATIENCE;
+    for id in &ids {
+        while brokers[2].poll_binding("soon", id).status != 410 {
+            assert!(Instant::now() < until, "{}", brokers[2].log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(brokers[0].unbind("soon", id, "s", "soon").status, 410);
+        assert_eq!(said(&brokers, id), 1, "{id}");
+    }
+    let journal = fs::read_to_string(folder.path().join("journal")).expect("a journal");
+    let told = journal
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    let told: Vec<Value> = told.collect();
+    for id in &ids {
+        let unbinds = told
+            .iter()
+            .filter(|told| told["operation"]["kind"] == "unbind" && told["binding"]["id"] == **id);
+        let operations: BTreeSet<&str> = unbinds
+            .clone()
+            .map(|told| told["operation"]["id"].as_str().expect("an id"))
+            .collect();
+        assert_eq!(
+            operations.len(),
+            1,
+            "{id} is taken away once: {operations:?}"
+        );
+        assert_eq!(unbinds.count(), 2, "{id}");
+    }
 }
