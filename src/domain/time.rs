@@ -17,11 +17,13 @@ pub type Clock = fn() -> Timestamp;
 
 impl Timestamp {
     /// So much later.
+    #[must_use]
     pub fn later(self, by: Duration) -> Self {
         Self(self.0.saturating_add(millis(by)))
     }
 
     /// So much earlier.
+    #[must_use]
     pub fn earlier(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(millis(by)))
     }

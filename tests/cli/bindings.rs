@@ -163,11 +163,11 @@ fn what_the_document_no_longer_gives_is_told_by_its_keys(engine: Engine) {
         .replace("port: 5432", "tls: true")
         .replace("zone: MARKED-north", "zone: MARKED-south")
         .replace("user: MARKED-a", "user: MARKED-c");
-    let moved: String = moved
+    let kept: Vec<&str> = moved
         .lines()
         .filter(|line| !line.contains("name: goes"))
-        .map(|line| format!("{line}\n"))
         .collect();
+    let moved = kept.join("\n");
     scene.folder.write("catalog.yaml", &moved);
     let ran = scene
         .run(&["bindings", "--changed", "--format", "json"])
