@@ -23,8 +23,8 @@ pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
     BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind,
-    LoginSettings, OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
-    UnbindExpired,
+    LoginRole, LoginSettings, OperationSettings, ReloadSettings, ServerSettings, Settings,
+    StoreSettings, StoreUrl, UnbindExpired,
 };
 
 use std::num::NonZero;
@@ -138,6 +138,7 @@ fn load_with(
         settings,
         warnings: given.warnings,
         explained,
+        file: config,
     })
 }
 
@@ -195,6 +196,7 @@ fn assemble(
     let server = server(merged);
     let operations = operations(merged);
     let bindings = bindings(merged);
+    let reload = reload(merged);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -205,6 +207,7 @@ fn assemble(
         server: server?,
         operations: operations?,
         bindings: bindings?,
+        reload: reload?,
         logins,
         log: LogSettings {
             format: format?,
@@ -292,6 +295,11 @@ fn bindings(merged: &mut Merged) -> Option<BindingSettings> {
         unbind_expired: unbind_expired?,
         grace: grace?,
     })
+}
+
+fn reload(merged: &mut Merged) -> Option<ReloadSettings> {
+    let every = merged.one("reload.every", from_zero);
+    Some(ReloadSettings { every: every? })
 }
 
 fn from_zero(text: &str) -> Result<Duration, Refused> {

@@ -214,6 +214,7 @@ server:
   trusted_proxies: [10.0.0.0/8, '::1']
 operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
 bindings: { unbind_expired: all, grace: 30d }
+reload: { every: 7s }
 log: { format: json, level: debug }
 ";
     let variables = [
@@ -245,6 +246,7 @@ log: { format: json, level: debug }
         ("BROKER_OPERATIONS__LOOK_EVERY", "100ms"),
         ("BROKER_BINDINGS__UNBIND_EXPIRED", "all"),
         ("BROKER_BINDINGS__GRACE", "30d"),
+        ("BROKER_RELOAD__EVERY", "7s"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),
     ];
@@ -329,7 +331,7 @@ auth:
   password: first
   logins:
     blue-green: { username: platform, password: '${NOT_THERE}' }
-    robot: { token: abc.def }
+    robot: { token: abc.def, role: [viewer, metrics] }
 ";
     let variables = [
         ("BROKER_AUTH__LOGINS__BLUE_GREEN__PASSWORD", "second"),
@@ -343,12 +345,14 @@ auth:
             username: username.to_owned(),
             password: password.to_owned().into(),
         },
+        roles: vec![LoginRole::Platform],
     };
     let robot = LoginSettings {
         name: "robot".to_owned(),
         kind: LoginKind::Bearer {
             token: "abc.def".to_owned().into(),
         },
+        roles: vec![LoginRole::Viewer, LoginRole::Metrics],
     };
     let expected = [
         basic("default", "platform", "first"),

@@ -125,7 +125,8 @@ impl Worker {
             return Ok(());
         };
         let (service, plan) = (&instance.service_id, &instance.plan_id);
-        let chosen = self.catalog.remover(service, plan);
+        let catalog = self.live.now();
+        let chosen = catalog.remover(service, plan);
         if chosen.is_none() && instance.backend.is_some() {
             return Err(Trouble::BackendGone(plan.clone()));
         }

@@ -32,6 +32,10 @@ const MIGRATIONS: &[Migration] = &[
         needs: 1,
     },
     Migration {
+        sql: include_str!("migrations/0004.sql"),
+        needs: 1,
+    },
+    Migration {
         sql: include_str!("migrations/0005.sql"),
         needs: 1,
     },
