@@ -124,6 +124,10 @@ impl Worker {
         let Some(ends) = ends.filter(|ends| ends.expires_at <= by) else {
             return Ok(());
         };
+        // Or its platform may just have asked for its end.
+        if binding.last_operation.in_progress() {
+            return Ok(());
+        }
         let (service, plan) = (&instance.service_id, &instance.plan_id);
         let catalog = self.live.now();
         let chosen = catalog.remover(service, plan);
