@@ -14,6 +14,7 @@ engines::contract! {
     what_has_ended_is_claimed_once_and_rests,
     what_was_not_told_is_claimed_where_that_is_asked_for,
     what_is_in_progress_or_gone_is_not_claimed,
+    of_many_that_claim_at_once_each_gets_others,
 }
 
 fn ending(name: &str, expires_at: i64, told: bool) -> Change {
@@ -111,4 +112,24 @@ async fn what_is_in_progress_or_gone_is_not_claimed(engine: &dyn Engine) {
     assert_eq!(began(store, ending("gone", 5000, true)).await, "done");
     assert_eq!(claimed(store, 4999, false, 9).await, ["stays"]);
     assert_eq!(claimed(store, 5000, false, 9).await, ["gone"]);
+}
+
+async fn of_many_that_claim_at_once_each_gets_others(engine: &dyn Engine) {
+    let store = engine.open();
+    assert_eq!(began(&*store, provision("i")).await, "done");
+    let names: Vec<String> = (0..30).map(|at| format!("b{at:02}")).collect();
+    for name in &names {
+        assert_eq!(began(&*store, ending(name, 1000, true)).await, "done");
+    }
+    let one = || claimed(&*store, 1000, false, 5);
+    let (a, b, c, d, e, f) = tokio::join!(one(), one(), one(), one(), one(), one());
+    let mut all = [a, b, c, d, e, f].concat();
+    // Who passes over what another one is just claiming may get less than it could.
+    while let more = one().await
+        && !more.is_empty()
+    {
+        all.extend(more);
+    }
+    all.sort();
+    assert_eq!(all, names, "each once");
 }
