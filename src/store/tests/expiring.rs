@@ -122,8 +122,8 @@ async fn of_many_that_claim_at_once_each_gets_others(engine: &dyn Engine) {
         assert_eq!(began(&*store, ending(name, 1000, true)).await, "done");
     }
     let one = || claimed(&*store, 1000, false, 5);
-    let (a, b, c, d, e, f) = tokio::join!(one(), one(), one(), one(), one(), one());
-    let mut all = [a, b, c, d, e, f].concat();
+    let (first, second, third, fourth) = tokio::join!(one(), one(), one(), one());
+    let mut all = [first, second, third, fourth].concat();
     // Who passes over what another one is just claiming may get less than it could.
     while let more = one().await
         && !more.is_empty()
