@@ -21,6 +21,7 @@ use crate::catalog::{self, Loaded, Memory, Source};
 use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
+use crate::domain::expiry::{Expiry, Unbinds};
 use crate::domain::id::OperationId;
 use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
@@ -28,7 +29,10 @@ use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
-use crate::settings::{LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl};
+use crate::settings::{
+    BindingSettings, LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl,
+    UnbindExpired,
+};
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
@@ -277,9 +281,21 @@ fn worker(
         at_once: operations.at_once,
         look_every: operations.look_every,
         keep: operations.keep,
+        expiry: expiry(settings.bindings),
     };
     let witness = Arc::new(LogWitness::default());
     Ok(Worker::new(live, store, witness, clock, bells, terms))
+}
+
+const fn expiry(bindings: BindingSettings) -> Expiry {
+    Expiry {
+        unbinds: match bindings.unbind_expired {
+            UnbindExpired::Told => Unbinds::Told,
+            UnbindExpired::All => Unbinds::All,
+            UnbindExpired::Nothing => Unbinds::Nothing,
+        },
+        grace: bindings.grace,
+    }
 }
 
 /// The name of this process in leases: drawn, for process ids come again.

@@ -12,6 +12,7 @@ mod backends;
 mod build;
 mod derive;
 mod draft;
+mod expiring;
 mod inputs;
 pub mod language;
 mod lifecycle;

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Written for operators: every `--help` says what for, and shows it.
 
+mod bindings;
 mod check;
 mod completions;
 mod derive;
@@ -120,6 +121,8 @@ enum Command {
     Reload(reload::Arguments),
     /// List, show and forget instances
     Instances(instances::Arguments),
+    /// List bindings by age, with who holds them; and those that are out of date
+    Bindings(bindings::Arguments),
     /// List, show, retry and give up operations
     Operations(operations::Arguments),
     /// Count, back up, copy the store, or take over what another broker made
@@ -172,6 +175,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Diff(arguments) => diff::run(&flags, &arguments),
         Command::Reload(arguments) => reload::run(&flags, &arguments),
         Command::Instances(arguments) => instances::run(&flags, &arguments),
+        Command::Bindings(arguments) => bindings::run(&flags, &arguments),
         Command::Operations(arguments) => operations::run(&flags, &arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),
         Command::Schema(_) => schema::run(),

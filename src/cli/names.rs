@@ -19,6 +19,11 @@ impl Names {
         Self(surroundings.catalog().catalog)
     }
 
+    /// The catalog that they are of, where it can be read here.
+    pub(super) fn catalog(&self) -> Option<&Catalog> {
+        self.0.as_deref()
+    }
+
     /// `OFFERING/PLAN`, or the plan's id where the catalog has none such.
     pub(super) fn plan(&self, service: &ServiceId, plan: &PlanId) -> String {
         self.chosen(service, plan)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::binding::Binding;
 use super::guard::OneOf;
-use super::id::{InstanceId, OperationId, PlanId, ServiceId};
+use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
 use super::operation::{LastOperation, Operation, Report, State, Subject, Task};
 use super::store::{Answer, Store};
@@ -21,6 +21,9 @@ use crate::secret::Secret;
 pub trait Ledger: Store {
     /// Instances in the order of their ids.
     fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>>;
+
+    /// Bindings with their instances, those first that were bound first.
+    fn list_bindings(&self, query: BindingQuery) -> Answer<'_, Vec<(Instance, Binding)>>;
 
     /// Operations, the newest first.
     fn list_operations(&self, query: OperationQuery) -> Answer<'_, Vec<Entry>>;
@@ -85,6 +88,23 @@ pub struct InstanceQuery {
     pub state: Option<State>,
     /// Those behind this one.
     pub after: Option<InstanceId>,
+    /// No more than these.
+    pub most: u32,
+}
+
+/// Which bindings. What is absent is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct BindingQuery {
+    /// Of this offering.
+    pub service: Option<ServiceId>,
+    /// Made with this plan.
+    pub plan: Option<PlanId>,
+    /// Of instances of this organization.
+    pub organization: Option<String>,
+    /// Bound by then.
+    pub bound_by: Option<Timestamp>,
+    /// Those behind this one.
+    pub after: Option<(Timestamp, InstanceId, BindingId)>,
     /// No more than these.
     pub most: u32,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::domain::answer::{BindingAnswer, InstanceAnswer};
+use crate::domain::answer::{BindingAnswer, BindingField, InstanceAnswer};
 use crate::domain::backend::Work;
 use crate::domain::binding::BindingDetails;
 use crate::domain::caller::OriginatingIdentity;
@@ -15,7 +15,7 @@ use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::Kind;
 use crate::domain::respond::Respond;
 use crate::domain::time::Timestamp;
-use crate::template::{self, Deriving, Draw, Named, RenderError, Scope, Tree};
+use crate::template::{self, Deriving, Draw, Function, Named, RenderError, Scope, Tree};
 
 /// Whether the answer is rendered when the backend is done: where a 202 may be sent, it carries the answer already.
 pub(super) fn waits_for_outputs(plan: &Plan, kind: Kind) -> bool {
@@ -198,12 +198,63 @@ impl<'a> BindingScope<'a> {
         details: &BindingDetails,
         now: Timestamp,
     ) -> Result<BindingAnswer, RenderError> {
-        let draw = self.draw(details, now);
+        self.fields(details, &self.draw(details, now), |_| true)
+    }
+
+    /// The fields once more, and those that are left out because they draw something.
+    pub(super) fn answer_again(
+        &self,
+        details: &BindingDetails,
+    ) -> Result<(BindingAnswer, Vec<BindingField>), RenderError> {
+        let fields = self.instance.chosen.plan.binding.fields.iter();
+        let drawn = fields
+            .filter(|(_, tree)| !draws_nothing(tree))
+            .map(|(field, _)| *field)
+            .collect();
+        let answer = self.fields(details, &self.draw(details, Timestamp(0)), draws_nothing)?;
+        Ok((answer, drawn))
+    }
+
+    /// Those of `binding.values` that draw nothing, once more.
+    pub(super) fn values_again(&self, details: &BindingDetails) -> Result<Object, RenderError> {
+        let entries = match &self.instance.chosen.plan.binding.values {
+            Some(Tree::Value(Value::Object(values))) => return Ok(values.clone()),
+            Some(Tree::Map(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        let scope = self.scope(details, None);
+        let mut values = Object::new();
+        for (name, tree) in entries.iter().filter(|(_, tree)| draws_nothing(tree)) {
+            let path = format!("binding.values.{name}");
+            if let Some(value) =
+                render(Some(tree), &path, &scope, &self.draw(details, Timestamp(0)))?
+            {
+                values.insert(name.clone(), value);
+            }
+        }
+        Ok(values)
+    }
+
+    fn fields(
+        &self,
+        details: &BindingDetails,
+        draw: &Draw,
+        which: impl Fn(&Tree) -> bool,
+    ) -> Result<BindingAnswer, RenderError> {
         let scope = self.scope(details, Some(&details.values));
         let mut answer = Object::new();
-        for (field, tree) in &self.instance.chosen.plan.binding.fields {
+        if let Some(ends) = &details.ends {
+            let metadata = BindingField::Metadata.name();
+            answer.insert(metadata.to_owned(), ends.metadata().into());
+        }
+        let fields = self.instance.chosen.plan.binding.fields.iter();
+        for (field, tree) in fields.filter(|(_, tree)| which(tree)) {
+            // What ends by its plan says nothing else of its end.
+            if *field == BindingField::Metadata && details.ends.is_some() {
+                continue;
+            }
             let path = field.path();
-            match render(Some(tree), path, &scope, &draw)? {
+            match render(Some(tree), path, &scope, draw)? {
                 Some(value) if field.takes(&value) => {
                     answer.insert(field.name().to_owned(), value);
                 }
@@ -245,6 +296,14 @@ impl<'a> BindingScope<'a> {
 /// The version of the key that is derived with: the one that was begun with, else the one that counts now.
 fn version(plan: &Plan, begun: Option<String>) -> Option<String> {
     begun.or_else(|| Some(plan.keys.as_ref()?.current().to_string()))
+}
+
+/// Whether it comes out the same each time: of what is derived it does.
+fn draws_nothing(tree: &Tree) -> bool {
+    let functions = tree.functions();
+    functions
+        .iter()
+        .all(|function| !function.is_chance() && *function != Function::Now)
 }
 
 fn render(

@@ -24,6 +24,7 @@ mod harness;
 mod http;
 mod runner;
 
+mod bindings;
 mod check;
 mod derive;
 mod desk;

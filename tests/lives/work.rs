@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Acting, Flaw, Kind, Model, Op, Operation, Report, State, dashboard};
+use crate::model::{Acting, Binding, Flaw, Kind, Model, Op, Operation, Report, State, dashboard};
 use crate::offer::{LIMIT, NARROW};
-use crate::steps::{Ends, KEEP, LEASE, SECOND};
+use crate::steps::{Ends, GRACE, HOUR, KEEP, LEASE, SECOND};
 
 /// How often a process looks for what can be forgotten, at most.
 const SWEEP_EVERY: i64 = 60 * SECOND;
@@ -12,6 +12,7 @@ const SWEEP_EVERY: i64 = 60 * SECOND;
 impl Model {
     /// A process looks, until nothing is due.
     pub fn look(&mut self, process: u32, now: i64) {
+        self.expire(process, now);
         while let Some(op) = self.next_due(now) {
             self.take(process, op, now);
         }
@@ -23,6 +24,53 @@ impl Model {
             self.note("held back by the limit");
         }
         self.sweep(process, now);
+    }
+
+    /// What has ended is unbound as if its platform had asked for it; what that comes to is seen after a rest.
+    fn expire(&mut self, process: u32, now: i64) {
+        let last = self.looked.get(&process);
+        if last.is_some_and(|last| now < last + SECOND) {
+            return;
+        }
+        self.looked.insert(process, now);
+        if self.flaw == Some(Flaw::NothingEnds) {
+            return;
+        }
+        let by = now - GRACE;
+        let keys: Vec<(usize, usize)> = self.bindings.keys().copied().collect();
+        for key in keys {
+            let Some(binding) = self.bindings.get_mut(&key) else {
+                continue;
+            };
+            let Some((end, due)) = binding.ends else {
+                continue;
+            };
+            if due > by || self.operations[binding.last].runs() {
+                continue;
+            }
+            binding.ends = Some((end, by + (by - end).clamp(60 * SECOND, HOUR)));
+            let instance = &self.instances[&key.0];
+            if self.operations[instance.last].runs() {
+                self.note("what has ended waits for its instance");
+                continue;
+            }
+            let (its, last) = (instance.plan, binding.last);
+            let note = match self.operations[last].kind {
+                Kind::Unbind => "unbound once more, for it has ended",
+                _ => "unbound, for it has ended",
+            };
+            self.note(note);
+            let op = self.record(Kind::Unbind, (key.0, Some(key.1)), its, None, now);
+            if let Some(binding) = self.bindings.get_mut(&key) {
+                binding.last = op;
+            }
+        }
+    }
+
+    /// Whether there is a binding that will end by itself.
+    pub fn anything_ends(&self) -> bool {
+        let ends = |binding: &Binding| binding.ends.is_some();
+        self.flaw != Some(Flaw::NothingEnds) && self.bindings.values().any(ends)
     }
 
     fn next_due(&self, now: i64) -> Option<Op> {
@@ -350,6 +398,7 @@ impl Model {
     pub fn crash(&mut self, process: u32) {
         self.acting.retain(|acting| acting.process != process);
         self.swept.remove(&process);
+        self.looked.remove(&process);
     }
 
     /// A process stops: its attempts do not count, and others go on at once.

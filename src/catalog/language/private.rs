@@ -2,6 +2,7 @@
 
 use super::Reading::{Constants, References, Statements, Templates};
 use super::Shape::{Bool, Duration, Free, Integer, List, Text, TextOr, Word, WordOr};
+use super::expiry::{INHERITS, REFRESH, RENEW_BEFORE, TTL};
 use super::{Key, Others, Record, Shape};
 
 /// `instance` of a plan.
@@ -103,9 +104,13 @@ pub(crate) static BINDING: Record = Record {
             References,
             "What a bind must be for: [app] refuses service keys.",
         ),
+        TTL,
+        RENEW_BEFORE,
+        INHERITS,
+        REFRESH,
     ],
     others: Others::Refused,
-    later: &["ttl", "renew_before", "refresh"],
+    later: &[],
 };
 
 static VOLUME_MOUNT: Record = Record {

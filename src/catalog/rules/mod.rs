@@ -5,6 +5,7 @@ mod accept;
 mod adopting;
 mod answers;
 mod derive;
+mod expiry;
 mod ids;
 mod lifecycle;
 mod limits;

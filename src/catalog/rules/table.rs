@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, derive, ids, lifecycle, limits, plans, pools,
-    programs, published, responding, schemas, secrets, statements, store,
+    Check, Rule, Source, accept, adopting, answers, derive, expiry, ids, lifecycle, limits, plans,
+    pools, programs, published, responding, schemas, secrets, statements, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -109,6 +109,12 @@ pub static RULES: &[Rule] = &[
     draft!("volume-mounts", Specification("Volume Mount Object"), Error, "A volume mount has all it needs.", answers::volume_mounts),
     draft!("endpoints", Specification("Endpoint Object"), Error, "An endpoint has a host and ports, as strings.", answers::endpoints),
     draft!("binding-times", Specification("Binding Metadata Object"), Error, "Times are yyyy-mm-ddThh:mm:ss.sZ, and renewal is not after the end.", answers::times),
+    draft!("binding-ttl", Specification("Binding Metadata Object"), Error, "A binding lives a while, and is to be renewed some time before its end.", expiry::ttl),
+    draft!("binding-ttl-metadata", Language("ttl"), Error, "One place says when a binding ends: `ttl`, or its metadata.", expiry::metadata),
+    draft!("inherits-known", Language("inherits"), Error, "`inherits` names keys of `binding.values`.", expiry::inherits),
+    draft!("inherits-rotatable", Language("inherits"), Warning, "What has successors that inherit has successors.", expiry::rotatable),
+    draft!("refresh-retrievable", Language("refresh"), Warning, "What a fetch renders anew can be fetched.", expiry::retrievable),
+    draft!("refresh-made-once", Language("refresh"), Error, "Nothing random and no time stands where a fetch renders again.", expiry::made_once),
     draft!("made-again", Language("templates"), Warning, "Nothing random and no time stands where an update renders again.", answers::made_again),
     draft!("later-outputs", Language("respond"), Error, "Where a plan may answer 202, its dashboard and metadata use nothing that the backend returns.", responding::outputs),
     draft!("later-bind-retrievable", BINDING, Error, "Where a bind may be answered with 202, bindings can be fetched.", responding::retrievable),
@@ -130,6 +136,7 @@ pub static RULES: &[Rule] = &[
     draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
     draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
     draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),
+    draft!("store-none-ttl", NONE, Error, "With store `none` no binding ends.", expiry::needs_memory),
     draft!("store-none-made-once", NONE, Error, "With store `none` nothing is random or of a time.", store::made_once),
     draft!("store-none-backend", NONE, Error, "With store `none` no backend acts and nothing is answered later.", responding::needs_memory),
     draft!("store-none-limits", NONE, Error, "With store `none` nothing is limited.", limits::needs_memory),

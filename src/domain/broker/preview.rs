@@ -26,6 +26,8 @@ pub fn preview(
     let chosen = bindable(chosen, bind)?;
     let mut details = asked(bind, None);
     fits(chosen, bind, &details)?;
+    let ttl = chosen.plan.binding.ttl;
+    details.ends = ttl.map(|ttl| ttl.begin(now, caller.api_version));
     let scope = render::BindingScope {
         instance: render::InstanceScope {
             identity,

@@ -10,6 +10,7 @@
 mod adopt;
 mod driver;
 mod error;
+mod expiring;
 mod guards;
 mod jobs;
 mod ledger;
@@ -37,8 +38,8 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
-    Unbound,
+    Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take,
+    Taken, Unbound,
 };
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -193,6 +194,17 @@ impl Store for PostgresStore {
     fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()> {
         Box::pin(self.driver.run(async move |pool| {
             pool.step(async |database| jobs::give_back(database, &owner, now).await)
+                .await
+        }))
+    }
+
+    fn claim_expired(&self, claim: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>> {
+        Box::pin(self.driver.run(async move |pool| {
+            let any = pool.ask(async |database| expiring::any(database, &claim).await);
+            if !any.await? {
+                return Ok(Vec::new());
+            }
+            pool.step(async |database| expiring::claim(database, &claim).await)
                 .await
         }))
     }

@@ -469,11 +469,12 @@ pub(super) async fn insert_binding(
 /// Whether there was room for it.
 async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bool, StepError> {
     let last = &binding.last_operation;
+    let (expires_at, told) = binding.ends_ms();
     let inserted = database
         .execute(
             "INSERT INTO broker_bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state,
-                                          fingerprint, created_at, details)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                          fingerprint, created_at, details, expires_at, told, unbind_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)
              ON CONFLICT (instance_id, id) DO NOTHING",
             values![
                 binding.instance_id.as_str(),
@@ -487,6 +488,8 @@ async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bo
                 binding.fingerprint.0.to_vec(),
                 binding.created_at.0,
                 database.packed(Cell::Binding(&binding.instance_id, &binding.id), &binding.details)?,
+                expires_at,
+                i64::from(told),
             ],
         )
         .await?;

@@ -311,11 +311,13 @@ pub(super) fn insert_binding(
     {
         return Ok(Begun::Stale);
     }
+    let (expires_at, told) = binding.ends_ms();
     let inserted = connection
         .prepare_cached(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint,
-                                   created_at, details, made_by)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT ifnull(max(seq), 0) + 1 FROM operations)
+                                   created_at, details, expires_at, told, unbind_at, made_by)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13, ?14, ?13,
+                    (SELECT ifnull(max(seq), 0) + 1 FROM operations)
              FROM instances WHERE id = ?1 AND version = ?12
              ON CONFLICT (instance_id, id) DO NOTHING",
         )?
@@ -335,6 +337,8 @@ pub(super) fn insert_binding(
                 &binding.details
             )?,
             expected_version,
+            expires_at,
+            told,
         ])?;
     if inserted > 0 {
         return Ok(Begun::Done);
