@@ -32,7 +32,10 @@ mod http;
 mod parts;
 mod rolling;
 
+mod bill;
 mod cloud_foundry;
 mod image;
 mod kubernetes;
+mod packages;
+mod systemd;
 mod three_brokers;
