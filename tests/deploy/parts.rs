@@ -47,9 +47,14 @@ pub fn seconds(value: &str) -> u64 {
 
 /// Whether the broker knows a variable as a setting; the misspelt one shows that the look-up can fail.
 pub fn is_setting(name: &str) -> bool {
+    let login = name.strip_prefix("BROKER_AUTH__LOGINS__");
+    let name = match login.and_then(|rest| rest.split_once("__")) {
+        Some((_, key)) => format!("BROKER_AUTH__LOGINS__*__{key}"),
+        None => name.to_owned(),
+    };
     SETTINGS
         .iter()
-        .any(|setting| setting.variable() == name || setting.usual.contains(&name))
+        .any(|setting| setting.variable() == name || setting.usual.contains(&name.as_str()))
 }
 
 pub fn default(path: &str) -> &'static str {
