@@ -8,7 +8,9 @@ scripts: excluded), SQLite, which one of the crates brings along in C, the stand
 linked statically, the C library. Crates for tests and other systems are none of it. The same sources give the same bytes.
 """
 
+import datetime
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -143,6 +145,12 @@ def c_library():
     return other("deb/debian", "glibc", version, "LGPL-2.1-or-later")
 
 
+def when():
+    """The time of the sources, so that the same ones give the same list."""
+    time = os.environ.get("SOURCE_DATE_EPOCH") or output("git", "log", "-1", "--format=%ct")
+    return datetime.datetime.fromtimestamp(int(time), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def document(target, binary):
     data = metadata(target)
     packages = {package["id"]: package for package in data["packages"]}
@@ -169,6 +177,8 @@ def document(target, binary):
         "specVersion": "1.6",
         "version": 1,
         "metadata": {
+            "timestamp": when(),
+            "tools": {"components": [{"type": "application", "name": "deploy/sbom.py"}]},
             "component": own,
             "properties": [{"name": "cargo:target", "value": target}],
         },

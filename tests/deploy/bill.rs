@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::harness::Folder;
 use crate::packages::made;
-use crate::parts::{checker, read, said};
+use crate::parts::{checker, read, root, said};
 
 fn bill() -> Value {
     let text = fs::read_to_string(made(".cdx.json")).expect("a bill");
@@ -169,6 +170,40 @@ fn it_is_whole() {
     }
 }
 
+/// What is linked into a static binary is listed; the binary of the tests is linked when it starts.
+#[test]
+fn the_c_library_of_a_static_binary_is_listed() {
+    let folder = Folder::new();
+    let source = folder.write("nothing.c", "int main(void) { return 0; }\n");
+    let binary = folder.path().join("nothing");
+    let built = Command::new("cc")
+        .arg("-static")
+        .arg("-o")
+        .args([&binary, &source])
+        .output()
+        .expect("a C compiler");
+    assert!(built.status.success(), "{}", said(&built));
+    let bill_of_it = bill();
+    let target = &bill_of_it["metadata"]["properties"][0]["value"];
+    let listed = Command::new(root().join("deploy/sbom.py"))
+        .arg(target.as_str().expect("a target"))
+        .arg(&binary)
+        .env("SOURCE_DATE_EPOCH", "1700000000")
+        .env("CARGO_NET_OFFLINE", "true")
+        .output()
+        .expect("the script runs");
+    assert!(listed.status.success(), "{}", said(&listed));
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("JSON");
+    assert_eq!(invalid(&listed), None);
+    let has = |bill: &Value| {
+        let components = bill["components"].as_array().expect("components");
+        components.iter().any(|part| part["name"] == "glibc")
+    };
+    assert!(has(&listed));
+    assert!(!has(&bill_of_it));
+    assert_eq!(listed["metadata"]["timestamp"], "2023-11-14T22:13:20Z");
+}
+
 /// The counter-proof: a crate that is left out, another version, a part that nobody links.
 #[test]
 fn what_is_left_out_is_seen() {
@@ -194,7 +229,7 @@ fn what_is_left_out_is_seen() {
 #[test]
 fn the_licences_go_with_it() {
     let folder = Folder::new();
-    let unpacked = std::process::Command::new("tar")
+    let unpacked = Command::new("tar")
         .args(["--extract", "--strip-components=1", "--wildcards", "--file"])
         .arg(made(".tar.gz"))
         .arg("*/third-party.txt")
