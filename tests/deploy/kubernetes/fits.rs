@@ -179,7 +179,10 @@ impl<'a> Objects<'a> {
                 paths.push(text(&variable["value"]));
             }
         }
+        // Without its comments.
         let document = text(&self.of("ConfigMap")["data"]["catalog.yaml"]);
+        let document: Value = serde_yaml::from_str(document).expect("YAML");
+        let document = serde_yaml::to_string(&document).expect("YAML");
         let named = document.split("${file:").skip(1);
         paths.extend(named.filter_map(|rest| rest.split(['}', ':', '|']).next()));
         let mounts = list(&self.container()["volumeMounts"]);
