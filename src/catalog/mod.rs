@@ -13,6 +13,7 @@ mod build;
 mod draft;
 mod inputs;
 pub mod language;
+mod lifecycle;
 mod limits;
 mod load;
 mod memory;
@@ -27,6 +28,7 @@ mod trail;
 
 pub use inputs::{Held, Inputs};
 pub use language::json_schema;
+pub use lifecycle::dates;
 pub use load::{Loaded, Source, SourceFile, load, load_texts};
 pub use memory::Memory;
 pub use reading::overrides::is_document_variable;

@@ -12,6 +12,7 @@ mod names;
 mod operations;
 mod output;
 mod plans;
+mod reload;
 mod render;
 mod run_command;
 mod schema;
@@ -112,6 +113,8 @@ enum Command {
     Render(render::Arguments),
     /// Show what a platform would see change between two published catalogs
     Diff(diff::Arguments),
+    /// Let the broker that runs here read its catalog again
+    Reload(reload::Arguments),
     /// List, show and forget instances
     Instances(instances::Arguments),
     /// List, show, retry and give up operations
@@ -163,6 +166,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::run(flags, &arguments),
         Command::Render(arguments) => render::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Reload(arguments) => reload::run(&flags, &arguments),
         Command::Instances(arguments) => instances::run(&flags, &arguments),
         Command::Operations(arguments) => operations::run(&flags, &arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),

@@ -115,6 +115,13 @@ impl Catalog {
         chosen_of(self.offerings.iter().chain(&self.hidden)).map(|chosen| chosen.plan)
     }
 
+    /// Whether instances of anything are limited.
+    pub fn counts_instances(&self) -> bool {
+        chosen_of(self.offerings.iter()).any(|Chosen { offering, plan }| {
+            offering.limits.count_instances() || plan.limits.count_instances()
+        })
+    }
+
     /// Of plans with instances those that nothing could take the instances of away.
     pub fn lacks(&self, in_use: Vec<PlanInUse>) -> Vec<PlanInUse> {
         let mut lacking = in_use;

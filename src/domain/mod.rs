@@ -22,6 +22,7 @@ pub mod id;
 pub mod instance;
 pub mod json;
 pub mod ledger;
+pub mod lifecycle;
 pub mod limits;
 pub mod live;
 pub mod offering;

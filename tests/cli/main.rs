@@ -31,6 +31,7 @@ mod engines;
 mod fix;
 mod import;
 mod moves;
+mod pools;
 mod render;
 mod rest;
 mod sealed;

@@ -84,6 +84,9 @@ fn tell(report: &Report, reply: &Result<Reply, NoReply>, work: &Work<'_>) {
         Report::NotStarted { why, .. } => Some(format!("the program was not started: {why}")),
     };
     let wrong = match reply {
+        Ok(reply) if matches!(report, Report::Exited(DONE)) && !work.kind.removes() => {
+            reply.oddity()
+        }
         Ok(_) => None,
         Err(NoReply::TooLong) => Some("its output is longer than it may be".to_owned()),
         Err(NoReply::Malformed) => Some("its output is no JSON object of the contract".to_owned()),

@@ -18,7 +18,9 @@
 mod attempt;
 mod lexer;
 mod outputs;
+mod queue;
 mod quote;
+mod scram;
 mod server;
 mod settings;
 mod statement;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::domain::backend::{Done, Failure, Outcome};
-use crate::domain::binding::Binding;
+use crate::domain::binding::{Binding, BindingDetails};
 use crate::domain::catalog::Catalog;
 use crate::domain::instance::Instance;
+use crate::domain::json::Object;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, LastOperation, Report, State};
 use crate::domain::render::{BindingScope, InstanceScope, waits_for_outputs};
@@ -164,12 +165,40 @@ fn binding_done(
             id: &binding.id,
         };
         details.answer = scope.answer(&details, taken.operation.started_at)?;
+        came_to_something(chosen, &details)?;
     }
     Ok(Binding {
         last_operation: last(taken, State::Succeeded),
         details: Secret::new(details),
         ..binding.clone()
     })
+}
+
+/// Credentials that are made of outputs and nothing else are none where there are no outputs: nobody could use them, and
+/// nobody would hear why.
+fn came_to_something(chosen: Chosen<'_>, details: &BindingDetails) -> Result<(), RenderError> {
+    let credentials = details.answer.0.get("credentials");
+    let is_empty = credentials
+        .and_then(|value| value.as_object())
+        .is_some_and(Object::is_empty);
+    if !is_empty || !details.outputs.is_empty() {
+        return Ok(());
+    }
+    let fields = chosen.plan.binding.fields.iter();
+    let mut credentials = fields.filter(|(field, _)| field.name() == "credentials");
+    let missing = credentials.find_map(|(field, tree)| {
+        let all = tree.expressions().into_iter();
+        let mut needing = all.filter(|(_, expression)| {
+            let mut names = expression.names();
+            names.any(|name| name.starts_with("binding.outputs."))
+        });
+        needing.next().map(|(path, expression)| {
+            let error =
+                RenderError::unusable(expression, "is nothing: the backend returned no outputs");
+            error.below(&path).below(field.path())
+        })
+    });
+    missing.map_or(Ok(()), Err)
 }
 
 fn scope<'a>(taken: &'a Taken, instance: &'a Instance, chosen: Chosen<'a>) -> InstanceScope<'a> {
