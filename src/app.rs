@@ -2,6 +2,7 @@
 
 pub mod ledgers;
 mod plans;
+mod watching;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -28,7 +29,7 @@ use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::telemetry::LogWitness;
+use watching::Watching;
 
 /// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
 /// (Cloud Foundry's 90 s), so that none of them sends a request into a connection that is being closed.
@@ -110,16 +111,18 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     let listener = listen(&settings.server)?;
     let store = open(&settings.store)?;
     plans::stay(&catalog, &*store, &settings.allow_breaking).await?;
+    let watching = Watching::new(Arc::clone(&catalog), store);
+    let store = watching.store();
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
     let api = Data::new(api(
         settings,
         Arc::clone(&catalog),
-        Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
+        &watching,
     ));
-    let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
+    let worker = worker(settings, catalog, bells, &watching)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = start(&settings.server, listener, &api)?;
     let owner = Arc::clone(worker.owner());
@@ -184,17 +187,17 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
 fn api(
     settings: &Settings,
     catalog: Arc<Catalog>,
-    store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
+    watching: &Watching,
 ) -> Api {
     let server = &settings.server;
     Api {
         published: Published::new(&catalog, system_time()),
         broker: Broker::new(
             catalog,
-            store,
-            Arc::new(LogWitness::default()),
+            watching.store(),
+            watching.witness(),
             clock,
             bells,
             server.request_timeout,
@@ -207,6 +210,7 @@ fn api(
             time: server.request_timeout,
         },
         base_path: server.base_path.clone(),
+        instruments: Arc::new(watching.clone()),
         stopping,
     }
 }
@@ -214,8 +218,8 @@ fn api(
 fn worker(
     settings: &Settings,
     catalog: Arc<Catalog>,
-    store: Arc<dyn Store>,
     bells: Arc<Bells>,
+    watching: &Watching,
 ) -> Result<Worker, StartError> {
     let operations = &settings.operations;
     let terms = Terms {
@@ -225,7 +229,7 @@ fn worker(
         look_every: operations.look_every,
         keep: operations.keep,
     };
-    let witness = Arc::new(LogWitness::default());
+    let (store, witness) = (watching.store(), watching.witness());
     Ok(Worker::new(catalog, store, witness, clock, bells, terms))
 }
 

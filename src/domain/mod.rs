@@ -29,6 +29,7 @@ pub(crate) mod render;
 pub mod respond;
 pub mod schema;
 pub mod store;
+pub mod tally;
 pub mod time;
 pub mod version;
 pub mod witness;

@@ -63,7 +63,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let head = Head::of(request.headers());
-        let last = Last::of(&request, &head);
+        let last = Last::of(&request, &head, &self.api);
         match pass(&request, &head, &self.api) {
             Err(refused) => Answering::refused(request, refused.to_response(), last),
             Ok(()) => Answering::Behind(self.behind.call(request), last),
@@ -86,7 +86,7 @@ impl Refused {
     }
 }
 
-/// Rows 1 to 3; health is asked without credentials.
+/// Rows 1 to 3. Health is asked without credentials, and metrics without a version: who reads them speaks another language.
 fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<(), Refused> {
     size(request, head, api.limits).map_err(Refused::Because)?;
     let path = request
@@ -103,6 +103,9 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<(), Refu
         );
         Refused::Unauthorized
     })?;
+    if path == "/metrics" {
+        return Ok(());
+    }
     version(head, api.broker.minimum_api_version()).map_err(Refused::Because)
 }
 

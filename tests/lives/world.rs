@@ -9,7 +9,7 @@ use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::broker::Broker;
 use catalog_broker::domain::catalog::Catalog;
 use catalog_broker::domain::store::Store;
-use catalog_broker::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
+use catalog_broker::domain::witness::{Acted, Adopted, Attempted, Event, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker, Working};
 use catalog_broker::secret::Secret;
 use catalog_broker::store::Keys;
@@ -70,6 +70,8 @@ impl Witness for Watch {
             self.0.over(attempted.operation, attempted.attempt);
         }
     }
+
+    fn acted(&self, _: &Acted<'_>) {}
 
     fn adopted(&self, _: &Adopted<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}

@@ -9,7 +9,7 @@ use catalog_broker::domain::catalog::Catalog;
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::domain::version::NEWEST;
-use catalog_broker::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
+use catalog_broker::domain::witness::{Acted, Adopted, Attempted, Event, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker};
 use tokio::runtime::Builder;
 
@@ -37,6 +37,8 @@ impl Witness for Ear {
     fn attempted(&self, attempt: &Attempted<'_>) {
         let _ = self.0.send(attempt.what.to_owned());
     }
+
+    fn acted(&self, _: &Acted<'_>) {}
 
     fn adopted(&self, _: &Adopted<'_>) {}
 

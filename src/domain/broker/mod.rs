@@ -276,6 +276,7 @@ impl Broker {
             plan,
             state: State::Succeeded,
             report: None,
+            took: None,
         });
     }
 }

@@ -18,7 +18,7 @@ use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
 use crate::domain::store::{End, Ending, Lease, Renewal, StoreError, Taken, Unbound};
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Attempted, Event};
+use crate::domain::witness::{self, Acted, Attempted, Event};
 
 /// How long the end of an attempt waits before it asks a store again that was away.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -37,7 +37,10 @@ impl Worker {
     /// Carries out what was taken up with a lease until then.
     pub(super) async fn attempt(&self, taken: Taken, until: Timestamp) {
         let note = Note::new(until);
-        match self.race(&taken, &note).await {
+        let began = (self.clock)();
+        let over = self.race(&taken, &note).await;
+        self.tell_result(&taken, &over, began);
+        match over {
             Over::Outcome(outcome) => self.conclude(taken, outcome).await,
             Over::Lost => {
                 self.tell_attempt(&taken, "stopped: the operation was cancelled or taken over");
@@ -281,6 +284,23 @@ impl Worker {
             plan: Some(taken.plan_id()),
             state,
             report: Some(report),
+            took: Some(between(taken.operation.started_at, (self.clock)())),
+        });
+    }
+
+    fn tell_result(&self, taken: &Taken, over: &Over, began: Timestamp) {
+        self.witness.acted(&Acted {
+            service: &taken.instance.service_id,
+            plan: taken.plan_id(),
+            kind: taken.operation.kind,
+            result: match over {
+                Over::Outcome(Outcome::Done(_)) => witness::Result::Done,
+                Over::Outcome(Outcome::Refused(_)) => witness::Result::Refused,
+                Over::Outcome(Outcome::Failed(_)) => witness::Result::Failed,
+                Over::Outcome(Outcome::Again { .. }) => witness::Result::Again,
+                Over::Lost | Over::Lapsed => witness::Result::Stopped,
+            },
+            took: between(began, (self.clock)()),
         });
     }
 

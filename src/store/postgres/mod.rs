@@ -21,6 +21,7 @@ mod reseal;
 mod retry;
 mod rows;
 mod steps;
+mod tally;
 mod transaction;
 mod transfer;
 mod values;
@@ -39,6 +40,7 @@ use crate::domain::store::{
     Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
     Unbound,
 };
+use crate::domain::tally::{Inventory, UnderWay};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::seal::{Keys, Sealer};
@@ -202,6 +204,20 @@ impl Store for PostgresStore {
             pool.step(async |database| jobs::sweep(database, before, most).await)
                 .await
         }))
+    }
+
+    fn under_way(&self) -> Answer<'_, UnderWay> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.ask(tally::under_way).await),
+        )
+    }
+
+    fn inventory(&self) -> Answer<'_, Inventory> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.ask(tally::inventory).await),
+        )
     }
 
     fn health(&self) -> Answer<'_, ()> {
