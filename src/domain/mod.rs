@@ -31,6 +31,7 @@ pub mod schema;
 pub mod store;
 pub mod tally;
 pub mod time;
+pub mod trace;
 pub mod version;
 pub mod witness;
 pub mod worker;

@@ -42,6 +42,8 @@ pub struct Event<'a> {
     pub state: State,
     /// What was told of it, where anything was.
     pub report: Option<&'a Report>,
+    /// The trace of the request that asked, where it was part of one.
+    pub trace: Option<&'a str>,
     /// How long it took from its recording on; nothing where it was over with that.
     pub took: Option<Duration>,
 }
@@ -109,6 +111,8 @@ pub struct Attempted<'a> {
     pub subject: &'a Subject,
     /// Which attempt.
     pub attempt: u32,
+    /// The trace of the request that asked, where it was part of one.
+    pub trace: Option<&'a str>,
     /// What comes of it.
     pub what: &'a str,
 }

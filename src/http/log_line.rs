@@ -43,6 +43,7 @@ pub(super) struct Due<'d> {
     pub(super) method: &'d Method,
     pub(super) route: &'static str,
     pub(super) took: Duration,
+    pub(super) trace: Option<&'d str>,
 }
 
 impl Due<'_> {
@@ -74,6 +75,7 @@ impl Due<'_> {
                     "request_identity",
                     request_identity.and_then(identity::text),
                 ),
+                ("trace", self.trace),
                 ("platform", identity.map(|identity| &*identity.platform)),
                 ("user", identity.and_then(OriginatingIdentity::user_id)),
             ],
@@ -84,7 +86,10 @@ impl Due<'_> {
     pub(super) fn panicked(&self, request_identity: Option<&HeaderValue>) {
         let identity = request_identity.and_then(identity::text);
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        self.line(status, [("request_identity", identity)]);
+        self.line(
+            status,
+            [("request_identity", identity), ("trace", self.trace)],
+        );
     }
 
     fn line<const N: usize>(&self, status: StatusCode, known: Known<&str, N>) {

@@ -17,6 +17,7 @@ mod instruments;
 mod log_line;
 mod login;
 mod routes;
+mod trace;
 pub mod wire;
 
 use std::sync::Arc;

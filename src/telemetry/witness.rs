@@ -32,6 +32,7 @@ impl Witness for LogWitness {
             service = event.service.map_or("-", ServiceId::as_str),
             plan = event.plan.map_or("-", PlanId::as_str),
             login = event.login,
+            trace = event.trace.unwrap_or("-"),
             description = event.report.and_then(|report| report.description.as_deref()).unwrap_or("-");
             "{}", event.state
         );
@@ -44,7 +45,8 @@ impl Witness for LogWitness {
             kind = attempt.kind.name(),
             instance = attempt.subject.instance().as_str(),
             binding = attempt.subject.binding().map_or("-", BindingId::as_str),
-            attempt = attempt.attempt;
+            attempt = attempt.attempt,
+            trace = attempt.trace.unwrap_or("-");
             "{}", attempt.what
         );
     }

@@ -49,6 +49,7 @@ mod running;
 mod schemas;
 mod secrets;
 mod store;
+mod traces;
 mod trouble;
 mod update;
 mod watch;

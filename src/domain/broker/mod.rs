@@ -37,6 +37,7 @@ use super::operation::{Kind, Operation, Report, State, Subject};
 use super::schema::Schema;
 use super::store::{Begun, Job, Lookup, Store, StoreError};
 use super::time::Clock;
+use super::trace::Trace;
 use super::version::ApiVersion;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
@@ -276,6 +277,7 @@ impl Broker {
             plan,
             state: State::Succeeded,
             report: None,
+            trace: caller.trace.as_ref().map(Trace::id),
             took: None,
         });
     }

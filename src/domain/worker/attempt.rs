@@ -13,11 +13,13 @@ use super::ending::{self, Concluded};
 use super::{Worker, between, earlier, later};
 use crate::domain::backend::{Done, Failure, Outcome, Progress, Work};
 use crate::domain::binding::Binding;
+use crate::domain::broker::random;
 use crate::domain::id::OperationId;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
 use crate::domain::store::{End, Ending, Lease, Renewal, StoreError, Taken, Unbound};
 use crate::domain::time::Timestamp;
+use crate::domain::trace::Trace;
 use crate::domain::witness::{self, Acted, Attempted, Event};
 
 /// How long the end of an attempt waits before it asks a store again that was away.
@@ -123,6 +125,7 @@ impl Worker {
             return over;
         }
         let after = ending::after(taken);
+        let trace = below(taken);
         let work = Work {
             operation: &taken.operation.id,
             kind: taken.operation.kind,
@@ -135,6 +138,7 @@ impl Worker {
             binding: taken.binding.as_ref(),
             clock: self.clock,
             identity: taken.task.expose().asker.originating_identity.as_ref(),
+            trace: trace.as_ref(),
         };
         Over::Outcome(if chosen.plan.backend.carries_out(work.kind) {
             chosen.plan.backend.carry_out(work, note).await
@@ -154,6 +158,7 @@ impl Worker {
             Err(error) => return Some(later_again(&error)),
         };
         for binding in &bindings {
+            let trace = below(taken);
             let id = taken.operation.id.for_binding(&binding.id);
             let work = Work {
                 operation: &id,
@@ -167,6 +172,7 @@ impl Worker {
                 binding: Some(binding),
                 clock: self.clock,
                 identity: taken.task.expose().asker.originating_identity.as_ref(),
+                trace: trace.as_ref(),
             };
             match chosen.plan.backend.carry_out(work, note).await {
                 Outcome::Done(_) => {}
@@ -264,6 +270,7 @@ impl Worker {
                 Ok(lease) => return Some(lease),
                 Err(error) if (self.clock)() >= give_up => {
                     log::error!(
+                        trace = trace_id(taken);
                         "the end of operation {} could not be written down, it will be carried out again: {error}",
                         taken.operation.id
                     );
@@ -284,6 +291,7 @@ impl Worker {
             plan: Some(taken.plan_id()),
             state,
             report: Some(report),
+            trace: taken.task.expose().asker.trace_id(),
             took: Some(between(taken.operation.started_at, (self.clock)())),
         });
     }
@@ -310,9 +318,20 @@ impl Worker {
             kind: taken.operation.kind,
             subject: &taken.operation.subject,
             attempt: taken.attempt,
+            trace: taken.task.expose().asker.trace_id(),
             what,
         });
     }
+}
+
+/// A place for an attempt in the trace of its operation. Without chance there is none: no reason to fail.
+fn below(taken: &Taken) -> Option<Trace> {
+    let trace = taken.task.expose().asker.trace.as_ref()?;
+    Some(trace.child(random().ok()?))
+}
+
+pub(super) fn trace_id(taken: &Taken) -> &str {
+    taken.task.expose().asker.trace_id().unwrap_or("-")
 }
 
 fn given_up(tries: u32, description: Option<String>) -> Outcome {

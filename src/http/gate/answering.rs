@@ -14,6 +14,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 
+use crate::domain::trace::Trace;
 use crate::http::Api;
 use crate::http::error::panicked;
 use crate::http::head::{Head, REQUEST_IDENTITY};
@@ -62,6 +63,7 @@ pub struct Last {
     api: Data<Api>,
     method: Method,
     identity: Option<HeaderValue>,
+    trace: Option<Trace>,
 }
 
 impl Last {
@@ -71,6 +73,9 @@ impl Last {
             api: api.clone(),
             method: request.method().clone(),
             identity: head.identity.cloned(),
+            trace: log_line::wanted()
+                .then(|| head.trace(request.headers()))
+                .flatten(),
         }
     }
 
@@ -83,6 +88,7 @@ impl Last {
                 method: &self.method,
                 route: route.map_or("-", Routed::name),
                 took,
+                trace: self.trace.as_ref().map(Trace::id),
             };
             line.answered(&answer, self.identity.as_ref());
         }
@@ -102,6 +108,7 @@ impl Last {
                 method: &self.method,
                 route: "-",
                 took,
+                trace: self.trace.as_ref().map(Trace::id),
             };
             line.panicked(self.identity.as_ref());
         }
