@@ -68,6 +68,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
+    ("prometheus_client", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor"]),
     ("rustls", &["backend", "postgres"]),
@@ -167,7 +168,7 @@ fn every_path_that_a_document_names_exists() {
     for document in ["README.md", "ARCHITECTURE.md"] {
         let text = fs::read_to_string(root().join(document)).expect(document);
         for quoted in text.split('`').skip(1).step_by(2) {
-            let ours = ["src/", "config/", "tests/", "benches/"]
+            let ours = ["src/", "config/", "deploy/", "tests/", "benches/"]
                 .iter()
                 .any(|folder| quoted.starts_with(folder));
             if ours && !quoted.contains([' ', '*', '<', '{', '\n']) {

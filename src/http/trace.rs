@@ -184,22 +184,25 @@ mod tests {
         read(pairs).map(|trace| trace.traceparent())
     }
 
-    fn sampled() -> Option<String> {
-        Some(format!("00-{ID}-{SPAN}-01"))
+    fn sampled() -> String {
+        format!("00-{ID}-{SPAN}-01")
     }
 
-    fn unsampled() -> Option<String> {
-        Some(format!("00-{ID}-{SPAN}-00"))
+    fn unsampled() -> String {
+        format!("00-{ID}-{SPAN}-00")
     }
 
     #[test]
     fn w3c_is_read_to_the_letter() {
         let parent = |text: String| told(&[("traceparent", &text)]);
-        assert_eq!(parent(format!("00-{ID}-{SPAN}-01")), sampled());
-        assert_eq!(parent(format!("00-{ID}-{SPAN}-00")), unsampled());
+        assert_eq!(parent(format!("00-{ID}-{SPAN}-01")), Some(sampled()));
+        assert_eq!(parent(format!("00-{ID}-{SPAN}-00")), Some(unsampled()));
         // Flags that are not known are not handed on; a version to come has more to say.
-        assert_eq!(parent(format!("00-{ID}-{SPAN}-ff")), sampled());
-        assert_eq!(parent(format!("cc-{ID}-{SPAN}-01-more.of-it")), sampled());
+        assert_eq!(parent(format!("00-{ID}-{SPAN}-ff")), Some(sampled()));
+        assert_eq!(
+            parent(format!("cc-{ID}-{SPAN}-01-more.of-it")),
+            Some(sampled())
+        );
         for bad in [
             String::new(),
             format!("00-{ID}-{SPAN}"),
@@ -230,11 +233,14 @@ mod tests {
     #[test]
     fn b3_is_read_in_both_forms() {
         let one = |text: String| told(&[("b3", &text)]);
-        assert_eq!(one(format!("{ID}-{SPAN}-1")), sampled());
-        assert_eq!(one(format!("{ID}-{SPAN}-d")), sampled());
-        assert_eq!(one(format!("{ID}-{SPAN}-0")), unsampled());
-        assert_eq!(one(format!("{ID}-{SPAN}")), unsampled());
-        assert_eq!(one(format!("{ID}-{SPAN}-1-05e3ac9a4f6e3b90")), sampled());
+        assert_eq!(one(format!("{ID}-{SPAN}-1")), Some(sampled()));
+        assert_eq!(one(format!("{ID}-{SPAN}-d")), Some(sampled()));
+        assert_eq!(one(format!("{ID}-{SPAN}-0")), Some(unsampled()));
+        assert_eq!(one(format!("{ID}-{SPAN}")), Some(unsampled()));
+        assert_eq!(
+            one(format!("{ID}-{SPAN}-1-05e3ac9a4f6e3b90")),
+            Some(sampled())
+        );
         let half = Some(format!("00-{}{SPAN}-{SPAN}-01", "0".repeat(16)));
         assert_eq!(one(format!("{SPAN}-{SPAN}-1")), half);
         for bad in ["", "0", "1", "d", "-", "a-b-c-d-e"] {
@@ -255,10 +261,10 @@ mod tests {
             pairs.extend_from_slice(more);
             told(&pairs)
         };
-        assert_eq!(many(&[]), unsampled());
-        assert_eq!(many(&[("x-b3-sampled", "1")]), sampled());
-        assert_eq!(many(&[("x-b3-sampled", "0")]), unsampled());
-        assert_eq!(many(&[("x-b3-flags", "1")]), sampled());
+        assert_eq!(many(&[]), Some(unsampled()));
+        assert_eq!(many(&[("x-b3-sampled", "1")]), Some(sampled()));
+        assert_eq!(many(&[("x-b3-sampled", "0")]), Some(unsampled()));
+        assert_eq!(many(&[("x-b3-flags", "1")]), Some(sampled()));
         for bad in [
             ("x-b3-sampled", "yes"),
             ("x-b3-flags", "2"),
@@ -275,8 +281,14 @@ mod tests {
     fn w3c_comes_before_b3_where_it_is_sound() {
         let b3 = format!("{ID}-{SPAN}-0");
         let parent = format!("00-{ID}-{SPAN}-01");
-        assert_eq!(told(&[("b3", &b3), ("traceparent", &parent)]), sampled());
-        assert_eq!(told(&[("b3", &b3), ("traceparent", "junk")]), unsampled());
+        assert_eq!(
+            told(&[("b3", &b3), ("traceparent", &parent)]),
+            Some(sampled())
+        );
+        assert_eq!(
+            told(&[("b3", &b3), ("traceparent", "junk")]),
+            Some(unsampled())
+        );
     }
 
     #[test]

@@ -376,6 +376,61 @@ fn promtool_refuses_what_is_wrong() {
     }
 }
 
+/// The settings of Prometheus are sound, and name a login and a path that a broker has.
+#[test]
+fn prometheus_could_be_started_with_it() {
+    let folder = Folder::new();
+    for name in ["prometheus.yaml", "alerts.yaml"] {
+        folder.write(name, &read(&format!("prometheus/{name}")));
+    }
+    let check = ["check", "config", "prometheus.yaml"];
+    passes(&check, folder.path(), "").expect_err("the password is missing");
+    folder.write("catalog-broker-password", "secret");
+    passes(&check, folder.path(), "").expect("sound settings");
+}
+
+/// The README's table is what a page has: each metric with its type and its labels.
+#[test]
+fn the_table_of_metrics_is_that_of_the_page() {
+    let page = a_whole_life();
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).expect("README.md");
+    let told: BTreeSet<(String, String, String)> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `catalog_broker_"))
+        .map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let name = format!("catalog_broker_{}", cells[0].trim_end_matches('`'));
+            let mut labels: Vec<&str> = cells[2]
+                .split(", ")
+                .filter(|label| !label.is_empty())
+                .collect();
+            labels.sort_unstable();
+            (name, cells[1].to_owned(), labels.join(", "))
+        })
+        .collect();
+    let types = page
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let shown: BTreeSet<(String, String, String)> = types
+        .map(|(name, kind)| {
+            let of_it = |sample: &&crate::page::Sample| {
+                sample.name == name || sample.name == format!("{name}_count")
+            };
+            let labels = page
+                .samples
+                .iter()
+                .filter(of_it)
+                .flat_map(|sample| sample.labels.keys());
+            let labels: BTreeSet<&str> = labels.map(String::as_str).collect();
+            let labels: Vec<&str> = labels.into_iter().collect();
+            (name.to_owned(), kind.to_owned(), labels.join(", "))
+        })
+        .collect();
+    assert_eq!(told, shown);
+}
+
 /// A panel is where Grafana looks for it, and no two lie on each other.
 #[test]
 fn the_board_is_laid_out() {

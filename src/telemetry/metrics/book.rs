@@ -61,7 +61,7 @@ pub(super) struct Page {
 
 impl Page {
     /// The page of a catalog that follows another one.
-    fn after(before: Option<&Self>, catalog: Arc<Catalog>) -> Self {
+    fn after(before: Option<&Self>, catalog: &Arc<Catalog>) -> Self {
         let mut page = Self {
             other: Entry {
                 label: OTHER.into(),
@@ -71,7 +71,7 @@ impl Page {
             by_id: HashMap::new(),
             plans: BTreeMap::new(),
             backends: BTreeMap::new(),
-            catalog: Arc::clone(&catalog),
+            catalog: Arc::clone(catalog),
         };
         for chosen in catalog.all() {
             let label: Arc<str> = label(chosen).into();
@@ -137,7 +137,7 @@ pub(super) struct Book {
 
 impl Book {
     pub(super) fn new(catalog: CatalogNow) -> Self {
-        let page = Page::after(None, catalog());
+        let page = Page::after(None, &catalog());
         Self {
             catalog,
             page: RwLock::new(Arc::new(page)),
@@ -155,7 +155,7 @@ impl Book {
         }
         let mut page = self.page.write().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&page.catalog, &now) {
-            *page = Arc::new(Page::after(Some(&page), now));
+            *page = Arc::new(Page::after(Some(&page), &now));
         }
         Arc::clone(&page)
     }

@@ -29,7 +29,7 @@ impl Collector for Moment {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let up = i64::from(self.under_way.is_some());
         let help = "Whether the store answered when this page was made: 1 or 0.";
-        one(&mut encoder, "store_up", help, up)?;
+        one(&mut encoder, "store_up", help, &up)?;
         if let Some(under_way) = &self.under_way {
             self.operations(&mut encoder, under_way)?;
             self.pools(&mut encoder, under_way)?;
@@ -44,7 +44,7 @@ impl Collector for Moment {
                 &mut encoder,
                 "inventory_age_seconds",
                 help,
-                age.as_secs_f64(),
+                &age.as_secs_f64(),
             )?;
         }
         Ok(())
@@ -144,11 +144,11 @@ fn one(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    value: impl EncodeGaugeValue,
+    value: &impl EncodeGaugeValue,
 ) -> fmt::Result {
     encoder
         .encode_descriptor(name, help, None, MetricType::Gauge)?
-        .encode_gauge(&value)
+        .encode_gauge(value)
 }
 
 fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
