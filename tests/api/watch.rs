@@ -376,7 +376,7 @@ fn promtool_refuses_what_is_wrong() {
     }
 }
 
-/// The settings of Prometheus are sound, and name a login and a path that a broker has.
+/// The settings of Prometheus are sound.
 #[test]
 fn prometheus_could_be_started_with_it() {
     let folder = Folder::new();
@@ -384,9 +384,10 @@ fn prometheus_could_be_started_with_it() {
         folder.write(name, &read(&format!("prometheus/{name}")));
     }
     let check = ["check", "config", "prometheus.yaml"];
-    passes(&check, folder.path(), "").expect_err("the password is missing");
-    folder.write("catalog-broker-password", "secret");
     passes(&check, folder.path(), "").expect("sound settings");
+    let wrong = read("prometheus/prometheus.yaml").replace("metrics_path", "metric_path");
+    folder.write("prometheus.yaml", &wrong);
+    passes(&check, folder.path(), "").expect_err("no such setting");
 }
 
 /// The README's table is what a page has: each metric with its type and its labels.
