@@ -2,25 +2,30 @@
 
 use std::sync::Arc;
 
-use crate::domain::catalog::Catalog;
+use crate::domain::live::Live;
 use crate::domain::store::Store;
 use crate::domain::witness::Witness;
 use crate::http::{Answered, Instruments, Page, ROUTES};
-use crate::telemetry::{Chorus, LogWitness, Metrics, PAGE_TYPE};
+use crate::telemetry::{Chorus, LogWitness, Metrics, PAGE_TYPE, Reloads};
 
 /// What watches.
 #[derive(Clone)]
 pub(super) struct Watching(Arc<Metrics>);
 
 impl Watching {
-    pub(super) fn new(catalog: Arc<Catalog>, store: Arc<dyn Store>) -> Self {
-        let now = Box::new(move || Arc::clone(&catalog));
+    pub(super) fn new(live: Arc<Live>, store: Arc<dyn Store>) -> Self {
+        let now = Box::new(move || live.now());
         Self(Arc::new(Metrics::new(ROUTES, now, store, super::clock)))
     }
 
     /// The store that is to be asked from now on.
     pub(super) fn store(&self) -> Arc<dyn Store> {
         self.0.store()
+    }
+
+    /// Where reloads are counted.
+    pub(super) fn reloads(&self) -> &Reloads {
+        self.0.reloads()
     }
 
     /// Who is told of operations: the log, and what counts them.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::network::Network;
-use super::types::{Breaking, LogFormat, StoreUrl};
+use super::types::{Breaking, LogFormat, LoginRole, StoreUrl};
 use crate::document::measure;
 use crate::secret::Secret;
 
@@ -32,11 +32,29 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Refused> {
 }
 
 pub(super) fn breaking(text: &str) -> Result<Breaking, Refused> {
-    match text {
-        "plan-in-use" => Ok(Breaking::PlanInUse),
-        _ => Err(Refused::new(
+    let found = Breaking::ALL
+        .into_iter()
+        .find(|breaking| breaking.name() == text);
+    found.ok_or_else(|| {
+        Refused::new(
             "names nothing that a catalog may break",
-            "give plan-in-use, or leave it out",
+            format!(
+                "give one of {}",
+                Breaking::ALL.map(Breaking::name).join(", ")
+            ),
+        )
+    })
+}
+
+pub(super) fn role(text: &str) -> Result<LoginRole, Refused> {
+    match text {
+        "platform" => Ok(LoginRole::Platform),
+        "operator" => Ok(LoginRole::Operator),
+        "metrics" => Ok(LoginRole::Metrics),
+        "viewer" => Ok(LoginRole::Viewer),
+        _ => Err(Refused::new(
+            "names what is no role",
+            "give platform, operator, metrics or viewer, or a list of them",
         )),
     }
 }

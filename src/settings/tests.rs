@@ -213,6 +213,7 @@ server:
   base_path: a/b/
   trusted_proxies: [10.0.0.0/8, '::1']
 operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
+reload: { every: 7s }
 log: { format: json, level: debug }
 ";
     let variables = [
@@ -242,6 +243,7 @@ log: { format: json, level: debug }
         ("BROKER_OPERATIONS__LEASE", "5s"),
         ("BROKER_OPERATIONS__AT_ONCE", "3"),
         ("BROKER_OPERATIONS__LOOK_EVERY", "100ms"),
+        ("BROKER_RELOAD__EVERY", "7s"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),
     ];
@@ -326,7 +328,7 @@ auth:
   password: first
   logins:
     blue-green: { username: platform, password: '${NOT_THERE}' }
-    robot: { token: abc.def }
+    robot: { token: abc.def, role: [viewer, metrics] }
 ";
     let variables = [
         ("BROKER_AUTH__LOGINS__BLUE_GREEN__PASSWORD", "second"),
@@ -340,12 +342,14 @@ auth:
             username: username.to_owned(),
             password: password.to_owned().into(),
         },
+        roles: vec![LoginRole::Platform],
     };
     let robot = LoginSettings {
         name: "robot".to_owned(),
         kind: LoginKind::Bearer {
             token: "abc.def".to_owned().into(),
         },
+        roles: vec![LoginRole::Viewer, LoginRole::Metrics],
     };
     let expected = [
         basic("default", "platform", "first"),

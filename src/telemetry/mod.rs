@@ -5,5 +5,5 @@ mod metrics;
 mod witness;
 
 pub use logs::{Format, Output, start};
-pub use metrics::{CatalogNow, Metrics, PAGE_TYPE, Requests};
+pub use metrics::{CatalogNow, Metrics, PAGE_TYPE, Reloads, Requests};
 pub use witness::{Chorus, LogWitness};

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use actix_web::{App, HttpServer};
+use arc_swap::ArcSwap;
 use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
-use crate::access::{Login, Logins, Proof};
+use crate::access::{Login, Logins, Proof, Role};
 use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
@@ -20,6 +21,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
+use crate::domain::live::Live;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
     Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken, Unbound,
@@ -132,16 +134,20 @@ fn api() -> Data<Api> {
     let store = Arc::new(Panics(FingerprintKey::new(&[0; 32])));
     let login = Proof::Bearer(Secret::new("token".to_owned()));
     Data::new(Api {
-        published: Published::new(&catalog, UNIX_EPOCH),
+        published: ArcSwap::from_pointee(Published::new(&catalog, UNIX_EPOCH)),
         broker: Broker::new(
-            catalog,
+            Arc::new(Live::new(catalog)),
             store,
             Arc::new(Nobody),
             || Timestamp(0),
             Arc::new(Bells::default()),
             Duration::from_secs(5),
         ),
-        logins: Logins::new(vec![Login::new("login", login)]),
+        logins: Logins::new(vec![Login::new(
+            "login",
+            [Role::Platform].into_iter().collect(),
+            login,
+        )]),
         limits: Limits {
             body: 1024,
             url: 1024,

@@ -10,11 +10,13 @@ mod book;
 mod calls;
 mod now;
 mod operations;
+mod reloads;
 mod requests;
 mod spread;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text::{self, CONTENT_TYPE};
@@ -27,10 +29,11 @@ use self::book::Book;
 use self::calls::{Calls, Watched};
 use self::now::Moment;
 use self::operations::Operations;
+pub use self::reloads::Reloads;
 pub use self::requests::Requests;
 use crate::domain::catalog::Catalog;
 use crate::domain::store::Store;
-use crate::domain::time::Clock;
+use crate::domain::time::{Clock, Timestamp};
 use crate::domain::witness::Witness;
 
 /// What every name begins with.
@@ -50,6 +53,7 @@ pub struct Metrics {
     registry: RwLock<Registry>,
     book: Arc<Book>,
     requests: Arc<Requests>,
+    reloads: Arc<Reloads>,
     store: Arc<dyn Store>,
     asked: Arc<Asked>,
     clock: Clock,
@@ -72,6 +76,7 @@ impl Metrics {
             registry: RwLock::new(Registry::with_prefix(PREFIX)),
             book: Arc::new(Book::new(catalog)),
             requests: Arc::new(Requests::new(routes)),
+            reloads: Arc::new(Reloads::new(clock())),
             asked: Arc::new(Asked::new(Arc::clone(&store))),
             store,
             clock,
@@ -83,6 +88,7 @@ impl Metrics {
         metrics.add(Arc::clone(&metrics.requests));
         metrics.add(Operations(Arc::clone(&metrics.book)));
         metrics.add(calls);
+        metrics.add(Arc::clone(&metrics.reloads));
         metrics
     }
 
@@ -115,6 +121,11 @@ impl Metrics {
         &self.requests
     }
 
+    /// Where reloads are counted.
+    pub fn reloads(&self) -> &Reloads {
+        &self.reloads
+    }
+
     /// All of it, as Prometheus reads it. A store that is away takes nothing from it but what only the store knows.
     pub async fn page(&self) -> String {
         let (under_way, inventory) = tokio::join!(self.asked.under_way(), self.asked.inventory());
@@ -139,6 +150,11 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Metrics")
     }
+}
+
+/// A moment, as Prometheus counts it: seconds since 1970.
+fn seconds(at: Timestamp) -> f64 {
+    Duration::from_millis(u64::try_from(at.0).unwrap_or(0)).as_secs_f64()
 }
 
 /// Writes one of a family of counters.

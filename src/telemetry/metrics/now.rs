@@ -140,7 +140,7 @@ fn age(since: Timestamp, now: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(now.0.saturating_sub(since.0)).unwrap_or(0))
 }
 
-fn one(
+pub(super) fn one(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
