@@ -105,6 +105,7 @@ impl Stage {
             .replace("PROGRAM", &program.display().to_string())
             .replace("FOLDER", &root.path().display().to_string());
         let setup = Setup::new(&document(catalog))
+            .watched()
             .env("BROKER_OPERATIONS__LEASE", "1s")
             .env("BROKER_OPERATIONS__LOOK_EVERY", "50ms")
             .env("BROKER_SERVER__REQUEST_TIMEOUT", "30s");

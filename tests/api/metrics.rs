@@ -10,7 +10,7 @@ use crate::documents::{WIDE, bind_of, provision_of};
 use crate::harness::{Broker, SERVER, Setup, at_binding, at_instance};
 use crate::http::Request;
 use crate::later::{accepted, accepting, awaited};
-use crate::page::Page;
+use crate::page::{Page, reading};
 use crate::running::wait_until;
 
 const INSTANCE: &str = "/v2/service_instances/{instance_id}";
@@ -35,7 +35,7 @@ fn counted(page: &Page, name: &str, labels: &[(&str, &str)]) -> f64 {
 
 #[test]
 fn requests_are_counted_by_route_and_status() {
-    let broker = Setup::new(WIDE).start();
+    let broker = Setup::new(WIDE).watched().start();
     assert_eq!(
         broker.provision("i", &provision_of("wide", "plain")).status,
         201
@@ -113,7 +113,7 @@ fn requests_are_counted_by_route_and_status() {
 /// Every route of the table goes by its own name.
 #[test]
 fn no_route_is_counted_as_another() {
-    let broker = Setup::new(WIDE).start();
+    let broker = Setup::new(WIDE).watched().start();
     for route in catalog_broker::http::ROUTES {
         let path = route
             .replace("{instance_id}", "x")
@@ -138,40 +138,82 @@ fn no_route_is_counted_as_another() {
     );
 }
 
-/// A login is needed and no version; without one it is the same 401 as everywhere, and says nothing.
+/// A login with its role is needed and no version; without one it is the same 401 as everywhere, and says nothing.
 #[test]
 fn who_has_no_login_sees_nothing() {
     let broker = Setup::new(WIDE)
+        .watched()
         .env("BROKER_SERVER__BASE_PATH", "/brokers/blue")
         .start();
     let path = "/brokers/blue/metrics";
-    for request in [
-        Request::new("GET", path),
-        broker
-            .request("GET", path)
-            .without("Authorization")
-            .header("Authorization", "Basic eDp5"),
-    ] {
+    let wrong = Request::new("GET", path).header("Authorization", "Bearer wr0ng");
+    for request in [Request::new("GET", path), wrong] {
         let refused = broker.send(&request);
         assert_eq!((refused.status, &*refused.word()), (401, "Unauthorized"));
         assert!(refused.header("www-authenticate").is_some());
     }
-    let with_login = broker.request("GET", path).without("X-Broker-API-Version");
-    let answer = broker.send_unchecked(&with_login);
+    let platform = broker.send(&broker.request("GET", path));
+    assert_eq!((platform.status, &*platform.word()), (403, "Forbidden"));
+    let answer = broker.send(&reading("GET", path));
     assert_eq!(answer.status, 200, "{}", answer.text());
     let kind = answer.header("content-type").expect("a type");
     assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
-    let head = broker.send_unchecked(&broker.request("HEAD", path));
+    let head = broker.send(&reading("HEAD", path));
     assert_eq!((head.status, head.text().len()), (200, 0));
-    assert_eq!(broker.send(&broker.request("PUT", path)).status, 405);
-    let elsewhere = broker
-        .request("GET", "/metrics")
-        .without("X-Broker-API-Version");
-    assert_eq!(
-        broker.send(&elsewhere).status,
-        412,
-        "outside of the base it is no page"
-    );
+    assert_eq!(broker.send(&reading("PUT", path)).status, 405);
+    let below = broker.send(&reading("GET", &format!("{path}/x")));
+    assert_eq!(below.status, 404);
+    let elsewhere = broker.send(&reading("GET", "/metrics"));
+    assert_eq!(elsewhere.status, 403, "outside of the base it is no page");
+}
+
+/// A catalog that changes: its plans are counted by their new names, what stays goes on, and what is refused is said.
+#[test]
+fn reloads_are_counted_and_plans_go_by_their_names_of_the_moment() {
+    let broker = Setup::new(WIDE)
+        .watched()
+        .env("BROKER_RELOAD__EVERY", "0")
+        .start();
+    for (id, plan) in [("i", "plain"), ("j", "other")] {
+        let made = broker.provision(id, &provision_of("wide", plan));
+        assert_eq!(made.status, 201);
+    }
+    let page = Page::of(&broker);
+    assert_eq!(page.sum("reload_last_successful", &[]), Some(1.0));
+    assert_eq!(page.sum("reloads_total", &[]), Some(0.0));
+    let started = page.sum("reload_last_success_timestamp_seconds", &[]);
+    assert!(started > Some(1e9), "{started:?}");
+    let renamed = WIDE.replacen("name: other,", "name: renamed,", 1);
+    assert_ne!(renamed, WIDE);
+    broker.folder.write("catalog.yaml", &renamed);
+    broker.signal("HUP");
+    broker.wait_for_log("reloaded the catalog");
+    let provisions = |page: &Page, plan| {
+        let labels = [
+            ("kind", "provision"),
+            ("plan", plan),
+            ("state", "succeeded"),
+        ];
+        page.sum("operations_total", &labels)
+    };
+    let page = Page::of(&broker);
+    let goes_on = provisions(&page, "wide/plain");
+    assert_eq!(goes_on, Some(1.0));
+    assert_eq!(provisions(&page, "wide/other"), None);
+    assert_eq!(provisions(&page, "wide/renamed"), Some(0.0));
+    let there = page.sum("instances", &[("plan", "wide/renamed")]);
+    assert_eq!(there, Some(1.0));
+    let taken = page.sum("reloads_total", &[("result", "taken")]);
+    assert_eq!(taken, Some(1.0));
+    assert_eq!(page.sum("reload_duration_seconds_count", &[]), Some(1.0));
+    assert!(page.sum("reload_last_success_timestamp_seconds", &[]) >= started);
+    broker.folder.write("catalog.yaml", "services: 7");
+    broker.signal("HUP");
+    broker.wait_for_log("was not reloaded");
+    let page = Page::of(&broker);
+    assert_eq!(page.sum("reload_last_successful", &[]), Some(0.0));
+    let refused = page.sum("reloads_total", &[("result", "refused")]);
+    assert_eq!(refused, Some(1.0));
 }
 
 /// Of a plan whose backend acts: what ended and how, what came of attempts, and what goes on.
@@ -273,8 +315,8 @@ services:
 fn pools_instances_and_bindings_are_counted_on_each_engine() {
     let url = SERVER.url(&SERVER.database());
     for setup in [
-        Setup::new(SEATS),
-        Setup::new(SEATS).env("BROKER_STORE__URL", &url),
+        Setup::new(SEATS).watched(),
+        Setup::new(SEATS).watched().env("BROKER_STORE__URL", &url),
     ] {
         let broker = setup.start();
         for id in ["i", "j"] {
@@ -302,7 +344,7 @@ fn pools_instances_and_bindings_are_counted_on_each_engine() {
 /// What a plan is called that has left the catalog.
 #[test]
 fn what_is_not_in_the_catalog_is_other() {
-    let broker = Setup::new(WIDE).start();
+    let broker = Setup::new(WIDE).watched().start();
     assert_eq!(
         broker.provision("i", &provision_of("wide", "other")).status,
         201
@@ -314,7 +356,7 @@ fn what_is_not_in_the_catalog_is_other() {
         "",
     );
     assert_ne!(less, WIDE);
-    let broker = Setup::new(&less).start_in(&folder);
+    let broker = Setup::new(&less).watched().start_in(&folder);
     let page = Page::of(&broker);
     assert_eq!(page.sum("instances", &[("plan", "other")]), Some(1.0));
     assert_eq!(broker.deprovision("i", "wide", "other").status, 200);
@@ -331,7 +373,7 @@ fn what_is_not_in_the_catalog_is_other() {
 #[test]
 fn nobody_outside_makes_a_label() {
     const MARK: &str = "h0stile";
-    let broker = Setup::new(WIDE).start();
+    let broker = Setup::new(WIDE).watched().start();
     let routes: Vec<String> = catalog_broker::http::ROUTES
         .iter()
         .map(ToString::to_string)
@@ -400,6 +442,7 @@ fn a_store_that_is_away_is_said_and_fails_no_page() {
     let mut server = Cluster::start(&[]);
     let url = server.url(&server.database());
     let broker = Setup::new(WIDE)
+        .watched()
         .env("BROKER_STORE__URL", &url)
         .env("BROKER_STORE__TIMEOUT", "2s")
         .start();
@@ -436,6 +479,7 @@ services:
     plans: [{ id: p, name: p, description: Fixed }]
 ";
     let broker = Setup::new(document)
+        .watched()
         .env("BROKER_STORE__URL", "none")
         .start();
     assert_eq!(broker.provision("i", &provision_of("s", "p")).status, 201);
@@ -455,7 +499,7 @@ services:
 #[test]
 fn a_name_is_written_so_that_it_is_read_back() {
     let document = "services:\n  - id: s\n    name: 'a\"b\\c'\n    description: d\n    bindable: true\n    plans: [{ id: p, name: p, description: d }]\n";
-    let broker = Setup::new(document).start();
+    let broker = Setup::new(document).watched().start();
     let page = Page::of(&broker);
     assert!(
         !page
@@ -469,7 +513,7 @@ fn a_name_is_written_so_that_it_is_read_back() {
 /// A page takes no longer because many ask at once, and the store is asked once for all.
 #[test]
 fn many_who_look_ask_the_store_once() {
-    let broker = Setup::new(WIDE).start();
+    let broker = Setup::new(WIDE).watched().start();
     let before = Page::of(&broker);
     std::thread::scope(|scope| {
         for _ in 0..16 {

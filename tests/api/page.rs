@@ -2,7 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::harness::Broker;
+use crate::harness::{Broker, WATCH};
+use crate::http::Request;
+
+/// As Prometheus asks.
+pub fn reading(method: &str, path: &str) -> Request {
+    Request::new(method, path).header("Authorization", &format!("Bearer {WATCH}"))
+}
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +27,7 @@ pub struct Page {
 
 impl Page {
     pub fn of(broker: &Broker) -> Self {
-        let answer = broker.send_unchecked(&broker.request("GET", "/metrics"));
+        let answer = broker.send(&reading("GET", "/metrics"));
         assert_eq!(answer.status, 200, "{}", answer.text());
         Self::read(&answer.text())
     }

@@ -11,14 +11,13 @@ use serde_json::Value;
 
 use crate::acting::Stage;
 use crate::documents::{bind_of, provision_of};
-use crate::harness::{Broker, Folder, at_binding, at_instance};
+use crate::harness::{Broker, Folder, at_instance};
 use crate::later::{accepted, accepting, awaited};
 use crate::page::Page;
 use crate::running::wait_until;
 
-/// What no broker shows yet: reloads, certificates, and plans with a date.
+/// What no broker shows yet: certificates, and plans with a date.
 const LATER: &[&str] = &[
-    "catalog_broker_reload_last_successful",
     "catalog_broker_certificate_expiry_timestamp_seconds",
     "catalog_broker_plan_date_timestamp_seconds",
 ];
@@ -114,12 +113,9 @@ fn a_whole_life() -> Page {
     );
     let goes = accepted(&made);
     stage.wait_for_calls("provision", 5);
-    assert_eq!(
-        broker
-            .send(&broker.request("GET", &at_binding("i", "b")))
-            .status,
-        200
-    );
+    assert_eq!(broker.fetch_binding("i", "b").status, 200);
+    broker.signal("HUP");
+    broker.wait_for_log("reloaded the catalog");
     let page = settled(broker);
     stage.go();
     awaited(broker, &at_instance("k"), &goes);
