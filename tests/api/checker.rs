@@ -50,8 +50,8 @@ fn is_page_of_metrics(asked: Asked, response: &Response) -> bool {
     let kind = response.header("content-type").unwrap_or_default();
     asked == Asked::Other
         && response.status == 200
-        && kind.starts_with("text/plain; version=0.0.4")
-        && response.text().starts_with("# HELP catalog_broker_")
+        && kind.starts_with("text/plain;")
+        && response.text().contains("catalog_broker_build_info{")
 }
 
 fn ensure(holds: bool, complaint: &str) -> Result<(), String> {

@@ -380,6 +380,8 @@ fn prometheus_could_be_started_with_it() {
         folder.write(name, &read(&format!("prometheus/{name}")));
     }
     let check = ["check", "config", "prometheus.yaml"];
+    passes(&check, folder.path(), "").expect_err("the token is missing");
+    folder.write("catalog-broker-token", "t0ken");
     passes(&check, folder.path(), "").expect("sound settings");
     let wrong = read("prometheus/prometheus.yaml").replace("metrics_path", "metric_path");
     folder.write("prometheus.yaml", &wrong);
