@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -60,17 +61,17 @@ where
 /// a panic is gone by then, so what is needed of it is kept.
 pub struct Last {
     began: Instant,
-    api: Data<Api>,
+    api: Rc<Data<Api>>,
     method: Method,
     identity: Option<HeaderValue>,
     trace: Option<Trace>,
 }
 
 impl Last {
-    pub(super) fn of(request: &ServiceRequest, head: &Head<'_>, api: &Data<Api>) -> Self {
+    pub(super) fn of(request: &ServiceRequest, head: &Head<'_>, api: &Rc<Data<Api>>) -> Self {
         Self {
             began: Instant::now(),
-            api: api.clone(),
+            api: Rc::clone(api),
             method: request.method().clone(),
             identity: head.identity.cloned(),
             trace: log_line::wanted()
