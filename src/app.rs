@@ -18,7 +18,8 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Login, Logins, Proof, Role};
-use crate::catalog::{Memory, Source};
+use crate::catalog::{self, Loaded, Memory, Source};
+use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::id::OperationId;
@@ -124,6 +125,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     if !broken.is_nothing() {
         return Err(StartError::Breaks(broken));
     }
+    guard.get_ready(&start.catalog).await;
     guard.keep(&start.catalog).await;
     let live = Arc::new(Live::new(start.catalog));
     let watching = Watching::new(Arc::clone(&live), store);
@@ -171,6 +173,15 @@ pub fn source(settings: &Settings) -> Source {
         path: settings.catalog.clone(),
         vars: settings.vars.clone(),
     }
+}
+
+/// The document that settings name, as it is now, with what is to be said of it today.
+pub fn document(settings: &Settings, environment: &Environment) -> Loaded {
+    let mut loaded = catalog::load(&source(settings), environment, memory(settings));
+    if let Some(document) = &loaded.document {
+        loaded.findings.extend(catalog::dates(document, clock()));
+    }
+    loaded
 }
 
 /// What the store of the settings can promise: a document may be right for one and not for the other.

@@ -71,7 +71,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["telemetry"]),
     ("prometheus_client", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
-    ("rustix", &["supervisor"]),
+    ("rustix", &["supervisor", "cli"]),
     ("rustls", &["backend", "postgres"]),
 ];
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod derive;
 mod desk;
 mod diff;
 mod findings;
@@ -12,6 +13,7 @@ mod names;
 mod operations;
 mod output;
 mod plans;
+mod reload;
 mod render;
 mod run_command;
 mod schema;
@@ -110,8 +112,12 @@ enum Command {
     Check(check::Arguments),
     /// Show what a platform would get: the published catalog, or the answer of a bind
     Render(render::Arguments),
+    /// Compute what a template derives of a key for a binding
+    Derive(derive::Arguments),
     /// Show what a platform would see change between two published catalogs
     Diff(diff::Arguments),
+    /// Let the broker that runs here read its catalog again
+    Reload(reload::Arguments),
     /// List, show and forget instances
     Instances(instances::Arguments),
     /// List, show, retry and give up operations
@@ -162,7 +168,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Serve => serve::run(&flags),
         Command::Check(arguments) => check::run(flags, &arguments),
         Command::Render(arguments) => render::run(&flags, &arguments),
+        Command::Derive(arguments) => derive::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Reload(arguments) => reload::run(&flags, &arguments),
         Command::Instances(arguments) => instances::run(&flags, &arguments),
         Command::Operations(arguments) => operations::run(&flags, &arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),

@@ -55,6 +55,9 @@ pub struct BindingDetails {
     /// Whether it has yet to be made: the bind goes on, has failed, or was cancelled by a delete that failed in its turn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmade: bool,
+    /// The version of the key that its templates derived with, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_version: Option<String>,
     /// The binding that it succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<String>,

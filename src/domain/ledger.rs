@@ -4,6 +4,7 @@
 //! A [`Store`] is what the broker needs; this is what the operator's door ([`super::desk`]) needs besides. It may be open
 //! beside a broker that serves the same state, so each step is one transaction that decides its race here too.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -302,15 +303,32 @@ pub struct Lending {
     pub returned_at: Option<Timestamp>,
 }
 
-/// How many entries of a pool are lent.
+/// The entries of a pool that were ever lent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolCount {
     /// The pool.
     pub pool: String,
-    /// How many are lent.
-    pub lent: u64,
-    /// How many were, and came back.
-    pub returned: u64,
+    /// By name, each with when it came back, if it has.
+    pub ever_lent: BTreeMap<String, Option<Timestamp>>,
+}
+
+impl PoolCount {
+    /// Puts entries together by their pools; both come in their order.
+    pub fn of(rows: impl IntoIterator<Item = (String, String, Option<Timestamp>)>) -> Vec<Self> {
+        let mut counts: Vec<Self> = Vec::new();
+        for (pool, entry, returned_at) in rows {
+            match counts.last_mut().filter(|last| last.pool == pool) {
+                Some(last) => {
+                    last.ever_lent.insert(entry, returned_at);
+                }
+                None => counts.push(Self {
+                    pool,
+                    ever_lent: BTreeMap::from([(entry, returned_at)]),
+                }),
+            }
+        }
+        counts
+    }
 }
 
 /// An operation, as it goes from one store to another.

@@ -86,6 +86,12 @@ pub trait Store: Send + Sync {
     /// The key of fingerprints, the same as long as the state lives.
     fn fingerprint_key(&self) -> &FingerprintKey;
 
+    /// Gets ready to count instances, before a broker serves a catalog that limits them: where nothing is limited,
+    /// nothing is paid for it.
+    fn ready_to_count(&self) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Ends all that is under way and lets go of the state.
     fn close(&self) -> Answer<'_, ()>;
 }
@@ -257,6 +263,11 @@ impl Taken {
             Some(target) => &target.plan_id,
             None => &self.instance.plan_id,
         }
+    }
+
+    /// Whether no attempt before this one can have done anything.
+    pub const fn is_first(&self) -> bool {
+        self.tries <= 1 && self.attempt <= 1
     }
 }
 

@@ -278,6 +278,27 @@ const EXAMPLES: &[Example] = &[
         plans: 2,
     },
     Example {
+        catalog: "config/examples/derived-logins.yaml",
+        vars: &[],
+        environment: &[],
+        files: &[
+            (
+                "secrets/derive/v1",
+                "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n",
+            ),
+            (
+                "secrets/derive/v2",
+                "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=\n",
+            ),
+        ],
+        only: None,
+        gives: &[
+            ("standard", "/credentials/host", r#""relay.internal""#),
+            ("legacy", "/credentials/host", r#""relay.internal""#),
+        ],
+        plans: 2,
+    },
+    Example {
         catalog: "config/examples/twenty-plans.yaml",
         vars: &[],
         environment: &[("PG_PASSWORD", "true")],

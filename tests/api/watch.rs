@@ -16,11 +16,8 @@ use crate::later::{accepted, accepting, awaited};
 use crate::page::Page;
 use crate::running::wait_until;
 
-/// What no broker shows yet: certificates, and plans with a date.
-const LATER: &[&str] = &[
-    "catalog_broker_certificate_expiry_timestamp_seconds",
-    "catalog_broker_plan_date_timestamp_seconds",
-];
+/// What no broker shows yet: certificates.
+const LATER: &[&str] = &["catalog_broker_certificate_expiry_timestamp_seconds"];
 
 /// Labels that Prometheus adds.
 const ADDED: &[&str] = &["instance", "job"];
@@ -67,7 +64,7 @@ fn passes(arguments: &[&str], folder: &Path, input: &str) -> Result<(), String> 
 fn a_whole_life() -> Page {
     let stage = Stage::with_catalog(|document| {
         let pool = "backends:\n  seats: { pool: { entries: [{ name: a, credentials: { n: 1 } }, { name: b, credentials: { n: 2 } }] } }\n";
-        let offering = "  - { id: seats, name: seats, description: Seats, bindable: true, backend: { use: seats }, plans: [{ id: seat, name: seat, description: A seat }] }\n";
+        let offering = "  - { id: seats, name: seats, description: Seats, bindable: true, backend: { use: seats }, plans: [{ id: seat, name: seat, description: A seat }, { id: old, name: old, description: An old one, lifecycle: { state: deprecated, after: 2099-12-31, successor: seat } }] }\n";
         format!("{}{offering}", document.replacen("backends:\n", pool, 1))
     });
     let broker = &stage.broker;

@@ -25,12 +25,14 @@ mod http;
 mod runner;
 
 mod check;
+mod derive;
 mod desk;
 mod diff;
 mod engines;
 mod fix;
 mod import;
 mod moves;
+mod pools;
 mod render;
 mod rest;
 mod sealed;

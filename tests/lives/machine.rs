@@ -401,7 +401,7 @@ fn outcome(ends: Ends, ended: u32) -> Outcome {
             description: Some(format!("done {token}")),
         }),
         Ends::DoneBare => Outcome::Done(Done::default()),
-        Ends::Refused => Outcome::Refused(format!("refused {token}")),
+        Ends::Refused => Outcome::Refused(format!("refused {token}").into()),
         Ends::Failed => Outcome::Failed(Failure {
             description: format!("failed {token}"),
             ..Failure::default()

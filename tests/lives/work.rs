@@ -51,7 +51,7 @@ impl Model {
         let (attempt, tries) = (operation.attempt, operation.tries);
         if tries > operation.max_attempts && self.flaw != Some(Flaw::TriesForEver) {
             self.note("given up at its beginning");
-            let report = given_up(tries - 1, None);
+            let report = given_up(self.operations[op].kind, tries - 1, None);
             self.over(op, attempt, State::Failed, report, None, now);
             return;
         }
@@ -175,8 +175,11 @@ impl Model {
                 );
             }
             Ends::Refused => {
+                let first = attempt <= 1 && acting.tries <= 1;
+                let untouched = first && matches!(kind, Kind::Update | Kind::Deprovision);
                 let report = Report {
                     refused: true,
+                    usable: untouched.then_some(true),
                     ..Report::of(format!("refused {token}"))
                 };
                 self.over(op, attempt, State::Failed, report, None, now);
@@ -200,7 +203,7 @@ impl Model {
                     && self.flaw != Some(Flaw::TriesForEver)
                 {
                     self.note("given up at its end");
-                    let report = given_up(acting.tries, Some(&said));
+                    let report = given_up(kind, acting.tries, Some(&said));
                     self.over(op, attempt, State::Failed, report, None, now);
                 } else if self.counts(op, attempt) {
                     let after = after.map(|after| now + i64::from(after));
@@ -397,9 +400,13 @@ fn state(token: &Value) -> Option<Value> {
     (!token.is_null()).then(|| token.clone())
 }
 
-fn given_up(tries: u32, said: Option<&str>) -> Report {
-    Report::of(match said {
+fn given_up(kind: Kind, tries: u32, said: Option<&str>) -> Report {
+    let text = match said {
         Some(said) => format!("{said} (given up after {tries} attempts)"),
         None => format!("The operation was given up after {tries} attempts."),
-    })
+    };
+    Report {
+        repeatable: (kind == Kind::Update).then_some(true),
+        ..Report::of(text)
+    }
 }

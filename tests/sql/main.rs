@@ -31,3 +31,4 @@ mod lives;
 mod own;
 mod probe;
 mod trouble;
+mod upgrades;

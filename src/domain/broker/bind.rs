@@ -42,6 +42,8 @@ struct Failed {
     created_at: Timestamp,
     /// Its values: what its attempts made in the world bears these names.
     values: Object,
+    /// The version of the key that they were derived with.
+    key_version: Option<String>,
 }
 
 impl Broker {
@@ -121,6 +123,7 @@ impl Broker {
         fits(chosen, request, &details)?;
         if let Some(failed) = &failed {
             details.values.clone_from(&failed.values);
+            details.key_version.clone_from(&failed.key_version);
         }
         let manner = manner(Some(chosen.plan), request);
         let job = Self::job(caller, manner, None, None)?;
@@ -227,6 +230,7 @@ impl Broker {
                 operation: last.id.clone(),
                 created_at: existing.created_at,
                 values: existing.details.expose().values.clone(),
+                key_version: existing.details.expose().key_version.clone(),
             })),
             _ => Ok(There::Answer(Bound::AlreadyThere(answer_of(existing)))),
         }
@@ -293,7 +297,7 @@ impl Broker {
         if later {
             let scope = scope(identity, chosen, instance, id);
             let made = std::mem::take(&mut details.values);
-            details.values = scope.values(&details, now)?;
+            scope.values(&mut details, now)?;
             details.values.extend(made);
         } else {
             render(identity, chosen, instance, id, &mut details, now)?;
@@ -357,7 +361,7 @@ impl Broker {
             id,
         };
         let now = (self.clock)();
-        details.values = scope.values(&details, now)?;
+        scope.values(&mut details, now)?;
         details.answer = scope.answer(&details, now)?;
         let subject = Subject::Binding(instance, id.clone());
         let (service, plan) = (&chosen.offering.id, &chosen.plan.id);
@@ -380,7 +384,7 @@ pub(super) fn render(
     now: Timestamp,
 ) -> Result<(), RenderError> {
     let scope = scope(identity, chosen, instance, id);
-    details.values = scope.values(details, now)?;
+    scope.values(details, now)?;
     details.answer = scope.answer(details, now)?;
     Ok(())
 }
@@ -564,6 +568,7 @@ pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDet
         values: Object::new(),
         outputs: Object::new(),
         state: None,
+        key_version: None,
         answer: BindingAnswer::default(),
     }
 }

@@ -37,7 +37,7 @@ use super::offering::{Chosen, Plan};
 use super::operation::{Kind, Operation, Report, State, Subject};
 use super::schema::Schema;
 use super::store::{Begun, Job, Lookup, Store, StoreError};
-use super::time::Clock;
+use super::time::{Clock, Timestamp};
 use super::trace::Trace;
 use super::version::ApiVersion;
 use super::witness::{Event, Witness};
@@ -308,6 +308,18 @@ fn choose<'a>(
             NotOffered::Service => BrokerError::ServiceNotInCatalog(service.clone()),
             NotOffered::Plan => BrokerError::PlanNotInCatalog(service.clone(), plan.clone()),
         })
+}
+
+/// Row 12 of what a plan is asked to take in: it is not retired.
+fn takes_in(plan: &Plan, kind: Kind, now: Timestamp) -> Result<(), BrokerError> {
+    if !plan.lifecycle.is_retired(now) {
+        return Ok(());
+    }
+    Err(BrokerError::PlanRetired {
+        kind,
+        plan: plan.name.to_string(),
+        successor: plan.lifecycle.successor.clone(),
+    })
 }
 
 /// Row 11: a version that is named must be the catalog's.

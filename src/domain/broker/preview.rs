@@ -37,6 +37,6 @@ pub fn preview(
         details: &instance_details,
         id: binding,
     };
-    details.values = scope.values(&details, now)?;
+    scope.values(&mut details, now)?;
     Ok(Secret::new(scope.answer(&details, now)?))
 }

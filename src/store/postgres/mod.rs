@@ -109,7 +109,6 @@ pub fn place(url: &Secret<String>) -> String {
 impl Store for PostgresStore {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
         Box::pin(self.driver.run(async move |pool| {
-            guards::prepare(pool, &change.guards).await?;
             pool.step(async |database| rows::apply(database, &change).await)
                 .await
         }))
@@ -227,6 +226,10 @@ impl Store for PostgresStore {
 
     fn fingerprint_key(&self) -> &FingerprintKey {
         &self.key
+    }
+
+    fn ready_to_count(&self) -> Answer<'_, ()> {
+        Box::pin(self.driver.run(async |pool| guards::ready(pool).await))
     }
 
     fn close(&self) -> Answer<'_, ()> {

@@ -245,16 +245,38 @@ pub(super) async fn unless_there(
     otherwise: Begun,
 ) -> Result<Begun, StepError> {
     match act {
-        Act::Provision { instance, .. } => {
-            Ok(match self::instance(database, &instance.id).await? {
-                Some(there) => Begun::InstanceThere(Box::new(there)),
-                None => otherwise,
-            })
+        Act::Provision {
+            instance,
+            replaces: None,
+        } => Ok(match self::instance(database, &instance.id).await? {
+            Some(there) => Begun::InstanceThere(Box::new(there)),
+            None => otherwise,
+        }),
+        // What failed is there, and in nobody's way as long as it is the one that was read.
+        Act::Provision {
+            instance,
+            replaces: Some(version),
+        } => Ok(match lock_instance(database, &instance.id).await? {
+            None => Begun::Absent,
+            Some(found) if found != *version => Begun::Stale,
+            Some(_) => otherwise,
+        }),
+        Act::Bind {
+            binding,
+            expected_version,
+            replaces: Some(failed),
+        } => {
+            let id = &binding.instance_id;
+            let version = hold_for(database, id, &[]).await?;
+            let there = self::binding(database, id, &binding.id).await?;
+            let same = there.is_some_and(|there| there.last_operation.id == *failed);
+            let current = same && version == Some(*expected_version);
+            Ok(if current { otherwise } else { Begun::Stale })
         }
         Act::Bind {
             binding,
             expected_version,
-            ..
+            replaces: None,
         } => {
             let id = &binding.instance_id;
             if let Some(there) = self::binding(database, id, &binding.id).await? {

@@ -48,6 +48,7 @@ use crate::store::seal::{Keys, Opener, Sealer};
 pub use backup::{BackupError, backup};
 use database::Database;
 pub use error::OpenError;
+pub use open::holder;
 use reader::Readers;
 use writer::Writer;
 
@@ -246,6 +247,10 @@ impl Store for SqliteStore {
 
     fn fingerprint_key(&self) -> &FingerprintKey {
         &self.key
+    }
+
+    fn ready_to_count(&self) -> Answer<'_, ()> {
+        Box::pin(self.writer.step(guards::ready))
     }
 
     fn close(&self) -> Answer<'_, ()> {

@@ -352,14 +352,38 @@ pub(super) fn unless_there(
     otherwise: Begun,
 ) -> Result<Begun, RowError> {
     match act {
-        Act::Provision { instance, .. } => Ok(match self::instance(connection, &instance.id)? {
+        Act::Provision {
+            instance,
+            replaces: None,
+        } => Ok(match self::instance(connection, &instance.id)? {
             Some(there) => Begun::InstanceThere(Box::new(there)),
             None => otherwise,
         }),
+        // What failed is there, and in nobody's way as long as it is the one that was read.
+        Act::Provision {
+            instance,
+            replaces: Some(version),
+        } => {
+            if has_version(connection, &instance.id, *version)? {
+                return Ok(otherwise);
+            }
+            stale_or_absent(connection, &instance.id)
+        }
         Act::Bind {
             binding,
             expected_version,
-            ..
+            replaces: Some(failed),
+        } => {
+            let id = &binding.instance_id;
+            let there = self::binding(connection, id, &binding.id)?;
+            let same = there.is_some_and(|there| there.last_operation.id == *failed);
+            let current = same && has_version(connection, id, *expected_version)?;
+            Ok(if current { otherwise } else { Begun::Stale })
+        }
+        Act::Bind {
+            binding,
+            expected_version,
+            replaces: None,
         } => {
             let id = &binding.instance_id;
             match self::binding(connection, id, &binding.id)? {

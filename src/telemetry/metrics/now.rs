@@ -10,6 +10,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, EncodeLab
 use prometheus_client::metrics::MetricType;
 
 use super::book::{Page, label, queue_label};
+use super::seconds;
 use crate::domain::id::PlanId;
 use crate::domain::ledger::PlanCount;
 use crate::domain::pool::Pool;
@@ -27,6 +28,7 @@ pub(super) struct Moment {
 
 impl Collector for Moment {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.retirements(&mut encoder)?;
         let up = i64::from(self.under_way.is_some());
         let help = "Whether the store answered when this page was made: 1 or 0.";
         one(&mut encoder, "store_up", help, &up)?;
@@ -52,6 +54,18 @@ impl Collector for Moment {
 }
 
 impl Moment {
+    /// When plans are retired that have a date for it.
+    fn retirements(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut dates: BTreeMap<_, f64> = BTreeMap::new();
+        for chosen in self.page.catalog.all() {
+            if let Some(after) = &chosen.plan.lifecycle.after {
+                dates.insert([("plan", label(chosen))], seconds(after.at));
+            }
+        }
+        let help = "When a plan is retired that is deprecated until then.";
+        gauges(encoder, "plan_retirement_timestamp_seconds", help, dates)
+    }
+
     fn label(&self, plan: &PlanId) -> &str {
         &self.page.plan(Some(plan)).label
     }
