@@ -3,6 +3,7 @@
 mod guard;
 pub mod ledgers;
 mod reload;
+mod watching;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -37,7 +38,7 @@ use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::telemetry::LogWitness;
+use watching::Watching;
 
 pub use self::guard::Broken;
 use self::guard::Guard;
@@ -130,17 +131,19 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     }
     guard.get_ready(&start.catalog).await;
     guard.keep(&start.catalog).await;
+    let live = Arc::new(Live::new(start.catalog));
+    let watching = Watching::new(Arc::clone(&live), store);
+    let store = watching.store();
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
-    let live = Arc::new(Live::new(start.catalog));
     let api = Data::new(api(
         &settings,
         Arc::clone(&live),
-        Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
+        &watching,
     ));
-    let worker = worker(&settings, Arc::clone(&live), Arc::clone(&store), bells)?;
+    let worker = worker(&settings, Arc::clone(&live), bells, &watching)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = self::start(&settings.server, listener, &api)?;
     let owner = Arc::clone(worker.owner());
@@ -156,6 +159,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         inputs: start.inputs,
         held: Some(start.held),
         settings,
+        watching,
     };
     let watch = actix_web::rt::spawn(reloader.watch());
     server.await.map_err(StartError::System)?;
@@ -241,17 +245,17 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
 fn api(
     settings: &Settings,
     live: Arc<Live>,
-    store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
+    watching: &Watching,
 ) -> Api {
     let server = &settings.server;
     Api {
         published: ArcSwap::from_pointee(Published::new(&live.now(), system_time())),
         broker: Broker::new(
             live,
-            store,
-            Arc::new(LogWitness::default()),
+            watching.store(),
+            watching.witness(),
             clock,
             bells,
             server.request_timeout,
@@ -264,6 +268,7 @@ fn api(
             time: server.request_timeout,
         },
         base_path: server.base_path.clone(),
+        instruments: Arc::new(watching.clone()),
         stopping,
     }
 }
@@ -271,8 +276,8 @@ fn api(
 fn worker(
     settings: &Settings,
     live: Arc<Live>,
-    store: Arc<dyn Store>,
     bells: Arc<Bells>,
+    watching: &Watching,
 ) -> Result<Worker, StartError> {
     let operations = &settings.operations;
     let terms = Terms {
@@ -283,7 +288,7 @@ fn worker(
         keep: operations.keep,
         expiry: expiry(settings.bindings),
     };
-    let witness = Arc::new(LogWitness::default());
+    let (store, witness) = (watching.store(), watching.witness());
     Ok(Worker::new(live, store, witness, clock, bells, terms))
 }
 

@@ -69,6 +69,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("minijinja", &["template"]),
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
+    ("prometheus_client", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor", "cli"]),
     ("rustls", &["backend", "postgres"]),

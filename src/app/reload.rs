@@ -5,13 +5,14 @@
 //! after. A document with errors, or one that breaks what lives, is refused: the log says why, and the one before stays.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web::{self, Data};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::guard::{Broken, Guard};
-use super::system_time;
+use super::watching::Watching;
+use super::{clock, system_time};
 use crate::catalog::{self, Held, Inputs, Loaded};
 use crate::document::{Environment, Findings, Severity};
 use crate::domain::catalog::Catalog;
@@ -102,6 +103,8 @@ pub(super) struct Reloader {
     pub guard: Guard,
     /// What was read last.
     pub inputs: Inputs,
+    /// Who counts reloads.
+    pub watching: Watching,
     /// What it held; nothing where it has to be read again.
     pub held: Option<Held>,
 }
@@ -146,8 +149,10 @@ impl Reloader {
     }
 
     async fn reload(&mut self) {
+        let began = Instant::now();
         match self.take().await {
             Ok(catalog) => {
+                self.watching.reloads().taken(clock(), began.elapsed());
                 let plans: usize = catalog
                     .offerings()
                     .iter()
@@ -158,6 +163,7 @@ impl Reloader {
             }
             Err(Refused::Unsettled) => {}
             Err(refused) => {
+                self.watching.reloads().refused(began.elapsed());
                 tell(&refused);
                 log::error!("the catalog was not reloaded: the one before is served on");
             }

@@ -127,7 +127,12 @@ impl Catalog {
 
     /// All plans whose backends may have to act.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
-        chosen_of(self.offerings.iter().chain(&self.hidden)).map(|chosen| chosen.plan)
+        self.all().map(|chosen| chosen.plan)
+    }
+
+    /// The same, each with its offering.
+    pub fn all(&self) -> impl Iterator<Item = Chosen<'_>> {
+        chosen_of(self.offerings.iter().chain(&self.hidden))
     }
 
     /// Whether instances of anything are limited.

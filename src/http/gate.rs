@@ -5,6 +5,7 @@ mod answering;
 mod area;
 
 use std::future::{Ready, ready};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
@@ -32,7 +33,8 @@ pub struct Gate(pub Data<Api>);
 
 /// The gate with what is behind it.
 pub struct Gated<S> {
-    api: Data<Api>,
+    // Of this worker alone: a count that all of them share would be one more thing that they wait for each other for.
+    api: Rc<Data<Api>>,
     behind: S,
 }
 
@@ -49,7 +51,7 @@ where
 
     fn new_transform(&self, behind: S) -> Self::Future {
         ready(Ok(Gated {
-            api: self.0.clone(),
+            api: Rc::new(self.0.clone()),
             behind,
         }))
     }
@@ -68,7 +70,7 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let head = Head::of(request.headers());
-        let last = Last::of(&request, &head);
+        let last = Last::of(&request, &head, &self.api);
         match pass(&request, &head, &self.api) {
             Err(refused) => Answering::refused(request, refused.to_response(), last),
             Ok(login) => {

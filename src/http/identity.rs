@@ -43,6 +43,7 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
         api_version: head.api_version()?.ok()?,
         originating_identity: originating_identity(request.headers()),
         request_identity: head.identity.and_then(text).map(Arc::from),
+        trace: head.trace(request.headers()),
     })
 }
 

@@ -13,9 +13,11 @@ mod health;
 mod identity;
 mod input;
 mod instances;
+mod instruments;
 mod log_line;
 mod login;
 mod routes;
+mod trace;
 pub mod wire;
 
 use std::sync::Arc;
@@ -30,7 +32,8 @@ use crate::domain::broker::Broker;
 pub use catalog::Published;
 pub use error::WORDS;
 pub use gate::Gate;
-pub use routes::routes;
+pub use instruments::{Answered, Instruments, Page};
+pub use routes::{ROUTES, routes};
 
 /// What every request needs; one for all workers.
 pub struct Api {
@@ -44,6 +47,8 @@ pub struct Api {
     pub limits: Limits,
     /// Where the API begins: empty, or `/path` without a slash at its end.
     pub base_path: String,
+    /// Who counts what is answered.
+    pub instruments: Arc<dyn Instruments>,
     /// Set when the process is asked to stop: `/readyz` says no from then on.
     pub stopping: Arc<AtomicBool>,
 }

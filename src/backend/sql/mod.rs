@@ -112,7 +112,8 @@ impl Sql {
             target: "backend",
             operation = work.operation.as_str(),
             kind = work.kind.name(),
-            attempt = work.attempt;
+            attempt = work.attempt,
+        trace = work.trace_id();
             "{}: {}", self.server.name, trouble.told()
         );
     }

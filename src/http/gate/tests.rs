@@ -28,8 +28,8 @@ use crate::domain::store::{
     Unbound,
 };
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
-use crate::http::{Published, routes};
+use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
+use crate::http::{Answered, Instruments, Page, Published, routes};
 use crate::secret::Secret;
 
 /// Panics at once for an instance, and after it has waited for a binding.
@@ -115,10 +115,24 @@ impl Witness for Nobody {
 
     fn attempted(&self, _: &Attempted<'_>) {}
 
+    fn acted(&self, _: &Acted<'_>) {}
+
     fn adopted(&self, _: &Adopted<'_>) {}
 
     fn expired(&self, _: &Expired<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}
+}
+
+impl Instruments for Nobody {
+    fn answered(&self, _: Answered<'_>) {}
+
+    fn page_type(&self) -> &'static str {
+        "text/plain"
+    }
+
+    fn page(&self) -> Page<'_> {
+        Box::pin(ready(String::new()))
+    }
 }
 
 fn api() -> Data<Api> {
@@ -147,6 +161,7 @@ fn api() -> Data<Api> {
             time: Duration::from_secs(5),
         },
         base_path: String::new(),
+        instruments: Arc::new(Nobody),
         stopping: Arc::new(AtomicBool::new(false)),
     })
 }
