@@ -34,6 +34,7 @@ mod rolling;
 
 mod bill;
 mod cloud_foundry;
+mod compose;
 mod image;
 mod kubernetes;
 mod packages;
