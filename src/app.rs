@@ -7,14 +7,14 @@ use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{Login, Logins, Proof, Role};
+use crate::access::{Login, Logins, Proof, Role, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
@@ -22,7 +22,7 @@ use crate::domain::id::OperationId;
 use crate::domain::store::{PlanInUse, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
-use crate::http::{Api, Gate, Limits, Published, routes};
+use crate::http::{Api, Gate, Limits, Published, Trusted, routes};
 use crate::settings::{LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl};
 use crate::store::Keys;
 use crate::store::none::NoStore;
@@ -118,7 +118,7 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
         Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
-    ));
+    )?);
     let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = start(&settings.server, listener, &api)?;
@@ -187,9 +187,10 @@ fn api(
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
-) -> Api {
+) -> Result<Api, StartError> {
     let server = &settings.server;
-    Api {
+    let proxies = server.trusted_proxies.clone();
+    Ok(Api {
         published: Published::new(&catalog, system_time()),
         broker: Broker::new(
             catalog,
@@ -199,7 +200,9 @@ fn api(
             bells,
             server.request_timeout,
         ),
-        logins: logins(settings),
+        logins: logins(settings)?,
+        throttle: Throttle::new(Instant::now()),
+        trusted: Trusted::new(move |address| proxies.iter().any(|proxy| proxy.contains(address))),
         limits: Limits {
             body: server.body_limit,
             url: server.url_limit,
@@ -208,7 +211,7 @@ fn api(
         },
         base_path: server.base_path.clone(),
         stopping,
-    }
+    })
 }
 
 fn worker(
@@ -231,18 +234,26 @@ fn worker(
 
 /// The name of this process in leases: drawn, for process ids come again.
 fn owner() -> Result<Arc<str>, StartError> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits)
-        .map_err(|error| StartError::System(std::io::Error::other(error.to_string())))?;
-    Ok(OperationId::from_random(bits).as_str().into())
+    Ok(OperationId::from_random(random()?).as_str().into())
 }
 
-fn logins(settings: &Settings) -> Logins {
+fn random<const N: usize>() -> Result<[u8; N], StartError> {
+    let mut bits = [0; N];
+    getrandom::fill(&mut bits)
+        .map_err(|error| StartError::System(std::io::Error::other(error.to_string())))?;
+    Ok(bits)
+}
+
+fn logins(settings: &Settings) -> Result<Logins, StartError> {
     let login = |login: &crate::settings::LoginSettings| {
         let proof = match &login.kind {
             LoginKind::Basic { username, password } => {
                 Proof::Basic(username.clone(), password.clone())
             }
+            LoginKind::Hashed {
+                username,
+                password_hash,
+            } => Proof::Hashed(username.clone(), password_hash.clone()),
             LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
         };
         let roles = login.roles.iter().map(|role| match role {
@@ -253,7 +264,8 @@ fn logins(settings: &Settings) -> Logins {
         });
         Login::new(&login.name, roles.collect(), proof)
     };
-    Logins::new(settings.logins.iter().map(login).collect())
+    let logins = settings.logins.iter().map(login).collect();
+    Logins::new(logins, &random()?).map_err(StartError::System)
 }
 
 fn start(

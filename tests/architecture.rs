@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
             "domain",
             "supervisor",
+            "password",
         ],
     ),
     (
@@ -35,10 +36,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
         ],
     ),
-    ("settings", &["document"]),
+    ("settings", &["document", "password"]),
     ("catalog", &["backend", "domain", "document", "template"]),
     ("http", &["access", "domain"]),
-    ("access", &["domain"]),
+    ("access", &["domain", "password"]),
     ("telemetry", &["domain"]),
     ("store", &["domain", "postgres"]),
     ("backend", &["domain", "template", "supervisor", "postgres"]),
@@ -47,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("template", &[]),
     ("supervisor", &[]),
     ("postgres", &[]),
+    ("password", &[]),
     ("secret", &[]),
 ];
 
@@ -69,7 +71,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
-    ("rustix", &["supervisor"]),
+    ("rustix", &["supervisor", "cli"]),
+    ("argon2", &["password"]),
     ("rustls", &["backend", "postgres"]),
 ];
 

@@ -4,6 +4,10 @@
 
 mod login;
 mod role;
+mod throttle;
+mod verifier;
 
 pub use login::{Login, Logins, Proof};
 pub use role::{Role, Roles};
+pub use throttle::{Failed, Throttle};
+pub use verifier::{Claim, Full, Pending};

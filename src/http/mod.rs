@@ -6,6 +6,7 @@
 
 mod bindings;
 mod catalog;
+mod client;
 mod error;
 mod gate;
 mod head;
@@ -22,10 +23,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::access::Logins;
+use crate::access::{Logins, Throttle};
 use crate::domain::broker::Broker;
 
 pub use catalog::Published;
+pub use client::Trusted;
 pub use error::WORDS;
 pub use gate::Gate;
 pub use routes::routes;
@@ -36,6 +38,10 @@ pub struct Api {
     pub broker: Broker,
     /// Who may.
     pub logins: Logins,
+    /// Wrong logins.
+    pub throttle: Throttle,
+    /// Whose word on where a request comes from is taken.
+    pub trusted: Trusted,
     /// The catalog as it is sent.
     pub published: Published,
     /// What is too much.

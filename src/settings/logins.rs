@@ -6,6 +6,7 @@ use super::merged::Merged;
 use super::parse;
 use super::table::{AUTH, LOGINS};
 use super::types::{LoginKind, LoginRole, LoginSettings};
+use crate::password::{NotAHash, PasswordHash};
 use crate::secret::Secret;
 
 /// The name of the login that `auth.username` gives.
@@ -34,6 +35,7 @@ pub(super) fn read(
             logins.push(LoginSettings { name, kind, roles });
         }
     }
+    refuse_the_same(merged, &logins);
     let is_told = merged.errors.len() > before || !merged.broken.is_empty();
     let is_told = is_told || file.has_auth && !merged.errors.is_empty();
     if logins.is_empty() && !is_told {
@@ -81,34 +83,47 @@ fn login(
     {
         return None;
     }
-    let [username, password, token] =
-        ["username", "password", "token"].map(|key| merged.text(&below(key)));
+    let given =
+        ["username", "password", "password_hash", "token"].map(|key| merged.text(&below(key)));
     let mut refuse = |key: &str, message: &str, mend: &str| {
         merged.refuse(&below(key), Refused::new(message, mend));
         None
     };
-    match (username, password, token) {
-        (None, None, None) if may_be_absent => None,
-        (None, None, None) => {
-            let mend = "give username and password, or token";
+    match given {
+        [None, None, None, None] if may_be_absent => None,
+        [None, None, None, None] => {
+            let mend = "give username and password, username and password_hash, or token";
             merged.refuse(path, Refused::new("has nothing to log in with", mend));
             None
         }
-        (_, Some(_), Some(_)) => refuse("token", "stands beside a password", "keep one of them"),
-        (Some(_), None, Some(_)) => refuse(
+        [_, Some(_), _, Some(_)] => refuse("token", "stands beside a password", "keep one of them"),
+        [_, _, Some(_), Some(_)] => refuse("token", "stands beside a hash", "keep one of them"),
+        [_, Some(_), Some(_), None] => refuse(
+            "password_hash",
+            "stands beside the password",
+            "keep one of them",
+        ),
+        [Some(_), None, None, Some(_)] => refuse(
             "username",
             "stands beside a token, which needs none",
             "remove it",
         ),
-        (Some(_), None, None) => refuse("username", "has no password", "give the password, too"),
-        (None, Some(_), None) => refuse("password", "has no username", "give the username, too"),
-        (None, None, Some(token)) => is_token(&token)
+        [Some(_), None, None, None] => {
+            refuse("username", "has no password", "give the password, too")
+        }
+        [None, Some(_), None, None] => {
+            refuse("password", "has no username", "give the username, too")
+        }
+        [None, None, Some(_), None] => {
+            refuse("password_hash", "has no username", "give the username, too")
+        }
+        [None, None, None, Some(token)] => is_token(&token)
             .map_err(|refused| merged.refuse(&below("token"), refused))
             .ok()
             .map(|()| LoginKind::Bearer {
                 token: Secret::new(token),
             }),
-        (Some(username), Some(password), None) => {
+        [Some(username), Some(password), None, None] => {
             let user = is_username(&username)
                 .map_err(|refused| merged.refuse(&below("username"), refused));
             let pass = is_password(&password)
@@ -124,7 +139,52 @@ fn login(
                 password: Secret::new(password),
             })
         }
+        [Some(username), None, Some(hash), None] => {
+            let user = is_username(&username)
+                .map_err(|refused| merged.refuse(&below("username"), refused));
+            let hash = password_hash(&hash)
+                .map_err(|refused| merged.refuse(&below("password_hash"), refused));
+            let (Ok(()), Ok(password_hash)) = (user, hash) else {
+                return None;
+            };
+            Some(LoginKind::Hashed {
+                username,
+                password_hash,
+            })
+        }
     }
+}
+
+/// Two that show the same: only one of them would ever be let in.
+fn refuse_the_same(merged: &mut Merged, logins: &[LoginSettings]) {
+    for (at, login) in logins.iter().enumerate() {
+        if let Some(other) = logins[..at].iter().find(|other| other.kind == login.kind) {
+            let path = if login.name == DEFAULT {
+                AUTH.to_owned()
+            } else {
+                format!("{LOGINS}.{}", login.name)
+            };
+            let message = format!("shows the same as the login {}", other.name);
+            let mend = "give it another password or token, or give one of them all the roles";
+            merged.refuse(&path, Refused::new(message, mend));
+        }
+    }
+}
+
+/// What comes without its last newline out of a file that has several is no hash, and said to be none.
+fn password_hash(text: &str) -> Result<PasswordHash, Refused> {
+    PasswordHash::parse(text.trim_end_matches(['\r', '\n'])).map_err(|why| {
+        let message = match why {
+            NotAHash::Malformed => "is no hash of a password in the form $argon2id$v=19$...",
+            NotAHash::NotArgon2id => "is a hash of another algorithm than argon2id",
+            NotAHash::Weak => "is a hash that is quick to guess",
+            NotAHash::Costly => {
+                "is a hash that takes more than 256 MiB, or seconds, each time it is looked at"
+            }
+        };
+        let mend = "make one of the password with `catalog-broker login hash`";
+        Refused::new(message, mend)
+    })
 }
 
 fn is_username(text: &str) -> Result<(), Refused> {

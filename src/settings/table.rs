@@ -317,6 +317,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Its password.",
     },
     Setting {
+        path: "auth.logins.*.password_hash",
+        kind: Kind::Secret,
+        flag: None,
+        usual: &[],
+        default: None,
+        doc: "The argon2id hash of its password, in place of the password: `catalog-broker login hash` makes one.",
+    },
+    Setting {
         path: "auth.logins.*.token",
         kind: Kind::Secret,
         flag: None,

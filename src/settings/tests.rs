@@ -83,7 +83,7 @@ fn error_of<T: std::fmt::Debug>(result: Result<T, String>) -> String {
 fn password(result: Result<LoadedSettings, String>) -> String {
     match result.unwrap().settings.logins.swap_remove(0).kind {
         LoginKind::Basic { password, .. } => password.into_exposed(),
-        LoginKind::Bearer { .. } => panic!("a token where a password is expected"),
+        kind => panic!("{kind:?} where a password is expected"),
     }
 }
 

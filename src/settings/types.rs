@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::network::Network;
+use crate::password::PasswordHash;
 use crate::secret::Secret;
 
 /// How the broker runs.
@@ -134,6 +135,13 @@ pub enum LoginKind {
         username: String,
         /// The password: not empty.
         password: Secret<String>,
+    },
+    /// Username and password, of which the hash is given.
+    Hashed {
+        /// The username: not empty, without a colon.
+        username: String,
+        /// The hash of the password.
+        password_hash: PasswordHash,
     },
     /// A bearer token.
     Bearer {

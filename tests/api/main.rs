@@ -29,6 +29,7 @@ mod identity;
 mod later;
 mod life;
 mod limits;
+mod logins;
 mod logs;
 mod machine;
 mod none;

@@ -12,7 +12,7 @@ use actix_web::{App, HttpServer};
 use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
-use crate::access::{Login, Logins, Proof, Role};
+use crate::access::{Login, Logins, Proof, Role, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
@@ -26,7 +26,7 @@ use crate::domain::store::{
 };
 use crate::domain::time::Timestamp;
 use crate::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
-use crate::http::{Published, routes};
+use crate::http::{Published, Trusted, routes};
 use crate::secret::Secret;
 
 /// Panics at once for an instance, and after it has waited for a binding.
@@ -127,11 +127,17 @@ fn api() -> Data<Api> {
             Arc::new(Bells::default()),
             Duration::from_secs(5),
         ),
-        logins: Logins::new(vec![Login::new(
-            "login",
-            [Role::Platform].into_iter().collect(),
-            login,
-        )]),
+        logins: Logins::new(
+            vec![Login::new(
+                "login",
+                [Role::Platform].into_iter().collect(),
+                login,
+            )],
+            &[0; 32],
+        )
+        .unwrap(),
+        throttle: Throttle::new(std::time::Instant::now()),
+        trusted: Trusted::new(|_| false),
         limits: Limits {
             body: 1024,
             url: 1024,
