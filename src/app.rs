@@ -19,11 +19,14 @@ use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
+use crate::domain::scope::Scope;
 use crate::domain::store::{PlanInUse, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, Trusted, routes};
-use crate::settings::{LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl};
+use crate::settings::{
+    LoginKind, LoginRole, LoginSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
+};
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
@@ -190,8 +193,17 @@ fn api(
 ) -> Result<Api, StartError> {
     let server = &settings.server;
     let proxies = server.trusted_proxies.clone();
+    let scopes: Vec<_> = settings.logins.iter().map(scope).collect();
+    for (login, scope) in settings.logins.iter().zip(&scopes) {
+        for name in scope.unknown(&catalog) {
+            log::warn!(
+                "auth.logins.{}.offerings names {name}, and no offering of the catalog has that name or id",
+                login.name
+            );
+        }
+    }
     Ok(Api {
-        published: Published::new(&catalog, system_time()),
+        published: Published::new(&catalog, &scopes, system_time()),
         broker: Broker::new(
             catalog,
             store,
@@ -244,8 +256,15 @@ fn random<const N: usize>() -> Result<[u8; N], StartError> {
     Ok(bits)
 }
 
+fn scope(login: &LoginSettings) -> Scope {
+    match &login.offerings {
+        None => Scope::All,
+        Some(offerings) => Scope::only(offerings.iter().cloned()),
+    }
+}
+
 fn logins(settings: &Settings) -> Result<Logins, StartError> {
-    let login = |login: &crate::settings::LoginSettings| {
+    let login = |login: &LoginSettings| {
         let proof = match &login.kind {
             LoginKind::Basic { username, password } => {
                 Proof::Basic(username.clone(), password.clone())
@@ -262,7 +281,7 @@ fn logins(settings: &Settings) -> Result<Logins, StartError> {
             LoginRole::Metrics => Role::Metrics,
             LoginRole::Viewer => Role::Viewer,
         });
-        Login::new(&login.name, roles.collect(), proof)
+        Login::new(&login.name, roles.collect(), proof).within(scope(login))
     };
     let logins = settings.logins.iter().map(login).collect();
     Logins::new(logins, &random()?).map_err(StartError::System)

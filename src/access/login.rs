@@ -12,6 +12,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::role::Roles;
 use super::verifier::{Claim, Full, Hashed, Pending, Verifier};
+use crate::domain::scope::Scope;
 use crate::password::PasswordHash;
 use crate::secret::Secret;
 
@@ -28,6 +29,7 @@ pub struct Logins {
 pub struct Login {
     name: Arc<str>,
     roles: Roles,
+    scope: Scope,
     proof: Proof,
     // The header that nearly every client sends, ready to be compared: nothing is decoded on the hot path. Of a hash there
     // is none.
@@ -56,6 +58,7 @@ impl Login {
         Self {
             name: name.into(),
             roles,
+            scope: Scope::All,
             header,
             proof,
         }
@@ -64,6 +67,18 @@ impl Login {
     /// What the settings call it.
     pub const fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// For these offerings only.
+    #[must_use]
+    pub fn within(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// What it may see.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// What it may do.

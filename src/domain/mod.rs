@@ -28,6 +28,7 @@ pub mod pool;
 pub(crate) mod render;
 pub mod respond;
 pub mod schema;
+pub mod scope;
 pub mod store;
 pub mod time;
 pub mod version;

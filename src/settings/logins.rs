@@ -30,9 +30,14 @@ pub(super) fn read(
     let places = std::iter::once((DEFAULT, AUTH.to_owned())).chain(places);
     for (name, path) in places {
         let kind = login(merged, &path, name == DEFAULT, warnings);
-        if let (Some(kind), Some(roles)) = (kind, roles(merged, &path)) {
-            let name = name.to_owned();
-            logins.push(LoginSettings { name, kind, roles });
+        let (roles, offerings) = (roles(merged, &path), offerings(merged, &path));
+        if let (Some(kind), Some(roles), Some(offerings)) = (kind, roles, offerings) {
+            logins.push(LoginSettings {
+                name: name.to_owned(),
+                kind,
+                roles,
+                offerings,
+            });
         }
     }
     refuse_the_same(merged, &logins);
@@ -67,6 +72,22 @@ fn roles(merged: &mut Merged, path: &str) -> Option<Vec<LoginRole>> {
         return None;
     }
     Some(roles)
+}
+
+/// The offerings that a login is for, where they are given; nothing where that is wrong.
+#[expect(clippy::option_option, reason = "what is wrong is not what is absent")]
+fn offerings(merged: &mut Merged, path: &str) -> Option<Option<Vec<String>>> {
+    let path = format!("{path}.offerings");
+    if merged.origin(&path).is_none() {
+        return Some(None);
+    }
+    let offerings = merged.texts(&path);
+    if offerings.is_empty() {
+        let mend = "give names of offerings of the catalog, or leave it out: then it is for all";
+        merged.refuse(&path, Refused::new("names no offering", mend));
+        return None;
+    }
+    Some(Some(offerings))
 }
 
 fn login(

@@ -341,6 +341,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "What it may do: platform (where nothing is said), operator, metrics, viewer; or several of them.",
     },
     Setting {
+        path: "auth.logins.*.offerings",
+        kind: Kind::List,
+        flag: None,
+        usual: &[],
+        default: None,
+        doc: "The offerings that it may see, by name or id, and touch instances of; all where nothing is said.",
+    },
+    Setting {
         path: "log.format",
         kind: Kind::Text,
         flag: Some("--log-format"),

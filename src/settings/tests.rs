@@ -326,7 +326,7 @@ auth:
   password: first
   logins:
     blue-green: { username: platform, password: '${NOT_THERE}' }
-    robot: { token: abc.def, role: [viewer, metrics] }
+    robot: { token: abc.def, role: [viewer, metrics], offerings: [a, b] }
 ";
     let variables = [
         ("BROKER_AUTH__LOGINS__BLUE_GREEN__PASSWORD", "second"),
@@ -341,6 +341,7 @@ auth:
             password: password.to_owned().into(),
         },
         roles: vec![LoginRole::Platform],
+        offerings: None,
     };
     let robot = LoginSettings {
         name: "robot".to_owned(),
@@ -348,6 +349,7 @@ auth:
             token: "abc.def".to_owned().into(),
         },
         roles: vec![LoginRole::Viewer, LoginRole::Metrics],
+        offerings: Some(vec!["a".to_owned(), "b".to_owned()]),
     };
     let expected = [
         basic("default", "platform", "first"),

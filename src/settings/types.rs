@@ -111,6 +111,8 @@ pub struct LoginSettings {
     pub kind: LoginKind,
     /// What it may do: at least one.
     pub roles: Vec<LoginRole>,
+    /// The names or ids of the offerings that it is for; nothing where it is for all.
+    pub offerings: Option<Vec<String>>,
 }
 
 /// What a login may do.

@@ -47,6 +47,7 @@ mod rotation;
 mod routes;
 mod running;
 mod schemas;
+mod scope;
 mod secrets;
 mod store;
 mod trouble;

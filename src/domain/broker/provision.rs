@@ -40,14 +40,18 @@ impl Broker {
         id: InstanceId,
         request: Provision,
     ) -> Result<Provisioned, BrokerError> {
-        let catalog = self.catalog();
+        let catalog = self.catalog_for(caller);
         let acceptable = Self::acceptable(&catalog, &request).and_then(|chosen| {
             manner(Some(chosen.plan), &request).agreed()?;
             Ok(chosen)
         });
         let chosen = match acceptable {
             Ok(chosen) => chosen,
-            Err(complaint) => return self.settle(&catalog, &id, &request, complaint).await,
+            Err(complaint) => {
+                return self
+                    .settle(caller, &catalog, &id, &request, complaint)
+                    .await;
+            }
         };
         let mut failed = None;
         for _ in 0..TRIES {
@@ -160,12 +164,13 @@ impl Broker {
     /// instance that is there already speaks first.
     async fn settle(
         &self,
+        caller: &Caller,
         catalog: &Catalog,
         id: &InstanceId,
         request: &Provision,
         complaint: BrokerError,
     ) -> Result<Provisioned, BrokerError> {
-        let Lookup::Found(existing) = self.store.instance(id.clone()).await? else {
+        let Lookup::Found(existing) = self.instance_for(caller, id.clone()).await? else {
             return Err(complaint);
         };
         let recorded =

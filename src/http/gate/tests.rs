@@ -118,7 +118,7 @@ fn api() -> Data<Api> {
     let store = Arc::new(Panics(FingerprintKey::new(&[0; 32])));
     let login = Proof::Bearer(Secret::new("token".to_owned()));
     Data::new(Api {
-        published: Published::new(&catalog, UNIX_EPOCH),
+        published: Published::new(&catalog, [], UNIX_EPOCH),
         broker: Broker::new(
             catalog,
             store,
