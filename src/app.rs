@@ -14,7 +14,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{Login, Logins, Proof, Role, Throttle};
+use crate::access::{CertificateRule, Login, Logins, Proof, Role, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
@@ -23,7 +23,7 @@ use crate::domain::scope::Scope;
 use crate::domain::store::{PlanInUse, Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
-use crate::http::{Api, Gate, Limits, Published, Trusted, routes};
+use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
 use crate::settings::{
     LoginKind, LoginRole, LoginSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
 };
@@ -53,6 +53,8 @@ pub enum StartError {
     Look(StoreError),
     /// Plans are not in the catalog whose instances only their backends can take away.
     PlansInUse(Vec<PlanInUse>),
+    /// The files of TLS cannot be used.
+    Tls(String),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -72,6 +74,10 @@ impl fmt::Display for StartError {
                 }
                 out.write_str(plans::WAY_OUT)
             }
+            Self::Tls(why) => write!(
+                out,
+                "TLS cannot be spoken: {why}. Give other files as server.tls.certificate, server.tls.key, server.tls.client_ca"
+            ),
             Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 out,
                 "{address} is in use by another program: stop that one, or give another port with --port or PORT"
@@ -124,14 +130,23 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     )?);
     let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let server = start(&settings.server, listener, &api)?;
+    let tls = tls(&settings.server)?;
+    let server = start(&settings.server, listener, tls.as_ref(), &api)?;
+    let watching = tls.as_ref().map(watch);
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
-    log::info!("listening on http://{address}{}", settings.server.base_path);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    log::info!(
+        "listening on {scheme}://{address}{}",
+        settings.server.base_path
+    );
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
     server.await.map_err(StartError::System)?;
     stop.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     working.stop().await;
     store.close().await.map_err(StartError::Close)?;
     log::info!("stopped");
@@ -266,6 +281,9 @@ fn scope(login: &LoginSettings) -> Scope {
 fn logins(settings: &Settings) -> Result<Logins, StartError> {
     let login = |login: &LoginSettings| {
         let proof = match &login.kind {
+            LoginKind::Certificate { subject, san } => {
+                Proof::Certificate(CertificateRule::new(subject.as_deref(), san.as_deref())?)
+            }
             LoginKind::Basic { username, password } => {
                 Proof::Basic(username.clone(), password.clone())
             }
@@ -281,15 +299,52 @@ fn logins(settings: &Settings) -> Result<Logins, StartError> {
             LoginRole::Metrics => Role::Metrics,
             LoginRole::Viewer => Role::Viewer,
         });
-        Login::new(&login.name, roles.collect(), proof).within(scope(login))
+        Some(Login::new(&login.name, roles.collect(), proof).within(scope(login)))
     };
-    let logins = settings.logins.iter().map(login).collect();
+    let logins = settings.logins.iter().filter_map(login).collect();
     Logins::new(logins, &random()?).map_err(StartError::System)
+}
+
+fn tls(server: &ServerSettings) -> Result<Option<Arc<Tls>>, StartError> {
+    let Some(files) = &server.tls else {
+        return Ok(None);
+    };
+    let files = TlsFiles {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        client_ca: files.client_ca.clone(),
+    };
+    Tls::load(files)
+        .map(Some)
+        .map_err(|why| StartError::Tls(why.to_string()))
+}
+
+/// How often the files of TLS are looked at.
+const LOOK_AT_FILES: Duration = Duration::from_secs(2);
+
+/// Takes what is new in the files of TLS, as long as the server runs.
+fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
+    let tls = Arc::clone(tls);
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_AT_FILES).await;
+            let looking = Arc::clone(&tls);
+            match tokio::task::spawn_blocking(move || looking.look()).await {
+                Ok(Look::Same) => {}
+                Ok(Look::New) => log::info!("TLS: the new files hold from now on"),
+                Ok(Look::Bad(why)) => {
+                    log::error!("TLS: {why}; what was read before still holds");
+                }
+                Err(error) => log::error!("TLS: the files were not looked at: {error}"),
+            }
+        }
+    })
 }
 
 fn start(
     server: &ServerSettings,
     listener: TcpListener,
+    tls: Option<&Arc<Tls>>,
     api: &Data<Api>,
 ) -> Result<Server, StartError> {
     let shared = api.clone();
@@ -301,16 +356,26 @@ fn start(
             .configure(routes.clone())
             .wrap(Gate(shared.clone()))
     };
-    Ok(HttpServer::new(application)
+    let greeted = api.clone();
+    let http = HttpServer::new(application)
         .workers(server.workers)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(LINGER)
         .disable_signals()
-        .shutdown_timeout(whole_seconds(server.shutdown_timeout))
-        .listen(listener)
-        .map_err(StartError::System)?
-        .run())
+        .shutdown_timeout(whole_seconds(server.shutdown_timeout));
+    let listening = match tls {
+        None => http.listen(listener),
+        Some(tls) => {
+            let config = tls.config();
+            let config = config.map_err(|error| StartError::Tls(error.to_string()))?;
+            http.on_connect(move |connection, extensions| {
+                greet(connection, extensions, &greeted.logins);
+            })
+            .listen_rustls_0_23(listener, config)
+        }
+    };
+    Ok(listening.map_err(StartError::System)?.run())
 }
 
 /// The server counts seconds: a part of one is one, so that half a second is not none.

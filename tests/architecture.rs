@@ -73,7 +73,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor", "cli"]),
     ("argon2", &["password"]),
-    ("rustls", &["backend", "postgres"]),
+    ("rustls", &["backend", "postgres", "http"]),
+    ("actix_tls", &["http"]),
+    ("x509_cert", &["access"]),
 ];
 
 #[test]

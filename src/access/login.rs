@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use subtle::{Choice, ConstantTimeEq};
 
+use super::certificate::{Certificate, CertificateRule};
 use super::role::Roles;
 use super::verifier::{Claim, Full, Hashed, Pending, Verifier};
 use crate::domain::scope::Scope;
@@ -22,6 +23,8 @@ pub struct Logins {
     plain: Vec<Arc<Login>>,
     /// Those that are known by a hash of their password, where there are some.
     hashed: Option<Verifier>,
+    /// Those that are known by a certificate.
+    certified: Vec<Arc<Login>>,
 }
 
 /// One who may.
@@ -43,6 +46,8 @@ pub enum Proof {
     Basic(String, Secret<String>),
     /// User name and password, of which the hash is known.
     Hashed(String, PasswordHash),
+    /// A certificate of the connection.
+    Certificate(CertificateRule),
     /// A bearer token (RFC 6750).
     Bearer(Secret<String>),
 }
@@ -52,7 +57,7 @@ impl Login {
     pub fn new(name: &str, roles: Roles, proof: Proof) -> Self {
         let header = match &proof {
             Proof::Basic(user, password) => Some(basic(user, password.expose())),
-            Proof::Hashed(..) => None,
+            Proof::Hashed(..) | Proof::Certificate(_) => None,
             Proof::Bearer(token) => Some(Secret::new(format!("Bearer {}", token.expose()))),
         };
         Self {
@@ -91,12 +96,18 @@ impl Logins {
     /// These may, and nobody else. What was right once is remembered under `key`, which is drawn for it.
     pub fn new(logins: Vec<Login>, key: &[u8; 32]) -> io::Result<Self> {
         let all = logins.into_iter().map(Arc::new);
-        let (plain, hashed): (Vec<_>, Vec<_>) = all.partition(|login| login.header.is_some());
+        let (plain, others): (Vec<_>, Vec<_>) = all.partition(|login| login.header.is_some());
+        let is_certified = |login: &Arc<Login>| matches!(login.proof, Proof::Certificate(_));
+        let (certified, hashed): (Vec<_>, Vec<_>) = others.into_iter().partition(is_certified);
         let hashed: Vec<_> = hashed.into_iter().filter_map(Hashed::of).collect();
         let hashed = (!hashed.is_empty())
             .then(|| Verifier::start(hashed, key))
             .transpose()?;
-        Ok(Self { plain, hashed })
+        Ok(Self {
+            plain,
+            hashed,
+            certified,
+        })
     }
 
     /// The login whose header this is, to the letter, as clients commonly write it.
@@ -118,6 +129,14 @@ impl Logins {
         hashed.known(basic(user, password).expose().as_bytes())
     }
 
+    /// The login that a client's certificate is; of several the first by name.
+    pub fn by_certificate(&self, certificate: &Certificate) -> Option<&Arc<Login>> {
+        self.certified.iter().find(|login| match &login.proof {
+            Proof::Certificate(rule) => rule.fits(certificate),
+            _ => false,
+        })
+    }
+
     /// Whether a user name and password that are none of the plain ones may be right all the same.
     pub const fn have_hashes(&self) -> bool {
         self.hashed.is_some()
@@ -135,7 +154,7 @@ impl Logins {
                 known.as_bytes().ct_eq(user.as_bytes())
                     & secret.expose().as_bytes().ct_eq(password.as_bytes())
             }
-            Proof::Hashed(..) | Proof::Bearer(_) => Choice::from(0),
+            Proof::Hashed(..) | Proof::Certificate(_) | Proof::Bearer(_) => Choice::from(0),
         })
     }
 
@@ -143,7 +162,7 @@ impl Logins {
     pub fn by_token(&self, token: &str) -> Option<&Arc<Login>> {
         self.find(|login| match &login.proof {
             Proof::Bearer(secret) => secret.expose().as_bytes().ct_eq(token.as_bytes()),
-            Proof::Basic(..) | Proof::Hashed(..) => Choice::from(0),
+            Proof::Basic(..) | Proof::Hashed(..) | Proof::Certificate(_) => Choice::from(0),
         })
     }
 
@@ -166,7 +185,7 @@ impl Hashed {
                 hash: hash.clone(),
                 login,
             }),
-            Proof::Basic(..) | Proof::Bearer(_) => None,
+            Proof::Basic(..) | Proof::Certificate(_) | Proof::Bearer(_) => None,
         }
     }
 }

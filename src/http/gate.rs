@@ -23,6 +23,7 @@ use super::head::Head;
 use super::identity::Admitted;
 use super::input::too_large;
 use super::login::{Shown, shown};
+use super::tls::Certified;
 use super::{Api, Limits};
 use crate::access::{Claim, Failed, Login, Pending};
 use crate::domain::version::{ApiVersion, NEWEST};
@@ -125,6 +126,10 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
     match shown(head, &api.logins) {
         Shown::Known(login) => admit(login, area, head, api).map(Passed::As),
         Shown::Unsure(user, password) => Waits::begin(request, user, password, api),
+        Shown::Nothing if head.authorization.is_none() => match request.conn_data() {
+            Some(Certified(login)) => admit(Arc::clone(login), area, head, api).map(Passed::As),
+            None => Err(Refused::Unauthorized),
+        },
         shown => {
             log::trace!(
                 "refused credentials: {:?}",

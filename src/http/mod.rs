@@ -17,6 +17,7 @@ mod instances;
 mod log_line;
 mod login;
 mod routes;
+mod tls;
 pub mod wire;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ pub use client::Trusted;
 pub use error::WORDS;
 pub use gate::Gate;
 pub use routes::routes;
+pub use tls::{Look, Tls, TlsError, TlsFiles, greet};
 
 /// What every request needs; one for all workers.
 pub struct Api {

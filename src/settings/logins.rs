@@ -106,6 +106,9 @@ fn login(
     }
     let given =
         ["username", "password", "password_hash", "token"].map(|key| merged.text(&below(key)));
+    if let Some(kind) = certificate(merged, path, given.iter().any(Option::is_some)) {
+        return kind.ok();
+    }
     let mut refuse = |key: &str, message: &str, mend: &str| {
         merged.refuse(&below(key), Refused::new(message, mend));
         None
@@ -113,7 +116,7 @@ fn login(
     match given {
         [None, None, None, None] if may_be_absent => None,
         [None, None, None, None] => {
-            let mend = "give username and password, username and password_hash, or token";
+            let mend = "give username and password, username and password_hash, token, or certificate_subject";
             merged.refuse(path, Refused::new("has nothing to log in with", mend));
             None
         }
@@ -174,6 +177,38 @@ fn login(
             })
         }
     }
+}
+
+/// A login by certificate, where it is one.
+fn certificate(merged: &mut Merged, path: &str, beside: bool) -> Option<Result<LoginKind, ()>> {
+    let below = |key: &str| format!("{path}.{key}");
+    let [subject, san] =
+        ["certificate_subject", "certificate_san"].map(|key| merged.text(&below(key)));
+    let key = match (&subject, &san) {
+        (None, None) => return None,
+        (Some(_), _) => "certificate_subject",
+        (None, Some(_)) => "certificate_san",
+    };
+    let mut refuse = |key: &str, message: &str, mend: &str| {
+        merged.refuse(&below(key), Refused::new(message, mend));
+        Some(Err(()))
+    };
+    if beside {
+        let mend = "keep one of them; give another login for the other";
+        return refuse(key, "stands beside a password or a token", mend);
+    }
+    if subject
+        .as_ref()
+        .is_some_and(|subject| !subject.contains('='))
+    {
+        let mend = "write it as CN=platform, or CN=platform, O=Example";
+        return refuse("certificate_subject", "is no subject", mend);
+    }
+    if san.as_ref().is_some_and(|san| san.trim().is_empty()) {
+        let mend = "give the name of a host, an address, a mail address or a URI";
+        return refuse("certificate_san", "is empty", mend);
+    }
+    Some(Ok(LoginKind::Certificate { subject, san }))
 }
 
 /// Two that show the same: only one of them would ever be let in.

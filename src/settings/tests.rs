@@ -212,6 +212,7 @@ server:
   shutdown_timeout: 2m
   base_path: a/b/
   trusted_proxies: [10.0.0.0/8, '::1']
+  tls: { certificate: a.pem, key: a.key, client_ca: ca.pem }
 operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
 log: { format: json, level: debug }
 ";
@@ -238,6 +239,9 @@ log: { format: json, level: debug }
         ("BROKER_SERVER__SHUTDOWN_TIMEOUT", "2m"),
         ("BROKER_SERVER__BASE_PATH", "a/b/"),
         ("BROKER_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1"),
+        ("BROKER_SERVER__TLS__CERTIFICATE", "a.pem"),
+        ("BROKER_SERVER__TLS__KEY", "a.key"),
+        ("BROKER_SERVER__TLS__CLIENT_CA", "ca.pem"),
         ("BROKER_OPERATIONS__KEEP", "7d"),
         ("BROKER_OPERATIONS__LEASE", "5s"),
         ("BROKER_OPERATIONS__AT_ONCE", "3"),

@@ -100,6 +100,19 @@ pub struct ServerSettings {
     pub base_path: String,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// TLS, where the broker is to speak it.
+    pub tls: Option<TlsSettings>,
+}
+
+/// The files of TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate, with those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities of clients' certificates.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// One login.
@@ -144,6 +157,13 @@ pub enum LoginKind {
         username: String,
         /// The hash of the password.
         password_hash: PasswordHash,
+    },
+    /// A certificate of the connection; one of both is given.
+    Certificate {
+        /// Parts of its subject: `CN=platform, O=Example`.
+        subject: Option<String>,
+        /// One of its alternative names.
+        san: Option<String>,
     },
     /// A bearer token.
     Bearer {

@@ -50,6 +50,7 @@ mod schemas;
 mod scope;
 mod secrets;
 mod store;
+mod tls;
 mod trouble;
 mod update;
 mod while_running;
