@@ -1,7 +1,8 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
+mod guard;
 pub mod ledgers;
-mod plans;
+mod reload;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -12,15 +13,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{CertificateRule, Login, Logins, Proof, Role, Throttle};
+use crate::catalog::{self, Loaded, Memory, Source};
+use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
+use crate::domain::ledger::Ledger;
+use crate::domain::live::Live;
 use crate::domain::scope::Scope;
-use crate::domain::store::{PlanInUse, Store, StoreError};
+use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
@@ -32,6 +38,11 @@ use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::LogWitness;
+
+pub use self::guard::Broken;
+use self::guard::Guard;
+use self::reload::Reloader;
+pub use self::reload::{Origin, Start};
 
 /// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
 /// (Cloud Foundry's 90 s), so that none of them sends a request into a connection that is being closed.
@@ -51,8 +62,8 @@ pub enum StartError {
     Store(String, Box<dyn std::error::Error + Send + Sync>),
     /// The store did not say which plans its instances are of.
     Look(StoreError),
-    /// Plans are not in the catalog whose instances only their backends can take away.
-    PlansInUse(Vec<PlanInUse>),
+    /// The catalog would break what lives.
+    Breaks(Broken),
     /// The files of TLS cannot be used.
     Tls(String),
     /// The address cannot be listened on.
@@ -68,12 +79,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
             Self::Look(why) => write!(out, "the plans in use are not known: {why}"),
-            Self::PlansInUse(plans) => {
-                for plan in plans {
-                    writeln!(out, "{}", plans::in_use(plan))?;
-                }
-                out.write_str(plans::WAY_OUT)
-            }
+            Self::Breaks(broken) => broken.fmt(out),
             Self::Tls(why) => write!(
                 out,
                 "TLS cannot be spoken: {why}. Give other files as server.tls.certificate, server.tls.key, server.tls.client_ca"
@@ -115,23 +121,34 @@ pub fn clock() -> Timestamp {
 }
 
 /// Serves until the process is asked to stop (SIGTERM, SIGINT), then answers what is under way and closes the store.
-pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), StartError> {
+pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
+    let settings = start.settings;
     let listener = listen(&settings.server)?;
-    let store = open(&settings.store)?;
-    plans::stay(&catalog, &*store, &settings.allow_breaking).await?;
+    let (store, ledger) = open(&settings.store)?;
+    let guard = Guard {
+        ledger,
+        allowed: settings.allow_breaking.clone(),
+    };
+    let broken = guard.check(&start.catalog).await;
+    let broken = broken.map_err(StartError::Look)?;
+    if !broken.is_nothing() {
+        return Err(StartError::Breaks(broken));
+    }
+    guard.keep(&start.catalog).await;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
+    let live = Arc::new(Live::new(start.catalog));
     let api = Data::new(api(
-        settings,
-        Arc::clone(&catalog),
+        &settings,
+        Arc::clone(&live),
         Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
     )?);
-    let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
+    let worker = worker(&settings, Arc::clone(&live), Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let tls = tls(&settings.server)?;
-    let server = start(&settings.server, listener, tls.as_ref(), &api)?;
+    let server = self::start(&settings.server, listener, tls.as_ref(), &api)?;
     let watching = tls.as_ref().map(watch);
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
@@ -142,7 +159,18 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
         settings.server.base_path
     );
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
+    let reloader = Reloader {
+        origin,
+        live,
+        api,
+        guard,
+        inputs: start.inputs,
+        held: Some(start.held),
+        settings,
+    };
+    let watch = actix_web::rt::spawn(reloader.watch());
     server.await.map_err(StartError::System)?;
+    watch.abort();
     stop.abort();
     if let Some(watching) = watching {
         watching.abort();
@@ -151,6 +179,31 @@ pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), Sta
     store.close().await.map_err(StartError::Close)?;
     log::info!("stopped");
     Ok(())
+}
+
+/// Where the settings say the document is.
+pub fn source(settings: &Settings) -> Source {
+    Source {
+        path: settings.catalog.clone(),
+        vars: settings.vars.clone(),
+    }
+}
+
+/// The document that settings name, as it is now, with what is to be said of it today.
+pub fn document(settings: &Settings, environment: &Environment) -> Loaded {
+    let mut loaded = catalog::load(&source(settings), environment, memory(settings));
+    if let Some(document) = &loaded.document {
+        loaded.findings.extend(catalog::dates(document, clock()));
+    }
+    loaded
+}
+
+/// What the store of the settings can promise: a document may be right for one and not for the other.
+pub const fn memory(settings: &Settings) -> Memory {
+    match settings.store.url {
+        StoreUrl::None => Memory::None,
+        StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => Memory::Remembers,
+    }
 }
 
 /// The address is taken before the store, so that a second start fails on what its operator sees first.
@@ -163,29 +216,29 @@ fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
 const UNSEALED: &str = "parameters, credentials and what backends return lie in the store as they are: to seal it, set \
                         store.keys (BROKER_STORE__KEYS) to what `openssl rand -base64 32` prints";
 
-fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
+/// A store, and what its operator can do with it, where it remembers anything.
+type Opened = (Arc<dyn Store>, Option<Arc<dyn Ledger>>);
+
+fn open(settings: &StoreSettings) -> Result<Opened, StartError> {
     let keys = keys(settings);
-    match &settings.url {
-        StoreUrl::None => Ok(Arc::new(NoStore::default())),
-        StoreUrl::Sqlite(path) => match SqliteStore::open(path, &keys) {
-            Ok(store) => {
-                if keys.is_empty() {
-                    log::warn!("{UNSEALED}");
-                }
-                Ok(Arc::new(store))
+    let ledger: Arc<dyn Ledger> = match &settings.url {
+        StoreUrl::None => return Ok((Arc::new(NoStore::default()), None)),
+        StoreUrl::Sqlite(path) => {
+            let store = SqliteStore::open(path, &keys).map_err(|why| {
+                StartError::Store(format!("sqlite:{}", path.display()), why.into())
+            })?;
+            if keys.is_empty() {
+                log::warn!("{UNSEALED}");
             }
-            Err(why) => Err(StartError::Store(
-                format!("sqlite:{}", path.display()),
-                why.into(),
-            )),
-        },
-        StoreUrl::Postgres(url) => {
-            match PostgresStore::open(url.clone(), bounds(settings), &keys) {
-                Ok(store) => Ok(Arc::new(store)),
-                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
-            }
+            Arc::new(store)
         }
-    }
+        StoreUrl::Postgres(url) => {
+            let store = PostgresStore::open(url.clone(), bounds(settings), &keys)
+                .map_err(|why| StartError::Store(postgres::place(url), why.into()))?;
+            Arc::new(store)
+        }
+    };
+    Ok((Arc::clone(&ledger) as Arc<dyn Store>, Some(ledger)))
 }
 
 fn keys(settings: &StoreSettings) -> Keys {
@@ -201,33 +254,26 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
 
 fn api(
     settings: &Settings,
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
 ) -> Result<Api, StartError> {
     let server = &settings.server;
     let proxies = server.trusted_proxies.clone();
-    let scopes: Vec<_> = settings.logins.iter().map(scope).collect();
-    for (login, scope) in settings.logins.iter().zip(&scopes) {
-        for name in scope.unknown(&catalog) {
-            log::warn!(
-                "auth.logins.{}.offerings names {name}, and no offering of the catalog has that name or id",
-                login.name
-            );
-        }
-    }
+    let logins = logins(settings)?;
+    warn_of_scopes(settings, &live.now());
     Ok(Api {
-        published: Published::new(&catalog, &scopes, system_time()),
+        published: ArcSwap::from_pointee(published(&live.now(), &logins)),
         broker: Broker::new(
-            catalog,
+            live,
             store,
             Arc::new(LogWitness::default()),
             clock,
             bells,
             server.request_timeout,
         ),
-        logins: logins(settings)?,
+        logins,
         throttle: Throttle::new(Instant::now()),
         trusted: Trusted::new(move |address| proxies.iter().any(|proxy| proxy.contains(address))),
         limits: Limits {
@@ -243,7 +289,7 @@ fn api(
 
 fn worker(
     settings: &Settings,
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
 ) -> Result<Worker, StartError> {
@@ -256,7 +302,7 @@ fn worker(
         keep: operations.keep,
     };
     let witness = Arc::new(LogWitness::default());
-    Ok(Worker::new(catalog, store, witness, clock, bells, terms))
+    Ok(Worker::new(live, store, witness, clock, bells, terms))
 }
 
 /// The name of this process in leases: drawn, for process ids come again.
@@ -269,6 +315,23 @@ fn random<const N: usize>() -> Result<[u8; N], StartError> {
     getrandom::fill(&mut bits)
         .map_err(|error| StartError::System(std::io::Error::other(error.to_string())))?;
     Ok(bits)
+}
+
+/// The catalog as it is sent to these logins.
+fn published(catalog: &Arc<Catalog>, logins: &Logins) -> Published {
+    Published::new(catalog, logins.scopes(), system_time())
+}
+
+/// A name that means nothing is likely misspelt, or its offering has left the catalog.
+fn warn_of_scopes(settings: &Settings, catalog: &Catalog) {
+    for login in &settings.logins {
+        for name in scope(login).unknown(catalog) {
+            log::warn!(
+                "auth.logins.{}.offerings names {name}, and no offering of the catalog has that name or id",
+                login.name
+            );
+        }
+    }
 }
 
 fn scope(login: &LoginSettings) -> Scope {

@@ -29,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "settings",
             "catalog",
+            "document",
             "http",
             "access",
             "telemetry",

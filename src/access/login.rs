@@ -129,6 +129,13 @@ impl Logins {
         hashed.known(basic(user, password).expose().as_bytes())
     }
 
+    /// What each of them may see.
+    pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
+        let hashed = self.hashed.iter().flat_map(Verifier::logins);
+        let all = self.plain.iter().chain(hashed).chain(&self.certified);
+        all.map(|login| login.scope())
+    }
+
     /// The login that a client's certificate is; of several the first by name.
     pub fn by_certificate(&self, certificate: &Certificate) -> Option<&Arc<Login>> {
         self.certified.iter().find(|login| match &login.proof {

@@ -115,6 +115,11 @@ impl Verifier {
         })
     }
 
+    /// All of them.
+    pub(super) fn logins(&self) -> impl Iterator<Item = &Arc<Login>> {
+        self.shared.logins.iter().map(|hashed| &hashed.login)
+    }
+
     /// The login whose header this is, if it was right before.
     pub(super) fn known(&self, header: &[u8]) -> Option<Arc<Login>> {
         let digest = self.digest(header);

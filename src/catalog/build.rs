@@ -9,6 +9,7 @@ use super::adopting::adopt;
 use super::answers;
 use super::backends::Backends;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
+use super::lifecycle::lifecycle;
 use super::limits::limits;
 use super::responding::{POLLING, acts, may_answer_later, number, responding};
 use crate::document::Node;
@@ -16,6 +17,7 @@ use crate::domain::answer::{BindingTemplate, InstanceTemplate};
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
+use crate::domain::lifecycle::Lifecycle;
 use crate::domain::limits::Limits;
 use crate::domain::offering::{Adopt, MaintenanceInfo, Offering, Plan, Schemas};
 use crate::domain::version::ApiVersion;
@@ -95,6 +97,7 @@ fn hidden_plan(draft: &PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         responding: responding(node),
         adopt: Adopt::Never,
         limits: Limits::default(),
+        lifecycle: Lifecycle::default(),
         updates_to: None,
     })
 }
@@ -149,6 +152,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         responding: responding(node),
         adopt: adopt(node).ok()?,
         limits: limits(node),
+        lifecycle: lifecycle(node).ok()?,
         updates_to: texts(node, "updates_to"),
     })
 }

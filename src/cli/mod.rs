@@ -13,6 +13,7 @@ mod names;
 mod operations;
 mod output;
 mod plans;
+mod reload;
 mod render;
 mod run_command;
 mod schema;
@@ -89,7 +90,7 @@ struct Common {
     /// Where instances and bindings are remembered: sqlite:PATH, postgres://..., or none
     #[arg(long, global = true, value_name = "URL")]
     store: Option<String>,
-    /// Serve a catalog though it breaks this: plan-in-use; may be given several times
+    /// Serve a catalog though it breaks this rule: plan-in-use, id-changed, ...; may be given several times
     #[arg(long, global = true, value_name = "WHAT")]
     allow_breaking: Vec<String>,
     /// The address to listen on
@@ -113,6 +114,8 @@ enum Command {
     Render(render::Arguments),
     /// Show what a platform would see change between two published catalogs
     Diff(diff::Arguments),
+    /// Let the broker that runs here read its catalog again
+    Reload(reload::Arguments),
     /// List, show and forget instances
     Instances(instances::Arguments),
     /// List, show, retry and give up operations
@@ -166,6 +169,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Check(arguments) => check::run(flags, &arguments),
         Command::Render(arguments) => render::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Reload(arguments) => reload::run(&flags, &arguments),
         Command::Instances(arguments) => instances::run(&flags, &arguments),
         Command::Operations(arguments) => operations::run(&flags, &arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),

@@ -115,6 +115,11 @@ impl Catalog {
         all.any(|offering| &*offering.name == name_or_id || offering.id.as_str() == name_or_id)
     }
 
+    /// The plans that are not offered and take their instances away, below their offerings.
+    pub fn hidden(&self) -> &[Arc<Offering>] {
+        &self.hidden
+    }
+
     /// The oldest platform that is served.
     pub const fn minimum_api_version(&self) -> ApiVersion {
         self.minimum_api_version

@@ -10,6 +10,7 @@ use super::answer::{BindingTemplate, InstanceTemplate};
 use super::backend::Backend;
 use super::id::{PlanId, ServiceId};
 use super::json::Object;
+use super::lifecycle::Lifecycle;
 use super::limits::Limits;
 use super::respond::Responding;
 use super::schema::Schema;
@@ -90,6 +91,8 @@ pub struct Plan {
     pub adopt: Adopt,
     /// Private: how much there may be of it.
     pub limits: Limits,
+    /// Private, but for what is told of it: how far its life is.
+    pub lifecycle: Lifecycle,
     /// Private: the names of the plans that an instance may move to, where not to all of its offering.
     pub updates_to: Option<Vec<String>>,
 }

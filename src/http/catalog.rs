@@ -45,13 +45,15 @@ impl Published {
         scopes: impl IntoIterator<Item = &'s Scope>,
         since: SystemTime,
     ) -> Self {
-        let scopes = scopes.into_iter().filter(|scope| **scope != Scope::All);
-        let narrowed = scopes.map(|scope| {
-            let seen = catalog.narrowed(scope);
-            (scope.clone(), Body::new(&seen, since))
-        });
+        let mut narrowed: Vec<(Scope, Body)> = Vec::new();
+        for scope in scopes.into_iter().filter(|scope| **scope != Scope::All) {
+            if narrowed.iter().all(|(known, _)| known != scope) {
+                let seen = catalog.narrowed(scope);
+                narrowed.push((scope.clone(), Body::new(&seen, since)));
+            }
+        }
         Self {
-            narrowed: narrowed.collect(),
+            narrowed,
             whole: Body::new(catalog, since),
         }
     }
@@ -160,7 +162,8 @@ fn sent_to<'p>(request: &HttpRequest, published: &'p Published) -> Option<&'p Bo
 
 /// The published catalog (specification, "Catalog Management"), with 304 for who has it already.
 pub(super) async fn fetch(request: HttpRequest, api: Data<Api>) -> HttpResponse {
-    let Some(published) = sent_to(&request, &api.published) else {
+    let published = api.published.load();
+    let Some(published) = sent_to(&request, &published) else {
         return unauthorized();
     };
     let headers = request.headers();

@@ -54,6 +54,7 @@ words! {
     INSTANCE_NOT_USABLE = 400 "InstanceNotUsable" "the instance failed to be provisioned";
     REQUIRES_ROUTE = 400 "RequiresRoute" "the plan can be bound to a route only";
     QUOTA_EXCEEDED = 400 "QuotaExceeded" "there are as many instances or bindings as `limits` allow";
+    PLAN_RETIRED = 400 "PlanRetired" "the plan is retired: it makes no new instance";
     POOL_EXHAUSTED = 400 "PoolExhausted" "every entry of the plan's pool is lent, or rests";
     UNAUTHORIZED = 401 "Unauthorized" "the credentials are missing or wrong";
     FORBIDDEN = 403 "Forbidden" "the login has not the role that the endpoint needs: `auth.logins.NAME.role`";
@@ -77,6 +78,7 @@ words! {
     MOVE_EXCEEDS_QUOTA = 422 "QuotaExceeded" "the plan that the instance would move to has as many as its `limits` allow";
     REQUIRES_APP = 422 "RequiresApp" "the plan can be bound to an application only";
     PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed, or not for that one";
+    MOVE_TO_RETIRED = 422 "PlanRetired" "the plan that the instance would move to is retired";
     UPDATE_REFUSED = 422 "UpdateRefused" "the backend would not do the update, and did nothing";
     UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
     TOO_MANY_LOGINS = 429 "TooManyLogins" "wrong logins came too often from there or for that user, or too many wait to be looked at; `Retry-After` says when to try again";
@@ -191,6 +193,10 @@ const fn word(error: &BrokerError) -> Word {
         BrokerError::BadName(..) => INVALID_QUERY,
         BrokerError::MaintenanceInfoConflict { .. } => MAINTENANCE_CONFLICT,
         BrokerError::PlanChangeNotSupported | BrokerError::MoveNotAllowed { .. } => PLAN_CHANGE,
+        BrokerError::PlanRetired {
+            kind: Kind::Update, ..
+        } => MOVE_TO_RETIRED,
+        BrokerError::PlanRetired { .. } => PLAN_RETIRED,
         BrokerError::Requires(BindTarget::App) => REQUIRES_APP,
         BrokerError::Requires(BindTarget::Route) => REQUIRES_ROUTE,
         BrokerError::ParametersInvalid(_) | BrokerError::ParametersUnusable(_) => {

@@ -24,8 +24,8 @@ pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
     Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginRole,
-    LoginSettings, OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
-    TlsSettings,
+    LoginSettings, OperationSettings, ReloadSettings, ServerSettings, Settings, StoreSettings,
+    StoreUrl, TlsSettings,
 };
 
 use std::num::NonZero;
@@ -142,6 +142,7 @@ fn load_with(
         settings,
         warnings: given.warnings,
         explained,
+        file: config,
     })
 }
 
@@ -198,6 +199,7 @@ fn assemble(
     let store = store(merged, sources);
     let server = server(merged);
     let operations = operations(merged);
+    let reload = reload(merged);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -207,6 +209,7 @@ fn assemble(
         store: store?,
         server: server?,
         operations: operations?,
+        reload: reload?,
         logins,
         log: LogSettings {
             format: format?,
@@ -285,6 +288,11 @@ fn operations(merged: &mut Merged) -> Option<OperationSettings> {
         at_once: u32::try_from(at_once?).unwrap_or(u32::MAX),
         look_every: look_every?,
     })
+}
+
+fn reload(merged: &mut Merged) -> Option<ReloadSettings> {
+    let every = merged.one("reload.every", from_zero);
+    Some(ReloadSettings { every: every? })
 }
 
 fn from_zero(text: &str) -> Result<Duration, Refused> {

@@ -99,9 +99,12 @@ fn a_hash_lets_its_password_in_and_no_other() {
 /// Two hashes of one user, as while a password is changed; and a body behind a login that is looked at.
 #[test]
 fn a_hash_serves_every_request_as_a_password_does() {
-    let broker = with_hash("anna", "old")
+    let broker = with_hash("anna", "the old one")
         .env("BROKER_AUTH__LOGINS__NEXT__USERNAME", "anna")
-        .env("BROKER_AUTH__LOGINS__NEXT__PASSWORD_HASH", &hash("new"))
+        .env(
+            "BROKER_AUTH__LOGINS__NEXT__PASSWORD_HASH",
+            &hash("the new one"),
+        )
         .env("BROKER_AUTH__LOGINS__WATCHER__USERNAME", "watcher")
         .env(
             "BROKER_AUTH__LOGINS__WATCHER__PASSWORD_HASH",
@@ -109,7 +112,7 @@ fn a_hash_serves_every_request_as_a_password_does() {
         )
         .env("BROKER_AUTH__LOGINS__WATCHER__ROLE", "viewer")
         .start();
-    for (number, password) in ["new", "old"].into_iter().enumerate() {
+    for (number, password) in ["the new one", "the old one"].into_iter().enumerate() {
         let put = broker
             .request("PUT", &crate::harness::at_instance(&format!("i{number}")))
             .header("Authorization", &basic("anna", password))
@@ -121,7 +124,7 @@ fn a_hash_serves_every_request_as_a_password_does() {
         assert_eq!(broker.send(&put).status, 200);
     }
     for _ in 0..2 {
-        let answer = ask(&broker, "192.0.2.1", &basic("watcher", "looks"));
+        let answer = ask(&broker, "192.0.2.1", &basic("watcher", "only looks"));
         assert_eq!(answer.status, 403);
     }
     let unversioned = broker

@@ -483,6 +483,35 @@ fn an_offering_that_left_is_named_by_its_id() {
     );
 }
 
+/// Each login has its part of the new catalog, too, after it was changed under way.
+#[test]
+fn a_reload_reaches_each_login() {
+    let broker = setup()
+        .env("BROKER_AUTH__LOGINS__BLUE__OFFERINGS", "blue,extra")
+        .start();
+    broker.wait_for_log("auth.logins.blue.offerings names extra, and no offering");
+    let catalog = |login: &str| names(&ask(&broker, login, "GET", "/v2/catalog", None).json());
+    assert_eq!(catalog("blue"), ["blue"]);
+    let extra = "  - id: extra-id\n    name: extra\n    description: New\n    plans: [{ id: extra-plan, name: plan, description: New }]\n";
+    broker
+        .folder
+        .write("catalog.yaml", &format!("{CATALOG}{extra}"));
+    broker.signal("HUP");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while catalog("blue") != ["blue", "extra"] {
+        assert!(std::time::Instant::now() < until, "{}", broker.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(catalog("green"), ["green", "shared"]);
+    let made = |login: &str| {
+        let body = provision("extra-id", "extra-plan");
+        let answer = ask(&broker, login, "PUT", &at_instance(login), Some(&body));
+        (answer.status, answer.word())
+    };
+    assert_eq!(made("blue").0, 201);
+    assert_eq!(made("green"), (400, "ServiceNotInCatalog".to_owned()));
+}
+
 #[test]
 fn a_scope_of_nothing_is_refused_at_start() {
     let (status, _, errors) = setup()

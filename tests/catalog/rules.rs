@@ -57,7 +57,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("template-in-constant", plan(json!({ "values": { "a": "{{ instance.id }}" } }), json!({ "values": { "a": "pa{{ss" } }))),
         row("template-published", plan(json!({ "description": "{{ plan.name }}" }), json!({ "description": "{% x %}" }))),
         row("unknown-key", service(json!({ "vendor": 1 }), json!({ "extensions": { "vendor": 1 } }))),
-        row("not-in-this-version", plan(json!({ "lifecycle": {} }), json!({ "extensions": { "lifecycle": 1 } }))),
+        row("not-in-this-version", plan(json!({ "derive": {} }), json!({ "extensions": { "derive": 1 } }))),
         row("wrong-type", service(json!({ "bindable": "true" }), json!({ "bindable": true }))),
         row("unknown-word", service(json!({ "requires": ["syslog"] }), json!({ "requires": ["syslog_drain"] }))),
         row("statement-filter", plan(sql(json!("DROP ROLE {{ binding.id }}")), sql(json!("DROP ROLE {{ binding.id | ident }}")))),
@@ -120,6 +120,8 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
             [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 2, "per_organization": 9 } })],
         )),
         row("updates-to-known", plan(json!({ "updates_to": ["large"] }), json!({ "updates_to": ["small"] }))),
+        row("lifecycle-after", plan(json!({ "lifecycle": { "state": "deprecated", "after": "2027-02-29" } }), json!({ "lifecycle": { "state": "deprecated", "after": "2028-02-29" } }))),
+        row("lifecycle-successor", plan(json!({ "lifecycle": { "state": "retired", "successor": "small" } }), json!({ "lifecycle": { "state": "retired" } }))),
         row("pool-moves", {
             let pool = |lend: &str| json!({ "backend": { "pool": { "lend": lend, "entries": [{ "name": "a", "credentials": { "x": "y" } }] } } });
             let another = |moves: bool| json!({ "plan_updateable": moves, "plans": [{ "id": other_id, "name": "b", "description": "d", "bindable": false }, { "id": harness::PLAN, "name": "small", "description": "d" }] });

@@ -221,6 +221,40 @@ pub(crate) static ADOPT: Record = Record {
     later: &[],
 };
 
+/// `lifecycle` of a plan.
+pub(crate) static LIFECYCLE: Record = Record {
+    name: "lifecycle",
+    keys: &[
+        Key::new(
+            "state",
+            Word(&["active", "deprecated", "retired"]),
+            References,
+            "active: as ever. deprecated: users are told. retired: no new instance, and none from another plan.",
+        )
+        .required(),
+        Key::new(
+            "note",
+            Text,
+            References,
+            "What users are told behind the description.",
+        ),
+        Key::new(
+            "successor",
+            Text,
+            References,
+            "The name of the plan of the same service to take instead.",
+        ),
+        Key::new(
+            "after",
+            Text,
+            References,
+            "When a deprecated plan is retired by itself: after a date, 2027-03-31 (UTC), or a time, 2027-03-31T12:00:00Z.",
+        ),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
 /// `limits` of an offering or a plan.
 pub(crate) static LIMITS: Record = Record {
     name: "limits",

@@ -2,14 +2,16 @@
 
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
-use super::private::{ADOPT, BACKEND, BINDING, INSTANCE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS};
+use super::private::{
+    ADOPT, BACKEND, BINDING, INSTANCE, LIFECYCLE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS,
+};
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
 use super::{Key, Others, Record, Shape};
 
 /// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &["lifecycle", "derive"];
+const LATER: &[&str] = &["derive"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -76,6 +78,12 @@ const LIMITS_KEY: Key = Key::new(
     Shape::Record(&LIMITS),
     References,
     "Private: how much there may be of a plan; on an offering, of all its plans together.",
+);
+const LIFECYCLE_KEY: Key = Key::new(
+    "lifecycle",
+    Shape::Record(&LIFECYCLE),
+    References,
+    "Private: how far the life of a plan is; what users need to know of it is published.",
 );
 const OFFERED: Key = Key::new(
     "offered",
@@ -263,6 +271,7 @@ static SERVICE_DEFAULTS: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        LIFECYCLE_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -347,6 +356,7 @@ pub(crate) static PLAN: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        LIFECYCLE_KEY,
         OFFERED,
         ACCEPT,
     ],
@@ -379,6 +389,7 @@ static PLAN_DEFAULTS: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        LIFECYCLE_KEY,
         OFFERED,
         ACCEPT,
     ],

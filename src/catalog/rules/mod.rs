@@ -5,6 +5,7 @@ mod accept;
 mod adopting;
 mod answers;
 mod ids;
+mod lifecycle;
 mod limits;
 mod plans;
 mod pools;

@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, ids, limits, plans, pools, published,
-    responding, schemas, secrets, store,
+    Check, Rule, Source, accept, adopting, answers, ids, lifecycle, limits, plans, pools,
+    published, responding, schemas, secrets, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -118,6 +118,8 @@ pub static RULES: &[Rule] = &[
     draft!("limits-positive", Language("limits"), Error, "A limit is at least 1.", limits::positive),
     draft!("limits-within", Language("limits"), Warning, "No limit of a plan is above that of its offering.", limits::within),
     draft!("updates-to-known", Language("updates_to"), Error, "`updates_to` names plans of the offering.", plans::updates_to),
+    draft!("lifecycle-after", Language("lifecycle"), Error, "Only a deprecated plan is retired at a date or a time.", lifecycle::after),
+    draft!("lifecycle-successor", Language("lifecycle"), Error, "The successor of a plan is an active one of the same offering.", lifecycle::successor),
     draft!("pool-moves", Language("pool"), Error, "No instance moves to or from a plan that lends to instances, but within one pool.", pools::moves),
     draft!("pool-answers-at-once", Language("pool"), Error, "A plan with a pool answers nothing later.", pools::at_once),
     draft!("pool-shared", Language("pool"), Error, "Plans that use one pool by name have the same entries in it.", pools::shared),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose, lend, limits,
-    maintenance_agrees, parameters_fit, random,
+    maintenance_agrees, parameters_fit, random, takes_in,
 };
 use crate::domain::answer::InstanceAnswer;
 use crate::domain::caller::{Caller, OriginatingIdentity};
@@ -42,6 +42,7 @@ impl Broker {
     ) -> Result<Provisioned, BrokerError> {
         let catalog = self.catalog_for(caller);
         let acceptable = Self::acceptable(&catalog, &request).and_then(|chosen| {
+            takes_in(chosen.plan, Kind::Provision, (self.clock)())?;
             manner(Some(chosen.plan), &request).agreed()?;
             Ok(chosen)
         });

@@ -18,6 +18,7 @@ mod open;
 mod reader;
 mod reseal;
 mod rows;
+mod served;
 mod transfer;
 mod writer;
 
@@ -45,6 +46,7 @@ use crate::store::seal::{Keys, Opener, Sealer};
 pub use backup::{BackupError, backup};
 use database::Database;
 pub use error::OpenError;
+pub use open::holder;
 use reader::Readers;
 use writer::Writer;
 

@@ -13,6 +13,7 @@ use catalog_broker::domain::caller::Caller;
 use catalog_broker::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use catalog_broker::domain::instance::Instance;
 use catalog_broker::domain::json::FingerprintKey;
+use catalog_broker::domain::live::Live;
 use catalog_broker::domain::operation::{Operation, Subject};
 use catalog_broker::domain::scope::Scope;
 use catalog_broker::domain::store::{
@@ -239,7 +240,7 @@ fn as_many_looks_into_the_store_as_for_what_is_not_there() {
         Memory::Remembers,
     );
     let broker = Broker::new(
-        loaded.catalog.expect("a catalog"),
+        Arc::new(Live::new(loaded.catalog.expect("a catalog"))),
         Arc::clone(&store) as Arc<dyn Store>,
         Arc::new(LogWitness::default()),
         clock,
