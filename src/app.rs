@@ -377,9 +377,11 @@ fn tls(server: &ServerSettings) -> Result<Option<Arc<Tls>>, StartError> {
         key: files.key.clone(),
         client_ca: files.client_ca.clone(),
     };
-    Tls::load(files)
-        .map(Some)
-        .map_err(|why| StartError::Tls(why.to_string()))
+    let tls = Tls::load(files).map_err(|why| StartError::Tls(why.to_string()))?;
+    if tls.ends().is_some_and(|ends| ends <= system_time()) {
+        log::error!("TLS: the certificate is over, so that clients will refuse it");
+    }
+    Ok(Some(tls))
 }
 
 /// How often the files of TLS are looked at.
@@ -392,7 +394,7 @@ fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
         loop {
             tokio::time::sleep(LOOK_AT_FILES).await;
             let looking = Arc::clone(&tls);
-            match tokio::task::spawn_blocking(move || looking.look()).await {
+            match tokio::task::spawn_blocking(move || looking.look(system_time())).await {
                 Ok(Look::Same) => {}
                 Ok(Look::New) => log::info!("TLS: the new files hold from now on"),
                 Ok(Look::Bad(why)) => {

@@ -2,6 +2,7 @@
 //! over, the handshake has seen to; here it is asked whose they are.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use x509_cert::Certificate as X509;
 use x509_cert::der::Decode as _;
@@ -15,6 +16,8 @@ pub struct Certificate {
     subject: Vec<String>,
     /// Names of hosts, addresses, mail addresses, URIs.
     names: Vec<String>,
+    /// When it is over, since 1970.
+    ends: Duration,
 }
 
 /// Which certificates are a login: all that is asked must hold.
@@ -40,7 +43,13 @@ impl Certificate {
         Some(Self {
             subject: subject.collect(),
             names,
+            ends: certificate.validity().not_after.to_unix_duration(),
         })
+    }
+
+    /// When it is over.
+    pub fn ends(&self) -> SystemTime {
+        UNIX_EPOCH + self.ends
     }
 }
 
@@ -102,6 +111,7 @@ mod tests {
         Certificate {
             subject: vec!["O=Example\\, Inc.".to_owned(), "CN=platform".to_owned()],
             names: vec!["cf.example".to_owned(), "spiffe://example/cf".to_owned()],
+            ends: Duration::ZERO,
         }
     }
 

@@ -18,7 +18,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::oneshot;
 
 use super::login::{Login, basic};
-use crate::password::PasswordHash;
+use crate::password::{Memory, PasswordHash};
 use crate::secret::Secret;
 
 /// Most that wait, of addresses that showed no wrong login lately, and as many of all others.
@@ -164,8 +164,9 @@ impl Shared {
     }
 
     fn work(&self) {
+        let mut memory = Memory::default();
         while let Some((digest, claim)) = self.next() {
-            let login = self.look(&claim);
+            let login = self.look(&claim, &mut memory);
             if let Some(login) = &login {
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
                 known.insert(digest, Arc::clone(login));
@@ -195,18 +196,18 @@ impl Shared {
     }
 
     /// A user that nobody has takes as long as one that somebody has.
-    fn look(&self, claim: &Claim) -> Option<Arc<Login>> {
+    fn look(&self, claim: &Claim, memory: &mut Memory) -> Option<Arc<Login>> {
         let password = claim.password.expose().as_bytes();
         let is_meant =
             |hashed: &&Hashed| bool::from(hashed.user.as_bytes().ct_eq(claim.user.as_bytes()));
         let mut meant = self.logins.iter().filter(is_meant).peekable();
         if meant.peek().is_none() {
             let decoy = self.logins.first()?;
-            decoy.hash.matches(password);
+            decoy.hash.matches(password, memory);
             return None;
         }
         meant
-            .find(|hashed| hashed.hash.matches(password))
+            .find(|hashed| hashed.hash.matches(password, memory))
             .map(|hashed| Arc::clone(&hashed.login))
     }
 }

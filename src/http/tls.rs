@@ -9,6 +9,7 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
@@ -73,6 +74,8 @@ pub struct Tls {
 struct Loaded {
     key: Arc<CertifiedKey>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    /// When the certificate is over, where it says that.
+    ends: Option<SystemTime>,
 }
 
 /// What tells one state of the files from another: device, file, length and time of change of each.
@@ -102,7 +105,7 @@ impl Tls {
     }
 
     /// Reads the files again where they are not those that were read last.
-    pub fn look(&self) -> Look {
+    pub fn look(&self, now: SystemTime) -> Look {
         // Taken before they are read: what is written meanwhile is new the next time.
         let stamp = stamp(&self.files);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -111,6 +114,9 @@ impl Tls {
         }
         *seen = stamp;
         match Loaded::read(&self.files) {
+            Ok(loaded) if loaded.ends.is_some_and(|ends| ends <= now) => {
+                Look::Bad(TlsError::new(&self.files.certificate, "is over"))
+            }
             Ok(loaded) => {
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 *current = Arc::new(loaded);
@@ -138,6 +144,11 @@ impl Tls {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(config)
+    }
+
+    /// When the certificate that holds by now is over, where it says that.
+    pub fn ends(&self) -> Option<SystemTime> {
+        self.current().ends
     }
 
     fn current(&self) -> Arc<Loaded> {
@@ -173,6 +184,7 @@ impl Loaded {
     fn read(files: &TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let chain = certificates(&files.certificate)?;
+        let first = chain.first().and_then(|first| Certificate::parse(first));
         let key = PrivateKeyDer::from_pem_file(&files.key)
             .map_err(|error| TlsError::new(&files.key, pem(&error)))?;
         let key = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
@@ -201,6 +213,7 @@ impl Loaded {
         Ok(Self {
             key: Arc::new(key),
             clients,
+            ends: first.map(|first| first.ends()),
         })
     }
 }

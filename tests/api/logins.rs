@@ -108,7 +108,7 @@ fn a_hash_serves_every_request_as_a_password_does() {
         .env("BROKER_AUTH__LOGINS__WATCHER__USERNAME", "watcher")
         .env(
             "BROKER_AUTH__LOGINS__WATCHER__PASSWORD_HASH",
-            &hash("looks"),
+            &hash("only looks"),
         )
         .env("BROKER_AUTH__LOGINS__WATCHER__ROLE", "viewer")
         .start();
@@ -132,6 +132,31 @@ fn a_hash_serves_every_request_as_a_password_does() {
         .without("X-Broker-API-Version")
         .header("Authorization", &basic("anna", "wrong"));
     assert_eq!(broker.send(&unversioned).status, 401, "before the version");
+}
+
+/// What a process has in memory, in KiB.
+fn resident(broker: &Broker) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", broker.pid()));
+    let status = status.expect("its status");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let digits = line.and_then(|line| line.split_whitespace().nth(1));
+    digits.and_then(|digits| digits.parse().ok()).expect("KiB")
+}
+
+#[test]
+fn hashes_are_looked_at_in_one_piece_of_memory() {
+    let broker = with_hash("anna", "secret").start();
+    let wrong = |number: u32| {
+        let from = format!("198.51.100.{number}");
+        let wrong = basic("anna", &format!("wrong{number}"));
+        assert_eq!(ask(&broker, &from, &wrong).status, 401);
+    };
+    (0..3).for_each(wrong);
+    let before = resident(&broker);
+    (3..33).for_each(wrong);
+    let after = resident(&broker);
+    // Two hashes' worth; thirty went by.
+    assert!(after < before + 40_000, "{before} KiB, then {after} KiB");
 }
 
 /// What was right once is known again without the work: a thousand requests take less time of the processor than forty

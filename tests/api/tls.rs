@@ -359,6 +359,7 @@ fn a_certificate_is_changed_under_load_without_a_failed_request() {
 fn what_cannot_be_used_is_said_and_the_old_stays() {
     let folder = folder();
     sign(folder.path(), "ca", "second", "/CN=second", "DNS:broker", 2);
+    sign(folder.path(), "ca", "over", "/CN=over", "DNS:broker", -1);
     let serving = Serving::start(&setup(), folder);
     let healthy = || serving.curl("/healthz", &["--cacert", "ca.pem", "--http1.1"]);
     assert_eq!(healthy(), Ok("200 1.1".to_owned()));
@@ -379,6 +380,9 @@ fn what_cannot_be_used_is_said_and_the_old_stays() {
     }
     fs::remove_file(serving.path("tls.key")).expect("a file");
     serving.wait_for_log("tls.key: cannot be read");
+    assert_eq!(healthy(), Ok("200 1.1".to_owned()));
+    install(serving.folder.path(), "over");
+    serving.wait_for_log("tls.crt: is over");
     assert_eq!(healthy(), Ok("200 1.1".to_owned()));
     install(serving.folder.path(), "second");
     serving.wait_for_log("the new files hold from now on");
