@@ -22,6 +22,7 @@ use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
+use crate::domain::expiry::{Expiry, Unbinds};
 use crate::domain::id::OperationId;
 use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
@@ -31,7 +32,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
 use crate::settings::{
-    LoginKind, LoginRole, LoginSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
+    BindingSettings, LoginKind, LoginRole, LoginSettings, ServerSettings, Settings, StoreSettings,
+    StoreUrl, UnbindExpired,
 };
 use crate::store::Keys;
 use crate::store::none::NoStore;
@@ -134,6 +136,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     if !broken.is_nothing() {
         return Err(StartError::Breaks(broken));
     }
+    guard.get_ready(&start.catalog).await;
     guard.keep(&start.catalog).await;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
@@ -300,9 +303,21 @@ fn worker(
         at_once: operations.at_once,
         look_every: operations.look_every,
         keep: operations.keep,
+        expiry: expiry(settings.bindings),
     };
     let witness = Arc::new(LogWitness::default());
     Ok(Worker::new(live, store, witness, clock, bells, terms))
+}
+
+const fn expiry(bindings: BindingSettings) -> Expiry {
+    Expiry {
+        unbinds: match bindings.unbind_expired {
+            UnbindExpired::Told => Unbinds::Told,
+            UnbindExpired::All => Unbinds::All,
+            UnbindExpired::Nothing => Unbinds::Nothing,
+        },
+        grace: bindings.grace,
+    }
 }
 
 /// The name of this process in leases: drawn, for process ids come again.

@@ -186,6 +186,7 @@ impl Reloader {
                 return Err(Refused::Store(why));
             }
         }
+        self.guard.get_ready(&catalog).await;
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
         self.api

@@ -16,6 +16,7 @@ use super::respond::Responding;
 use super::schema::Schema;
 use super::time::Timestamp;
 use crate::secret::Secret;
+use crate::template::Keys;
 
 /// A service offering (specification, "Service Offering Object") and what is private to it.
 pub struct Offering {
@@ -95,6 +96,8 @@ pub struct Plan {
     pub lifecycle: Lifecycle,
     /// Private: the names of the plans that an instance may move to, where not to all of its offering.
     pub updates_to: Option<Vec<String>>,
+    /// Private: what its templates derive credentials of, where they do.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// Whether what a platform names and the store does not know counts as existing.

@@ -164,7 +164,7 @@ impl From<BrokerError> for Refusal {
             _ => {}
         }
         let mut refusal = Self::new(word, error.to_string());
-        if let BrokerError::OperationFailed(report) = error {
+        if let BrokerError::OperationFailed(report) | BrokerError::Refused(_, report) = error {
             refusal.report = Some(Box::new(report));
         }
         refusal

@@ -30,4 +30,6 @@ mod injection;
 mod lives;
 mod own;
 mod probe;
+mod rotation;
 mod trouble;
+mod upgrades;

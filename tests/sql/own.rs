@@ -50,6 +50,7 @@ services:
             provision:
               - INSERT INTO public.said VALUES ('half')
               - SELECT 1/0
+              - INSERT INTO public.said VALUES ('more')
       - id: racing
         name: racing
         description: Another attempt is quicker the first time

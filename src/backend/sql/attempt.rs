@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use tokio_postgres::Row;
 
 use super::Sql;
-use super::server::{GRACE, Room, Session, SqlServer};
+use super::queue::Queue;
+use super::server::{Room, Session, SqlServer};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
-use super::trouble::Trouble;
+use super::trouble::{Asked, Trouble};
 use crate::domain::backend::Work;
 use crate::template::{Draw, RenderError, Scope, Tree};
 
@@ -33,12 +34,13 @@ pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Re
         removes: work.kind.removes(),
         at: 0,
         place: Place::Nowhere,
+        queue: Queue::default(),
     };
     for step in steps {
         run.at += 1;
         run.step(step).await?;
     }
-    run.leave().await
+    run.end().await
 }
 
 /// A step with its values.
@@ -89,6 +91,8 @@ struct Run<'a> {
     /// Which step it is; counts from 1.
     at: usize,
     place: Place,
+    /// What goes to the server with the next statement that is waited for.
+    queue: Queue,
 }
 
 /// Where the last step ran. No database is the one that the URL names.
@@ -115,20 +119,26 @@ impl Run<'_> {
         if in_transaction != step.transaction {
             self.turn(step.transaction).await?;
         }
+        let asked = Asked {
+            unless: step.unless.is_some(),
+            only_if: step.only_if.is_some(),
+        };
         if let Some(question) = step.only_if
-            && self.send(question).await?.is_empty()
+            && self.ask(question).await?.is_empty()
         {
             return Ok(());
         }
-        let asked = step.unless.is_some();
         if let Some(question) = step.unless
-            && !self.send(question).await?.is_empty()
+            && !self.ask(question).await?.is_empty()
         {
             return Ok(());
         }
-        let sent = self.send(step.statement).await;
-        sent.map(|_| ())
-            .map_err(|trouble| trouble.after_question(asked))
+        self.queue.push(self.at, step.statement, asked);
+        if step.transaction {
+            // Where it fails, the server does nothing of what comes after it.
+            return Ok(());
+        }
+        self.flush().await.map(|_| ())
     }
 
     async fn enter(&mut self, database: Option<String>) -> Result<(), Trouble> {
@@ -153,45 +163,71 @@ impl Run<'_> {
 
     /// Ends what is begun, and gives the connection back.
     async fn leave(&mut self) -> Result<(), Trouble> {
+        if let Some(session) = self.let_go().await? {
+            session.give_back().await;
+        }
+        Ok(())
+    }
+
+    /// The same, in the end: nobody waits for the connection.
+    async fn end(mut self) -> Result<(), Trouble> {
+        if let Some(session) = self.let_go().await? {
+            session.give_back_later(self.room).await;
+        }
+        Ok(())
+    }
+
+    /// Ends what is begun; the session that it was begun in.
+    async fn let_go(&mut self) -> Result<Option<Session>, Trouble> {
         if matches!(&self.place, Place::In(stay) if stay.in_transaction) {
             self.turn(false).await?;
         }
-        if let Place::In(stay) = std::mem::replace(&mut self.place, Place::Nowhere) {
-            stay.session.give_back().await;
-        }
-        Ok(())
+        Ok(match std::mem::replace(&mut self.place, Place::Nowhere) {
+            Place::In(stay) => Some(stay.session),
+            _ => None,
+        })
     }
 
-    /// Begins a transaction, or commits it.
+    /// Begins a transaction, or commits it. Nothing is committed before all of it is answered: a server that is behind must
+    /// not commit for somebody who is gone, and maybe has a successor.
     async fn turn(&mut self, begin: bool) -> Result<(), Trouble> {
+        if !begin {
+            self.flush().await?;
+        }
         let sql = if begin { "BEGIN" } else { "COMMIT" };
-        self.send(Rendered {
+        let rendered = Rendered {
             sql: sql.to_owned(),
             values: Vec::new(),
-        })
-        .await?;
+        };
+        self.queue.push(self.at, rendered, Asked::default());
         if let Place::In(stay) = &mut self.place {
             stay.in_transaction = begin;
         }
-        Ok(())
+        if begin {
+            return Ok(());
+        }
+        self.flush().await.map(|_| ())
     }
 
-    /// In the protocol that takes one statement at a time: a second one is refused, wherever it comes from.
-    async fn send(&self, rendered: Rendered) -> Result<Vec<Row>, Trouble> {
-        let Place::In(stay) = &self.place else {
+    /// The rows of a question.
+    async fn ask(&mut self, question: Rendered) -> Result<Vec<Row>, Trouble> {
+        self.queue.push(self.at, question, Asked::default());
+        self.flush().await
+    }
+
+    /// Sends all that waits; the rows of the last one.
+    async fn flush(&mut self) -> Result<Vec<Row>, Trouble> {
+        let queue = std::mem::take(&mut self.queue);
+        if queue.is_empty() {
             return Ok(Vec::new());
-        };
-        let limit = self.sql.server.timeout.saturating_add(GRACE);
-        let sent = stay.session.client()?.query_typed(&rendered.sql, &[]);
-        match tokio::time::timeout(limit, sent).await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => Err(Trouble::Statement {
-                at: self.at,
-                error,
-                values: rendered.values,
-                asked: false,
-            }),
-            Err(_) => Err(Trouble::Slow("a statement")),
+        }
+        match &self.place {
+            Place::In(stay) => {
+                queue
+                    .send(stay.session.client()?, self.sql.server.timeout)
+                    .await
+            }
+            _ => Ok(Vec::new()),
         }
     }
 }
@@ -217,7 +253,7 @@ pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Tr
         at: 0,
         error,
         values: Vec::new(),
-        asked: false,
+        asked: Asked::default(),
     })?;
     session.give_back().await;
     Ok(rows.iter().filter_map(|row| row.try_get(0).ok()).collect())

@@ -1,8 +1,9 @@
 //! The filters that every value of a statement passes. Each writes one word of SQL that the server reads as the value and
 //! as nothing else, whatever the value is and however the server is set up (`standard_conforming_strings`).
 
-use postgres_protocol::password::scram_sha_256;
 use serde_json::Value;
+
+use super::scram::verifier;
 
 /// How long a name may be, in bytes: the server would cut a longer one off, and two could become one.
 const LONGEST: usize = 63;
@@ -50,7 +51,7 @@ impl Filter {
                 password if password.len() > LONGEST_PASSWORD => {
                     Err("is longer than 1024 bytes, and no client logs in with that")
                 }
-                password => Ok(literal(&scram_sha_256(password.as_bytes()))),
+                password => Ok(literal(&verifier(&password))),
             },
         }
     }

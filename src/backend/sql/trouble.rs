@@ -23,11 +23,20 @@ pub(super) enum Trouble {
         at: usize,
         error: tokio_postgres::Error,
         values: Vec<String>,
-        /// Whether it was asked before that what the statement makes is not there.
-        asked: bool,
+        /// What was asked before it.
+        asked: Asked,
     },
     /// A value fits no statement.
     Rendering { at: usize, error: RenderError },
+}
+
+/// What was asked before a statement, and answered so that it was run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Whether what it makes is there: it was not (`unless`).
+    pub(super) unless: bool,
+    /// Whether what it is about is there: it was (`only_if`).
+    pub(super) only_if: bool,
 }
 
 const AWAY: &str = "The database server cannot be reached at the moment.";
@@ -36,10 +45,10 @@ const LOGIN: &str = "The database server refuses the broker's own login. Ask the
 const BUSY: &str = "The database server could not carry this out at the moment.";
 
 impl Trouble {
-    /// The same, of a statement whose `unless` was asked before it, or not.
-    pub(super) fn after_question(mut self, is: bool) -> Self {
+    /// The same, of a statement before which this was asked.
+    pub(super) fn after_question(mut self, was: Asked) -> Self {
         if let Self::Statement { asked, .. } = &mut self {
-            *asked = is;
+            *asked = was;
         }
         self
     }
@@ -47,6 +56,19 @@ impl Trouble {
     /// Whether the database that was to be connected to is not there.
     pub(super) fn is_no_database(&self) -> bool {
         matches!(self, Self::Connecting(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME))
+    }
+
+    /// Whether the values are to blame that the user asked for: with the same ones it would fail again. All else can be mended
+    /// by an operator, or passes.
+    pub(super) fn is_of_values(&self) -> bool {
+        match self {
+            Self::Rendering { .. } => true,
+            Self::Statement { error, .. } => {
+                let class = error.code().map(|code| &code.code()[..2]);
+                matches!(class, Some("22" | "23"))
+            }
+            Self::Full | Self::Connecting(_) | Self::Slow(_) => false,
+        }
     }
 
     /// What comes of it.
@@ -69,15 +91,21 @@ impl Trouble {
             } => match error.code() {
                 None => again(AWAY),
                 Some(code) if passes(code, kind) => again(BUSY),
-                // Another attempt may have been quicker: the next one is told so by `unless`.
-                Some(code) if *asked && is_there(code) => again(&refused(*at, code, kind)),
+                // Another attempt may have been quicker: the next one is told so by `unless`, or by `only_if`.
+                Some(code) if asked.unless && is_there(code) => again(&refused(*at, code, kind)),
+                Some(code) if asked.only_if && kind.removes() && is_gone(code) => {
+                    again(&refused(*at, code, kind))
+                }
                 Some(code) => failed(refused(*at, code, kind)),
             },
             // Nothing was run yet. Of what is made nothing is kept then, which could not be named when it is removed.
-            Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(format!(
-                "This cannot be done with the values that it has: one {}.",
-                error.sentence()
-            )),
+            Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(
+                format!(
+                    "This cannot be done with the values that it has: one {}.",
+                    error.sentence()
+                )
+                .into(),
+            ),
             Self::Rendering { at, .. } => failed(format!(
                 "Statement {at} of `{kind}` cannot be made of the values at hand. Ask the operator of the broker: its log names the expression."
             )),
@@ -145,6 +173,17 @@ fn is_there(code: &SqlState) -> bool {
         SqlState::DUPLICATE_SCHEMA,
     ];
     there.contains(code)
+}
+
+/// Whether what was to be removed is not there.
+fn is_gone(code: &SqlState) -> bool {
+    let gone = [
+        SqlState::UNDEFINED_OBJECT,
+        SqlState::UNDEFINED_DATABASE,
+        SqlState::INVALID_CATALOG_NAME,
+        SqlState::INVALID_SCHEMA_NAME,
+    ];
+    gone.contains(code)
 }
 
 fn refused(at: usize, code: &SqlState, kind: Kind) -> String {

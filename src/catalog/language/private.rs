@@ -2,6 +2,7 @@
 
 use super::Reading::{Constants, References, Statements, Templates};
 use super::Shape::{Bool, Duration, Free, Integer, List, Text, TextOr, Word, WordOr};
+use super::expiry::{INHERITS, REFRESH, RENEW_BEFORE, TTL};
 use super::{Key, Others, Record, Shape};
 
 /// `instance` of a plan.
@@ -28,7 +29,7 @@ pub(crate) static INSTANCE: Record = Record {
         ),
     ],
     others: Others::Refused,
-    later: &["derive"],
+    later: &[],
 };
 
 static INSTANCE_METADATA: Record = Record {
@@ -103,9 +104,13 @@ pub(crate) static BINDING: Record = Record {
             References,
             "What a bind must be for: [app] refuses service keys.",
         ),
+        TTL,
+        RENEW_BEFORE,
+        INHERITS,
+        REFRESH,
     ],
     others: Others::Refused,
-    later: &["ttl", "renew_before", "refresh", "derive"],
+    later: &[],
 };
 
 static VOLUME_MOUNT: Record = Record {
@@ -249,6 +254,27 @@ pub(crate) static LIFECYCLE: Record = Record {
             Text,
             References,
             "When a deprecated plan is retired by itself: after a date, 2027-03-31 (UTC), or a time, 2027-03-31T12:00:00Z.",
+        ),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+/// `derive` of the document, an offering or a plan.
+pub(crate) static DERIVE: Record = Record {
+    name: "derive",
+    keys: &[
+        Key::new(
+            "keys",
+            Free,
+            Constants,
+            "Keys by their versions, each 32 bytes or more in base64, by reference; a folder of them is \"${dir:/path}\".",
+        ),
+        Key::new(
+            "current",
+            Text,
+            References,
+            "The version that new bindings are made with. Default: the only one.",
         ),
     ],
     others: Others::Refused,

@@ -3,15 +3,12 @@
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
 use super::private::{
-    ADOPT, BACKEND, BINDING, INSTANCE, LIFECYCLE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS,
+    ADOPT, BACKEND, BINDING, DERIVE, INSTANCE, LIFECYCLE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS,
 };
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
 use super::{Key, Others, Record, Shape};
-
-/// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &["derive"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -85,6 +82,12 @@ const LIFECYCLE_KEY: Key = Key::new(
     References,
     "Private: how far the life of a plan is; what users need to know of it is published.",
 );
+const DERIVE_KEY: Key = Key::new(
+    "derive",
+    Shape::Record(&DERIVE),
+    References,
+    "Private: the keys that `derive('label', n)` in templates makes credentials of, without a store.",
+);
 const OFFERED: Key = Key::new(
     "offered",
     Bool,
@@ -129,6 +132,7 @@ pub(crate) static DOCUMENT: Record = Record {
             "Private: what every offering begins with.",
         ),
         VALUES,
+        DERIVE_KEY,
         Key::new(
             "backends",
             Shape::Named(&NAMED_BACKEND),
@@ -232,6 +236,7 @@ pub(crate) static OFFERING: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
         Key::new(
@@ -242,7 +247,7 @@ pub(crate) static OFFERING: Record = Record {
         ),
     ],
     others: Others::Extensions,
-    later: LATER,
+    later: &[],
 };
 
 /// An offering without what names it.
@@ -271,12 +276,12 @@ static SERVICE_DEFAULTS: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
-        LIFECYCLE_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
     others: Others::Refused,
-    later: LATER,
+    later: &[],
 };
 
 const FREE: Key = Key::new(
@@ -357,11 +362,12 @@ pub(crate) static PLAN: Record = Record {
         ADOPT_KEY,
         LIMITS_KEY,
         LIFECYCLE_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
     others: Others::Extensions,
-    later: LATER,
+    later: &[],
 };
 
 /// A plan without what names it.
@@ -390,9 +396,10 @@ static PLAN_DEFAULTS: Record = Record {
         ADOPT_KEY,
         LIMITS_KEY,
         LIFECYCLE_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
     others: Others::Refused,
-    later: LATER,
+    later: &[],
 };

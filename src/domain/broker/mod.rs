@@ -4,6 +4,7 @@
 //! is checked, so that the order can be read off the code.
 
 mod adopt;
+pub(in crate::domain) mod again;
 mod bind;
 mod deprovision;
 mod fetch;

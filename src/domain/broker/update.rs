@@ -238,6 +238,7 @@ fn changed(
     }
     if let Some(chosen) = target {
         move_to(chosen, &mut instance, &mut details, request);
+        derive_on(chosen.plan, &mut details);
         let scope = render::InstanceScope {
             identity: caller.originating_identity.as_ref(),
             chosen,
@@ -371,6 +372,15 @@ fn move_to(
             .maintenance_info
             .as_ref()
             .map(|info| info.version.to_string());
+    }
+}
+
+/// What is rendered again is derived with the key that the instance was made with, as long as there is that one.
+fn derive_on(plan: &Plan, details: &mut InstanceDetails) {
+    if let Some(keys) = &plan.keys {
+        let there = |version: &String| keys.get(version).is_some();
+        let kept = details.key_version.take().filter(there);
+        details.key_version = kept.or_else(|| Some(keys.current().to_string()));
     }
 }
 

@@ -17,7 +17,8 @@ use catalog_broker::domain::live::Live;
 use catalog_broker::domain::operation::{Operation, Subject};
 use catalog_broker::domain::scope::Scope;
 use catalog_broker::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken, Unbound,
+    Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken,
+    Unbound,
 };
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::domain::version::ApiVersion;
@@ -89,6 +90,10 @@ impl Store for Counting {
     fn bindings(&self, instance: InstanceId) -> Answer<'_, Vec<Binding>> {
         self.note("bindings");
         self.store.bindings(instance)
+    }
+
+    fn claim_expired(&self, claim: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>> {
+        self.store.claim_expired(claim)
     }
 
     fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>> {
