@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "telemetry",
             "domain",
             "supervisor",
+            "password",
         ],
     ),
     (
@@ -36,10 +37,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
         ],
     ),
-    ("settings", &["document"]),
+    ("settings", &["document", "password"]),
     ("catalog", &["backend", "domain", "document", "template"]),
     ("http", &["access", "domain"]),
-    ("access", &["domain"]),
+    ("access", &["domain", "password"]),
     ("telemetry", &["domain"]),
     ("store", &["domain", "postgres"]),
     ("backend", &["domain", "template", "supervisor", "postgres"]),
@@ -48,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("template", &[]),
     ("supervisor", &[]),
     ("postgres", &[]),
+    ("password", &[]),
     ("secret", &[]),
 ];
 
@@ -72,7 +74,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("prometheus_client", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
     ("rustix", &["supervisor", "cli"]),
-    ("rustls", &["backend", "postgres"]),
+    ("argon2", &["password"]),
+    ("rustls", &["backend", "postgres", "http"]),
+    ("actix_tls", &["http"]),
+    ("x509_cert", &["access"]),
 ];
 
 #[test]

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use actix_web::web::{self, Data};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::clock;
 use super::guard::{Broken, Guard};
 use super::watching::Watching;
-use super::{clock, system_time};
 use crate::catalog::{self, Held, Inputs, Loaded};
 use crate::document::{Environment, Findings, Severity};
 use crate::domain::catalog::Catalog;
 use crate::domain::live::Live;
 use crate::domain::store::StoreError;
-use crate::http::{Api, Published};
+use crate::http::Api;
 use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
 
 /// How often files are read again that change while they are read.
@@ -196,7 +196,9 @@ impl Reloader {
         self.guard.get_ready(&catalog).await;
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
-        self.api.publish(Published::new(&catalog, system_time()));
+        self.api
+            .publish(super::published(&catalog, &self.api.logins));
+        super::warn_of_scopes(&self.settings, &catalog);
         self.guard.keep(&catalog).await;
         Ok(catalog)
     }

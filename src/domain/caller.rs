@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::scope::Scope;
 use super::trace::Trace;
 use super::version::ApiVersion;
 
@@ -13,6 +14,8 @@ use super::version::ApiVersion;
 pub struct Caller {
     /// The login's name in the settings, not its user name.
     pub login: Arc<str>,
+    /// What it may see.
+    pub scope: Scope,
     /// The version of the API that the platform speaks.
     pub api_version: ApiVersion,
     /// The platform's user behind the request, where one is named (specification, "Originating Identity").

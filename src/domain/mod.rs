@@ -33,6 +33,7 @@ pub mod pool;
 pub(crate) mod render;
 pub mod respond;
 pub mod schema;
+pub mod scope;
 pub mod store;
 pub mod tally;
 pub mod time;

@@ -6,6 +6,7 @@
 
 mod bindings;
 mod catalog;
+mod client;
 mod error;
 mod gate;
 mod head;
@@ -17,6 +18,7 @@ mod instruments;
 mod log_line;
 mod login;
 mod routes;
+mod tls;
 mod trace;
 pub mod wire;
 
@@ -26,14 +28,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::access::Logins;
+use crate::access::{Logins, Throttle};
 use crate::domain::broker::Broker;
 
 pub use catalog::Published;
+pub use client::Trusted;
 pub use error::WORDS;
 pub use gate::Gate;
 pub use instruments::{Answered, Instruments, Page};
 pub use routes::{ROUTES, routes};
+pub use tls::{Look, Tls, TlsError, TlsFiles, greet};
 
 /// What every request needs; one for all workers.
 pub struct Api {
@@ -41,6 +45,10 @@ pub struct Api {
     pub broker: Broker,
     /// Who may.
     pub logins: Logins,
+    /// Wrong logins.
+    pub throttle: Throttle,
+    /// Whose word on where a request comes from is taken.
+    pub trusted: Trusted,
     /// The catalog as it is sent: another one after a reload.
     pub published: ArcSwap<Published>,
     /// What is too much.

@@ -372,6 +372,10 @@ fn refusal(asked: Asked, response: &Response, body: &Value) -> Result<(), String
             response.header("allow").is_some(),
             "405 says what is allowed",
         ),
+        429 => ensure(
+            response.header("retry-after").is_some(),
+            "429 says when to come again",
+        ),
         503 if word != "NotReady" => ensure(
             response.header("retry-after").is_some(),
             "503 says when to come again",

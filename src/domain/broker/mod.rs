@@ -16,6 +16,7 @@ mod preview;
 mod probe;
 mod provision;
 mod removal;
+mod sight;
 pub(in crate::domain) mod takeover;
 mod turns;
 mod unbind;

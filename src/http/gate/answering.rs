@@ -29,7 +29,12 @@ pub enum Answering<F> {
     Refused(Ready<Result<ServiceResponse, Error>>),
     /// Given behind it.
     Behind(F, Last),
+    /// Given by one or the other, when it is known who asks.
+    Waiting(Waiting, Last),
 }
+
+/// What is not known yet.
+type Waiting = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
 
 impl<F> Answering<F> {
     pub(super) fn refused(request: ServiceRequest, answer: HttpResponse, mut last: Last) -> Self {
@@ -46,13 +51,8 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         match self.get_mut() {
             Self::Refused(answer) => Pin::new(answer).poll(context),
-            Self::Behind(future, last) => {
-                match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(context))) {
-                    Ok(polled) => polled.map_ok(|answer| last.answered(answer)),
-                    // The hook has logged the place by then.
-                    Err(_) => Poll::Ready(Err(last.panicked().into())),
-                }
-            }
+            Self::Behind(future, last) => last.polled(future, context),
+            Self::Waiting(future, last) => last.polled(future, context),
         }
     }
 }
@@ -77,6 +77,17 @@ impl Last {
             trace: log_line::wanted()
                 .then(|| head.trace(request.headers()))
                 .flatten(),
+        }
+    }
+
+    fn polled<F>(&mut self, future: &mut F, context: &mut Context<'_>) -> Poll<F::Output>
+    where
+        F: Future<Output = Result<ServiceResponse, Error>> + Unpin,
+    {
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(context))) {
+            Ok(polled) => polled.map_ok(|answer| self.answered(answer)),
+            // The hook has logged the place by then.
+            Err(_) => Poll::Ready(Err(self.panicked().into())),
         }
     }
 
