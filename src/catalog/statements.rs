@@ -7,7 +7,7 @@ use super::reading::resolve::is_unresolved;
 use super::reading::shape::is_one_template;
 use super::sets;
 use super::trail::Trail;
-use crate::backend::{Statement, StatementPart, Step, Steps};
+use crate::backend::{Dialect, Statement, StatementError, StatementPart, Step, Steps};
 use crate::document::{Entry, Finding, Map, Node, Piece, Text, Value};
 use crate::domain::operation::Kind;
 use crate::template::{KnownNames, Tree, Where, check_names, without_texts};
@@ -104,6 +104,7 @@ impl Compiler {
             let entries = with.as_map().into_iter().flat_map(Map::iter);
             names.with = entries.map(|entry| &*entry.key).collect();
         }
+        let dialect = self.dialect(sql, &trail)?;
         let trail = trail.key("statements");
         for kind in Kind::ALL {
             let Some(node) = sql.get("statements").and_then(|all| all.get(kind.name())) else {
@@ -115,8 +116,8 @@ impl Compiler {
             };
             let trail = trail.key(kind.name());
             let items = node.as_list().unwrap_or_default().iter().enumerate();
-            let read =
-                items.map(|(at, item)| self.step(item, names.known(place), &trail.index(at)));
+            let known = names.known(place);
+            let read = items.map(|(at, item)| self.step(dialect, item, known, &trail.index(at)));
             let read: Vec<Option<Step>> = read.collect();
             *is_whole &= node.as_list().is_some() && read.iter().all(Option::is_some);
             if is_one_template(node) {
@@ -126,6 +127,35 @@ impl Compiler {
             steps.set(kind, read.into_iter().flatten().collect());
         }
         Some(steps)
+    }
+
+    /// What kind of server the statements are for, as far as that can be known: where its URL could not be read, it may be
+    /// any. Nothing where the set is for another kind.
+    fn dialect(&mut self, sql: &Node, trail: &Trail<'_>) -> Option<Option<Dialect>> {
+        let server = sql.get("server").filter(|server| !is_unresolved(server));
+        let server = server.and_then(|server| Dialect::of_url(server.as_text()?));
+        let set = sql.get("statements").and_then(|all| all.get("set"));
+        let of_set = set.and_then(|set| Dialect::of_set(set.as_text()?));
+        match (server, set, of_set) {
+            (Some(server), Some(set), Some(of_set)) if server != of_set => {
+                let name = set.as_text().unwrap_or_default();
+                let message = format!(
+                    "`{name}` is for {}, and `server` is {}",
+                    of_set.name(),
+                    server.name()
+                );
+                let mend = "take a set for that kind of server, or another server";
+                self.say(
+                    "statement-server",
+                    set,
+                    &trail.key("statements"),
+                    message,
+                    mend,
+                );
+                None
+            }
+            _ => Some(server.or(of_set)),
+        }
     }
 
     /// A misspelt knob of a set would do nothing.
@@ -158,23 +188,39 @@ impl Compiler {
         }
     }
 
-    fn step(&mut self, node: &Node, known: KnownNames<'_>, trail: &Trail<'_>) -> Option<Step> {
+    fn step(
+        &mut self,
+        dialect: Option<Dialect>,
+        node: &Node,
+        known: KnownNames<'_>,
+        trail: &Trail<'_>,
+    ) -> Option<Step> {
+        let plain = Reader {
+            dialect,
+            known,
+            knows_row: false,
+        };
         if node.as_map().is_none() {
             return Some(Step {
-                statement: self.statement(node, known, trail)?,
+                statement: self.statement(node, plain, trail)?,
                 transaction: true,
                 database: None,
                 only_if: None,
                 unless: None,
+                each: None,
             });
         }
+        let knows_row = node.get("each").is_some();
         let mut asked = |key: &str| {
+            let knows_row = knows_row && key == "statement";
+            let reader = Reader { knows_row, ..plain };
             node.get(key)
-                .map(|question| self.statement(question, known, &trail.key(key)))
+                .map(|text| self.statement(text, reader, &trail.key(key)))
         };
-        let [statement, only_if, unless] = ["statement", "only_if", "unless"].map(&mut asked);
+        let [statement, only_if, unless, each] =
+            ["statement", "only_if", "unless", "each"].map(&mut asked);
         let statement = statement.unwrap_or_else(|| {
-            let known = ["transaction", "database", "only_if", "unless"];
+            let known = ["transaction", "database", "only_if", "unless", "each"];
             let entries = node.as_map().into_iter().flat_map(Map::iter);
             // One that is misspelt was told.
             if entries
@@ -201,13 +247,14 @@ impl Compiler {
             database,
             only_if: only_if.map_or(Some(None), |read| read.map(Some))?,
             unless: unless.map_or(Some(None), |read| read.map(Some))?,
+            each: each.map_or(Some(None), |read| read.map(Some))?,
         })
     }
 
     fn statement(
         &mut self,
         node: &Node,
-        known: KnownNames<'_>,
+        reader: Reader<'_>,
         trail: &Trail<'_>,
     ) -> Option<Statement> {
         let parts = match &node.value {
@@ -219,12 +266,13 @@ impl Compiler {
             // Its type was told.
             _ => return None,
         };
-        match Statement::read(&parts) {
+        match reader.read(&parts) {
             Ok(statement) => {
                 let unknown = statement.expressions().flat_map(|expression| {
                     let shown = without_texts(expression.source());
-                    check_names(expression, &known)
+                    check_names(expression, &reader.known)
                         .into_iter()
+                        .filter(|name| !(reader.knows_row && name.name == "row"))
                         .map(move |name| (shown.clone(), name))
                 });
                 let unknown: Vec<_> = unknown.collect();
@@ -263,6 +311,26 @@ impl Compiler {
         let path = trail.path();
         self.findings
             .push(Finding::error(rule, &path, &node.place, message, mend));
+    }
+}
+
+/// How a statement is read: for what kind of server, and what it may name.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    dialect: Option<Dialect>,
+    known: KnownNames<'a>,
+    /// Whether it is run for each row of an answer.
+    knows_row: bool,
+}
+
+impl Reader<'_> {
+    /// Where the kind is not known, what some kind can read is not complained of.
+    fn read(&self, parts: &[StatementPart<'_>]) -> Result<Statement, StatementError> {
+        match self.dialect {
+            Some(dialect) => Statement::read(dialect, parts),
+            None => Statement::read(Dialect::Postgres, parts)
+                .or_else(|error| Statement::read(Dialect::MySql, parts).map_err(|_| error)),
+        }
     }
 }
 

@@ -35,7 +35,12 @@ services:
         backend: { statements: { provision: [ CREATE ROLE slow, SELECT pg_sleep(600) ], deprovision: [ SELECT 1 ], bind: [], unbind: [] } }
 "#;
 
-fn asked_for(broker: &Broker, method: &str, path: &str, body: &Value) -> Option<Response> {
+pub(crate) fn asked_for(
+    broker: &Broker,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> Option<Response> {
     let sign = if path.contains('?') { '&' } else { '?' };
     let path = format!("{path}{sign}accepts_incomplete=true");
     let request = broker.request(method, &path);
@@ -48,7 +53,7 @@ fn asked_for(broker: &Broker, method: &str, path: &str, body: &Value) -> Option<
 }
 
 /// Waits for the end of the latest operation there; its last word.
-fn awaited(broker: &Broker, path: &str) -> Response {
+pub(crate) fn awaited(broker: &Broker, path: &str) -> Response {
     let until = Instant::now() + Duration::from_secs(180);
     loop {
         let polled = broker.get(&format!("{path}/last_operation"));
@@ -60,7 +65,7 @@ fn awaited(broker: &Broker, path: &str) -> Response {
     }
 }
 
-fn succeeded(broker: &Broker, path: &str) {
+pub(crate) fn succeeded(broker: &Broker, path: &str) {
     let polled = awaited(broker, path);
     assert_eq!(
         polled.json()["state"],
@@ -71,7 +76,7 @@ fn succeeded(broker: &Broker, path: &str) {
     );
 }
 
-fn wait_for_description(broker: &Broker, path: &str, words: &str) {
+pub(crate) fn wait_for_description(broker: &Broker, path: &str, words: &str) {
     let until = Instant::now() + Duration::from_secs(120);
     loop {
         let polled = broker.get(&format!("{path}/last_operation"));
@@ -199,7 +204,7 @@ fn the_server_has_no_more_connections_than_were_given() {
 }
 
 /// The names of all logins that bindings hold, as the broker tells them.
-fn held(broker: &Broker, bindings: &[(String, String)]) -> BTreeSet<String> {
+pub(crate) fn held(broker: &Broker, bindings: &[(String, String)]) -> BTreeSet<String> {
     let fetched = bindings
         .iter()
         .map(|(instance, binding)| broker.get(&at_binding(instance, binding)));
@@ -225,7 +230,7 @@ fn made(cluster: &Cluster) -> BTreeSet<String> {
 }
 
 /// Lives of bindings on one instance until told to stop; what goes wrong on the way is the harm of the moment.
-fn load(
+pub(crate) fn load(
     at: impl Fn() -> Option<std::net::SocketAddr>,
     broker: &Broker,
     bindings: &[(String, String)],
@@ -271,7 +276,7 @@ fn settle(broker: &Broker, cluster: &Cluster, bindings: &[(String, String)]) {
     assert_eq!(logins, held(broker, bindings));
 }
 
-fn bindings() -> Vec<(String, String)> {
+pub(crate) fn bindings() -> Vec<(String, String)> {
     (0..12)
         .map(|n| ("one".to_owned(), format!("b{n}")))
         .collect()

@@ -1,17 +1,19 @@
 //! One attempt: the statements of an operation in their order, each in its database, those beside each other in one
-//! transaction.
+//! transaction; some once for each row of an answer.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use tokio_postgres::Row;
+use tokio::time::error::Elapsed;
 
 use super::Sql;
+use super::link::Refusal;
 use super::server::{GRACE, Room, Session, SqlServer};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
 use super::trouble::Trouble;
 use crate::domain::backend::Work;
-use crate::template::{Draw, RenderError, Scope, Tree};
+use crate::template::{Draw, RenderError, Scope, StatementScope, Tree};
 
 /// Carries out all steps. Each is made of its values before the first one is run: what cannot be made has done nothing.
 pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Result<(), Trouble> {
@@ -30,6 +32,7 @@ pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Re
     let mut run = Run {
         room: sql.server.room().await?,
         sql,
+        scope,
         removes: work.kind.removes(),
         at: 0,
         place: Place::Nowhere,
@@ -41,9 +44,14 @@ pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Re
     run.leave().await
 }
 
+/// In place of a row of an answer, before there is one: a word that is a name, a text and a number.
+const NO_ROW: &str = "0";
+
 /// A step with its values.
-struct Ready {
+struct Ready<'a> {
     statement: Rendered,
+    /// The question for whose rows it is run, and the statement to be made of each.
+    each: Option<(Rendered, &'a Statement)>,
     transaction: bool,
     /// Where it is another one than the URL's.
     database: Option<String>,
@@ -51,7 +59,11 @@ struct Ready {
     unless: Option<Rendered>,
 }
 
-fn ready(step: &Step, scope: &Scope<'_>, own: Option<&str>) -> Result<Ready, RenderError> {
+fn ready<'a>(
+    step: &'a Step,
+    scope: &Scope<'_>,
+    own: Option<&str>,
+) -> Result<Ready<'a>, RenderError> {
     let question = |statement: &Option<Statement>| {
         statement
             .as_ref()
@@ -62,12 +74,36 @@ fn ready(step: &Step, scope: &Scope<'_>, own: Option<&str>) -> Result<Ready, Ren
         None => None,
         Some(tree) => Some(database(tree, scope)?).filter(|name| Some(name.as_str()) != own),
     };
+    let each = match question(&step.each)? {
+        None => None,
+        Some(question) => Some((question, &step.statement)),
+    };
+    let statement = match &each {
+        None => step.statement.render(scope)?,
+        Some(_) => rendered_for(NO_ROW, &step.statement, scope)?,
+    };
     Ok(Ready {
-        statement: step.statement.render(scope)?,
+        statement,
+        each,
         transaction: step.transaction,
         database,
         only_if: question(&step.only_if)?,
         unless: question(&step.unless)?,
+    })
+}
+
+fn rendered_for(
+    row: &str,
+    statement: &Statement,
+    scope: &Scope<'_>,
+) -> Result<Rendered, RenderError> {
+    let seen = scope.statement.map(|seen| StatementScope {
+        row: Some(row),
+        ..*seen
+    });
+    statement.render(&Scope {
+        statement: seen.as_ref(),
+        ..*scope
     })
 }
 
@@ -85,6 +121,7 @@ fn database(tree: &Tree, scope: &Scope<'_>) -> Result<String, RenderError> {
 struct Run<'a> {
     room: Room<'a>,
     sql: &'a Sql,
+    scope: &'a Scope<'a>,
     removes: bool,
     /// Which step it is; counts from 1.
     at: usize,
@@ -106,7 +143,7 @@ struct Stay {
 }
 
 impl Run<'_> {
-    async fn step(&mut self, step: Ready) -> Result<(), Trouble> {
+    async fn step(&mut self, step: Ready<'_>) -> Result<(), Trouble> {
         self.enter(step.database).await?;
         let in_transaction = match &self.place {
             Place::In(stay) => stay.in_transaction,
@@ -126,9 +163,26 @@ impl Run<'_> {
         {
             return Ok(());
         }
+        if let Some((question, statement)) = step.each {
+            return self.each(question, statement).await;
+        }
         let sent = self.send(step.statement).await;
         sent.map(|_| ())
             .map_err(|trouble| trouble.after_question(asked))
+    }
+
+    /// What is gone since the answer came needs nothing done to it.
+    async fn each(&mut self, question: Rendered, statement: &Statement) -> Result<(), Trouble> {
+        for row in self.send(question).await?.into_iter().flatten() {
+            let at = self.at;
+            let rendered = rendered_for(&row, statement, self.scope)
+                .map_err(|error| Trouble::Rendering { at, error })?;
+            match self.send(rendered).await {
+                Err(trouble) if trouble.is_gone() => {}
+                sent => drop(sent?),
+            }
+        }
+        Ok(())
     }
 
     async fn enter(&mut self, database: Option<String>) -> Result<(), Trouble> {
@@ -164,61 +218,54 @@ impl Run<'_> {
 
     /// Begins a transaction, or commits it.
     async fn turn(&mut self, begin: bool) -> Result<(), Trouble> {
-        let sql = if begin { "BEGIN" } else { "COMMIT" };
-        self.send(Rendered {
-            sql: sql.to_owned(),
-            values: Vec::new(),
-        })
-        .await?;
-        if let Place::In(stay) = &mut self.place {
-            stay.in_transaction = begin;
-        }
+        let (at, limit) = (self.at, self.limit());
+        let Place::In(stay) = &mut self.place else {
+            return Ok(());
+        };
+        let turned = tokio::time::timeout(limit, stay.session.link()?.turn(begin)).await;
+        done(turned, at, Vec::new())?;
+        stay.in_transaction = begin;
         Ok(())
     }
 
-    /// In the protocol that takes one statement at a time: a second one is refused, wherever it comes from.
-    async fn send(&self, rendered: Rendered) -> Result<Vec<Row>, Trouble> {
-        let Place::In(stay) = &self.place else {
+    fn limit(&self) -> Duration {
+        self.sql.server.timeout.saturating_add(GRACE)
+    }
+
+    /// What comes back is the first column of each row.
+    async fn send(&mut self, rendered: Rendered) -> Result<Vec<Option<String>>, Trouble> {
+        let (at, limit) = (self.at, self.limit());
+        let Place::In(stay) = &mut self.place else {
             return Ok(Vec::new());
         };
-        let limit = self.sql.server.timeout.saturating_add(GRACE);
-        let sent = stay.session.client()?.query_typed(&rendered.sql, &[]);
-        match tokio::time::timeout(limit, sent).await {
-            Ok(Ok(rows)) => Ok(rows),
-            Ok(Err(error)) => Err(Trouble::Statement {
-                at: self.at,
-                error,
-                values: rendered.values,
-                asked: false,
-            }),
-            Err(_) => Err(Trouble::Slow("a statement")),
-        }
+        let sent = tokio::time::timeout(limit, stay.session.link()?.run(&rendered.sql)).await;
+        done(sent, at, rendered.values)
     }
 }
 
-/// All that a statement may have left, as far as it has a name: roles, databases, and what is in the database of the URL.
-const INVENTORY: &str = "
-    SELECT 'role ' || quote_ident(rolname) FROM pg_roles
-    UNION SELECT 'database ' || quote_ident(datname) FROM pg_database
-    UNION SELECT 'schema ' || quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
-    UNION SELECT 'relation ' || oid::regclass FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace
-        AND relpersistence <> 't'
-    UNION SELECT 'function ' || oid::regprocedure FROM pg_proc
-    UNION SELECT 'default privileges of ' || defaclrole::regrole || ' in ' || defaclnamespace::regnamespace
-        FROM pg_default_acl WHERE defaclnamespace <> 0
-    UNION SELECT 'membership of ' || member::regrole || ' in ' || roleid::regrole FROM pg_auth_members";
+fn done<T>(
+    sent: Result<Result<T, Refusal>, Elapsed>,
+    at: usize,
+    values: Vec<String>,
+) -> Result<T, Trouble> {
+    match sent {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(Trouble::Statement {
+            at,
+            error,
+            values,
+            asked: false,
+        }),
+        Err(_) => Err(Trouble::Slow("a statement")),
+    }
+}
 
 /// The names of what is there now.
 pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Trouble> {
     let room = server.room().await?;
-    let session = room.session(None).await?;
-    let rows = session.client()?.query_typed(INVENTORY, &[]).await;
-    let rows = rows.map_err(|error| Trouble::Statement {
-        at: 0,
-        error,
-        values: Vec::new(),
-        asked: false,
-    })?;
+    let mut session = room.session(None).await?;
+    let asked = session.link()?.run(server.inventory()).await;
+    let names = done(Ok(asked), 0, Vec::new())?;
     session.give_back().await;
-    Ok(rows.iter().filter_map(|row| row.try_get(0).ok()).collect())
+    Ok(names.into_iter().flatten().collect())
 }

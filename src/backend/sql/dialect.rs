@@ -1,0 +1,43 @@
+//! What kind of server statements are for. It is known from the URL when the document is loaded, for it decides how a
+//! statement is read and which filters there are.
+
+/// A kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL.
+    Postgres,
+    /// MySQL and MariaDB.
+    MySql,
+}
+
+impl Dialect {
+    /// All there are.
+    pub const ALL: [Self; 2] = [Self::Postgres, Self::MySql];
+
+    /// The kind that a URL leads to.
+    pub fn of_url(url: &str) -> Option<Self> {
+        let (scheme, _) = url.split_once("://")?;
+        match scheme {
+            "postgres" | "postgresql" => Some(Self::Postgres),
+            "mysql" | "mariadb" => Some(Self::MySql),
+            _ => None,
+        }
+    }
+
+    /// The kind that a ready-made set is for: the word before its name.
+    pub fn of_set(name: &str) -> Option<Self> {
+        match name.split_once('/')?.0 {
+            "postgresql" => Some(Self::Postgres),
+            "mysql" => Some(Self::MySql),
+            _ => None,
+        }
+    }
+
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::MySql => "MySQL or MariaDB",
+        }
+    }
+}
