@@ -1,5 +1,6 @@
 //! The URL: where a server is, and how the way there is secured. What is known of it are the names that MySQL's own
-//! programs have for the same: `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `socket`.
+//! programs have for the same: `ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key`, `socket`; and `ssl-server-name`, for a certificate
+//! that has another name than the host. There is no `VERIFY_CA`: the client library looks at the name in any case.
 
 use std::fs;
 
@@ -32,7 +33,6 @@ enum Trust {
     Disabled,
     Preferred,
     Required,
-    Authority,
     Identity,
 }
 
@@ -43,6 +43,7 @@ struct Parameters {
     authorities: Option<String>,
     certificate: Option<String>,
     key: Option<String>,
+    name: Option<String>,
     socket: Option<String>,
 }
 
@@ -153,10 +154,11 @@ fn parameters_of(text: &str) -> Result<Parameters, AddressError> {
             "sslca" => parameters.authorities = Some(value),
             "sslcert" => parameters.certificate = Some(value),
             "sslkey" => parameters.key = Some(value),
+            "sslservername" => parameters.name = Some(value),
             "socket" => parameters.socket = Some(value),
             _ => {
                 return Err(AddressError::Url(
-                    "the URL has a parameter that is none of ssl-mode, ssl-ca, ssl-cert, ssl-key, socket",
+                    "the URL has a parameter that is none of ssl-mode, ssl-ca, ssl-cert, ssl-key, ssl-server-name, socket",
                 ));
             }
         }
@@ -169,21 +171,25 @@ fn trust(mode: &str) -> Result<Trust, AddressError> {
         "DISABLED" => Trust::Disabled,
         "PREFERRED" => Trust::Preferred,
         "REQUIRED" => Trust::Required,
-        "VERIFY_CA" => Trust::Authority,
+        "VERIFY_CA" => {
+            return Err(AddressError::Url(
+                "ssl-mode VERIFY_CA is not to be had, but VERIFY_IDENTITY is, with ssl-server-name where the certificate has another name than the host",
+            ));
+        }
         "VERIFY_IDENTITY" => Trust::Identity,
         _ => {
             return Err(AddressError::Url(
-                "ssl-mode is none of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY",
+                "ssl-mode is none of DISABLED, PREFERRED, REQUIRED, VERIFY_IDENTITY",
             ));
         }
     })
 }
 
 impl Parameters {
-    /// As MySQL's programs: who names a certificate authority wants it to be asked.
+    /// As with MySQL's programs: who names a certificate authority wants it to be asked.
     fn trust(&self) -> Trust {
         match (self.trust, &self.authorities) {
-            (Some(Trust::Required), Some(_)) | (None, Some(_)) => Trust::Authority,
+            (Some(Trust::Required), Some(_)) | (None, Some(_)) => Trust::Identity,
             (Some(trust), _) => trust,
             (None, None) => Trust::Preferred,
         }
@@ -192,7 +198,7 @@ impl Parameters {
     fn tls(&self, trust: Trust) -> Result<SslOpts, AddressError> {
         let mut tls = SslOpts::default()
             .with_danger_accept_invalid_certs(matches!(trust, Trust::Preferred | Trust::Required))
-            .with_danger_skip_domain_validation(trust == Trust::Authority);
+            .with_danger_tls_hostname_override(self.name.clone());
         if let Some(path) = &self.authorities {
             tls = tls
                 .with_root_certs(vec![pem("ssl-ca", path)?.into()])
@@ -269,7 +275,7 @@ mod tests {
                 false,
             ),
             (
-                "mysql://u@h/d?ssl_mode=VERIFY_CA",
+                "mysql://u@h/d?ssl_mode=REQUIRED&ssl-server-name=db",
                 "h",
                 3306,
                 Some("d"),
@@ -310,6 +316,7 @@ mod tests {
             "mysql://u:MARKED@h:port/d",
             "mysql://u:MARKED@h/d?ssl-mode=MARKED",
             "mysql://u:MARKED@h/d?MARKED=1",
+            "mysql://u:MARKED@h/d?ssl-mode=VERIFY_CA",
             "mysql://u:MARKED@/d",
             "mysql://:MARKED@h/d",
             "mysql://u:MAR@KED@h/d",

@@ -32,6 +32,8 @@ impl Server {
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--skip-name-resolve"])
             .arg(format!("--datadir={}", folder.join("data").display()))
+            // Two at once would be in each other's way in the system's own.
+            .arg(format!("--tmpdir={}", folder.display()))
             .output()
             .expect("mariadb-install-db runs");
         assert!(made.status.success(), "{}", said(&made));
@@ -164,6 +166,7 @@ fn launch(folder: &Path, port: u16, options: &[String]) -> Child {
         .arg(place("datadir", "data"))
         .arg(place("socket", "socket"))
         .arg(place("pid-file", "pid"))
+        .arg(place("tmpdir", ""))
         .args([
             "--innodb-flush-log-at-trx-commit=0",
             "--innodb-buffer-pool-size=32M",

@@ -337,7 +337,10 @@ fn the_way_is_as_safe_as_the_url_says() {
         ("127.0.0.1", "ssl-mode=REQUIRED".to_owned()),
         (
             "127.0.0.1",
-            format!("ssl-mode=VERIFY_CA&ssl-ca={}", ca("ca.pem")),
+            format!(
+                "ssl-mode=VERIFY_IDENTITY&ssl-server-name=localhost&ssl-ca={}",
+                ca("ca.pem")
+            ),
         ),
         (
             "localhost",
@@ -360,7 +363,7 @@ fn the_way_is_as_safe_as_the_url_says() {
         ),
         (
             "localhost",
-            format!("ssl-mode=VERIFY_CA&ssl-ca={}", ca("other.pem")),
+            format!("ssl-ca={}", ca("other.pem")),
             "cannot be reached",
         ),
         (
