@@ -41,12 +41,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("access", &["domain"]),
     ("telemetry", &["domain"]),
     ("store", &["domain", "postgres"]),
-    ("backend", &["domain", "template", "supervisor", "postgres"]),
+    (
+        "backend",
+        &["domain", "template", "supervisor", "postgres", "mysql"],
+    ),
     ("domain", &["template"]),
     ("document", &[]),
     ("template", &[]),
     ("supervisor", &[]),
     ("postgres", &[]),
+    ("mysql", &[]),
     ("secret", &[]),
 ];
 
@@ -58,6 +62,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("chacha20poly1305", &["store"]),
     ("tokio_postgres", &["postgres", "store", "backend"]),
     ("postgres_protocol", &["backend"]),
+    ("mysql_async", &["mysql", "backend"]),
+    ("sha1", &["backend"]),
     ("tokio_rustls", &["postgres"]),
     ("webpki_roots", &["postgres"]),
     ("figment", &["settings"]),

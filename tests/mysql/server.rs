@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes and starts one. Its disk is never synced: what is tried out here is not the loss of power.
+    /// Makes and starts one. Its disk is hardly ever synced: what is tried out here is not the loss of power.
     pub fn start(options: &[&str]) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let folder = given_folder("catalog-broker-my-", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -168,7 +168,7 @@ fn launch(folder: &Path, port: u16, options: &[String]) -> Child {
         .arg(place("pid-file", "pid"))
         .arg(place("tmpdir", ""))
         .args([
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
             "--innodb-buffer-pool-size=32M",
         ])
         .args(["--innodb-use-native-aio=OFF", "--max-connections=300"])
