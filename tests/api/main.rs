@@ -11,7 +11,10 @@ mod http;
 #[path = "../postgres/proxy.rs"]
 mod proxy;
 #[path = "../mysql/server.rs"]
-#[expect(dead_code, reason = "shared with the tests of statements, which use all of it")]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of statements, which use all of it"
+)]
 mod server;
 
 mod acting;
