@@ -1,7 +1,8 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
+mod guard;
 pub mod ledgers;
-mod plans;
+mod reload;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -12,14 +13,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Login, Logins, Proof};
+use crate::catalog::{Memory, Source};
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
-use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
-use crate::domain::store::{PlanInUse, Store, StoreError};
+use crate::domain::ledger::Ledger;
+use crate::domain::live::Live;
+use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
@@ -29,6 +33,11 @@ use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::LogWitness;
+
+pub use self::guard::Broken;
+use self::guard::Guard;
+use self::reload::Reloader;
+pub use self::reload::{Origin, Start};
 
 /// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
 /// (Cloud Foundry's 90 s), so that none of them sends a request into a connection that is being closed.
@@ -48,8 +57,8 @@ pub enum StartError {
     Store(String, Box<dyn std::error::Error + Send + Sync>),
     /// The store did not say which plans its instances are of.
     Look(StoreError),
-    /// Plans are not in the catalog whose instances only their backends can take away.
-    PlansInUse(Vec<PlanInUse>),
+    /// The catalog would break what lives.
+    Breaks(Broken),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -63,12 +72,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
             Self::Look(why) => write!(out, "the plans in use are not known: {why}"),
-            Self::PlansInUse(plans) => {
-                for plan in plans {
-                    writeln!(out, "{}", plans::in_use(plan))?;
-                }
-                out.write_str(plans::WAY_OUT)
-            }
+            Self::Breaks(broken) => broken.fmt(out),
             Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 out,
                 "{address} is in use by another program: stop that one, or give another port with --port or PORT"
@@ -106,33 +110,71 @@ pub fn clock() -> Timestamp {
 }
 
 /// Serves until the process is asked to stop (SIGTERM, SIGINT), then answers what is under way and closes the store.
-pub async fn serve(settings: &Settings, catalog: Arc<Catalog>) -> Result<(), StartError> {
+pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
+    let settings = start.settings;
     let listener = listen(&settings.server)?;
-    let store = open(&settings.store)?;
-    plans::stay(&catalog, &*store, &settings.allow_breaking).await?;
+    let (store, ledger) = open(&settings.store)?;
+    let guard = Guard {
+        ledger,
+        allowed: settings.allow_breaking.clone(),
+    };
+    let broken = guard.check(&start.catalog).await;
+    let broken = broken.map_err(StartError::Look)?;
+    if !broken.is_nothing() {
+        return Err(StartError::Breaks(broken));
+    }
+    guard.keep(&start.catalog).await;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
+    let live = Arc::new(Live::new(start.catalog));
     let api = Data::new(api(
-        settings,
-        Arc::clone(&catalog),
+        &settings,
+        Arc::clone(&live),
         Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
     ));
-    let worker = worker(settings, catalog, Arc::clone(&store), bells)?;
+    let worker = worker(&settings, Arc::clone(&live), Arc::clone(&store), bells)?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let server = start(&settings.server, listener, &api)?;
+    let server = self::start(&settings.server, listener, &api)?;
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
     log::info!("listening on http://{address}{}", settings.server.base_path);
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
+    let reloader = Reloader {
+        origin,
+        live,
+        api,
+        guard,
+        inputs: start.inputs,
+        held: Some(start.held),
+        settings,
+    };
+    let watch = actix_web::rt::spawn(reloader.watch());
     server.await.map_err(StartError::System)?;
+    watch.abort();
     stop.abort();
     working.stop().await;
     store.close().await.map_err(StartError::Close)?;
     log::info!("stopped");
     Ok(())
+}
+
+/// Where the settings say the document is.
+pub fn source(settings: &Settings) -> Source {
+    Source {
+        path: settings.catalog.clone(),
+        vars: settings.vars.clone(),
+    }
+}
+
+/// What the store of the settings can promise: a document may be right for one and not for the other.
+pub const fn memory(settings: &Settings) -> Memory {
+    match settings.store.url {
+        StoreUrl::None => Memory::None,
+        StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => Memory::Remembers,
+    }
 }
 
 /// The address is taken before the store, so that a second start fails on what its operator sees first.
@@ -145,29 +187,29 @@ fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
 const UNSEALED: &str = "parameters, credentials and what backends return lie in the store as they are: to seal it, set \
                         store.keys (BROKER_STORE__KEYS) to what `openssl rand -base64 32` prints";
 
-fn open(settings: &StoreSettings) -> Result<Arc<dyn Store>, StartError> {
+/// A store, and what its operator can do with it, where it remembers anything.
+type Opened = (Arc<dyn Store>, Option<Arc<dyn Ledger>>);
+
+fn open(settings: &StoreSettings) -> Result<Opened, StartError> {
     let keys = keys(settings);
-    match &settings.url {
-        StoreUrl::None => Ok(Arc::new(NoStore::default())),
-        StoreUrl::Sqlite(path) => match SqliteStore::open(path, &keys) {
-            Ok(store) => {
-                if keys.is_empty() {
-                    log::warn!("{UNSEALED}");
-                }
-                Ok(Arc::new(store))
+    let ledger: Arc<dyn Ledger> = match &settings.url {
+        StoreUrl::None => return Ok((Arc::new(NoStore::default()), None)),
+        StoreUrl::Sqlite(path) => {
+            let store = SqliteStore::open(path, &keys).map_err(|why| {
+                StartError::Store(format!("sqlite:{}", path.display()), why.into())
+            })?;
+            if keys.is_empty() {
+                log::warn!("{UNSEALED}");
             }
-            Err(why) => Err(StartError::Store(
-                format!("sqlite:{}", path.display()),
-                why.into(),
-            )),
-        },
-        StoreUrl::Postgres(url) => {
-            match PostgresStore::open(url.clone(), bounds(settings), &keys) {
-                Ok(store) => Ok(Arc::new(store)),
-                Err(why) => Err(StartError::Store(postgres::place(url), why.into())),
-            }
+            Arc::new(store)
         }
-    }
+        StoreUrl::Postgres(url) => {
+            let store = PostgresStore::open(url.clone(), bounds(settings), &keys)
+                .map_err(|why| StartError::Store(postgres::place(url), why.into()))?;
+            Arc::new(store)
+        }
+    };
+    Ok((Arc::clone(&ledger) as Arc<dyn Store>, Some(ledger)))
 }
 
 fn keys(settings: &StoreSettings) -> Keys {
@@ -183,16 +225,16 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
 
 fn api(
     settings: &Settings,
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
 ) -> Api {
     let server = &settings.server;
     Api {
-        published: Published::new(&catalog, system_time()),
+        published: ArcSwap::from_pointee(Published::new(&live.now(), system_time())),
         broker: Broker::new(
-            catalog,
+            live,
             store,
             Arc::new(LogWitness::default()),
             clock,
@@ -213,7 +255,7 @@ fn api(
 
 fn worker(
     settings: &Settings,
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
 ) -> Result<Worker, StartError> {
@@ -226,7 +268,7 @@ fn worker(
         keep: operations.keep,
     };
     let witness = Arc::new(LogWitness::default());
-    Ok(Worker::new(catalog, store, witness, clock, bells, terms))
+    Ok(Worker::new(live, store, witness, clock, bells, terms))
 }
 
 /// The name of this process in leases: drawn, for process ids come again.

@@ -28,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "settings",
             "catalog",
+            "document",
             "http",
             "access",
             "telemetry",

@@ -2,7 +2,7 @@
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
 #   tests/long.sh             all of it: about an hour and a quarter on 2 cores
-#   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, sql, kill-sqlite, kill-postgres,
+#   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, reload, sql, kill-sqlite, kill-postgres,
 #                             kill-database, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
@@ -18,6 +18,8 @@
 #   kill-postgres  the same with three brokers on one PostgreSQL, one of them killed at random (BLOWS=200), or asleep for
 #                   longer than its lease (a tenth of it)
 #   kill-database  the same while PostgreSQL is killed (DATABASE=20), sleeps, or is cut off in the middle of commits
+#
+#   reload   good, bad and breaking documents under the load of 32 clients (RELOADS=1000): none sees two at once
 #
 #   size     provision and fetch with 1,000,000 instances stored against 1,000
 #
@@ -38,7 +40,7 @@ prove() {
     echo "tests/long.sh: there is no test $name" >&2
     exit 1
   }
-  grep -E 'sequences of|accepted, | lives, | -> |finished in|^(lives|store|answers|durations|blows|backends) [|]' <<<"$said" || true
+  grep -E 'sequences of|accepted, | reloads under | lives, | -> |finished in|^(lives|store|answers|durations|blows|backends) [|]' <<<"$said" || true
 }
 
 machine() {
@@ -63,6 +65,10 @@ kills() {
     prove api store::what_was_answered_is_there_after_kills_under_load >/dev/null
   done
   echo "${KILLS:-50} rounds of 6 kills under load: nothing lost, nothing by half"
+}
+
+reload() {
+  RELOADS=${RELOADS:-1000} prove api reload::no_request_sees_two_catalogs
 }
 
 sql() {
@@ -92,7 +98,7 @@ size() {
 }
 
 parts=("$@")
-all=(machine lives fuzz kills sql kill-sqlite kill-postgres kill-database size)
+all=(machine lives fuzz kills reload sql kill-sqlite kill-postgres kill-database size)
 ((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do
   case " ${all[*]} " in

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::inputs::Inputs;
 use super::memory::Memory;
 use super::reading::folder::{self, File};
 use super::reading::moves::Texts;
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub document: Option<Node>,
     /// The files that it was read from, vars files last.
     pub files: Vec<SourceFile>,
+    /// All files and folders that had a part in it, those of references too.
+    pub inputs: Inputs,
 }
 
 /// Reads a catalog from disk.
@@ -52,7 +55,10 @@ pub fn load(source: &Source, environment: &Environment, memory: Memory) -> Loade
         .iter()
         .filter_map(|path| folder::read_file(path, &mut findings));
     let vars: Vec<File> = vars.collect();
-    read(&files, environment, &vars, memory, findings)
+    let mut loaded = read(&files, environment, &vars, memory, findings);
+    loaded.inputs.extend(source.vars.iter().cloned());
+    loaded.inputs.extend([source.path.clone()]);
+    loaded
 }
 
 /// Reads a catalog from texts: name and bytes of each file, and of each vars file.
@@ -105,6 +111,7 @@ fn read(
         catalog,
         document,
         files: files.collect(),
+        inputs: Inputs::new(sources.named()),
     }
 }
 

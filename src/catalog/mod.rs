@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`language`] is the table of all keys; `reading` makes one document of files, overrides and
 //! references; `merge` gives every plan what it inherits; `draft` is what the rules look at; [`rules`] say what is wrong;
-//! `build` makes the domain's catalog. Everything that is wrong comes at once, as findings.
+//! `build` makes the domain's catalog; `inputs` are the files that it all came from. Everything that is wrong comes at once, as findings.
 //!
 //! Deliberately absent: the process environment (it comes in as [`Environment`](crate::document::Environment)), the clock, figment and actix.
 
@@ -11,6 +11,7 @@ mod answers;
 mod backends;
 mod build;
 mod draft;
+mod inputs;
 pub mod language;
 mod limits;
 mod load;
@@ -24,6 +25,7 @@ mod sets;
 mod statements;
 mod trail;
 
+pub use inputs::{Held, Inputs};
 pub use language::json_schema;
 pub use load::{Loaded, Source, SourceFile, load, load_texts};
 pub use memory::Memory;

@@ -1,8 +1,9 @@
 //! Settings and catalog document, as the commands that serve nobody read them: no login is asked for.
 
+use crate::app;
 use crate::catalog::{self, Loaded, Memory, Source};
 use crate::document::Environment;
-use crate::settings::{self, Flags, LoadedSettings, Settings, StoreUrl};
+use crate::settings::{self, Flags, LoadedSettings};
 
 use super::output::complain;
 use super::{Exit, failed};
@@ -43,31 +44,15 @@ impl Surroundings {
     }
 
     pub(super) fn source(&self) -> Source {
-        source(&self.loaded.settings)
+        app::source(&self.loaded.settings)
     }
 
     pub(super) fn memory(&self) -> Memory {
-        memory(&self.loaded.settings)
+        app::memory(&self.loaded.settings)
     }
 
     /// The document that the settings name.
     pub(super) fn catalog(&self) -> Loaded {
         catalog::load(&self.source(), &self.environment, self.memory())
-    }
-}
-
-/// Where the settings say the document is.
-pub(super) fn source(settings: &Settings) -> Source {
-    Source {
-        path: settings.catalog.clone(),
-        vars: settings.vars.clone(),
-    }
-}
-
-/// What the store of the settings can promise: a document may be right for one and not for the other.
-pub(super) const fn memory(settings: &Settings) -> Memory {
-    match settings.store.url {
-        StoreUrl::None => Memory::None,
-        StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => Memory::Remembers,
     }
 }

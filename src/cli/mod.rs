@@ -88,7 +88,7 @@ struct Common {
     /// Where instances and bindings are remembered: sqlite:PATH, postgres://..., or none
     #[arg(long, global = true, value_name = "URL")]
     store: Option<String>,
-    /// Serve a catalog though it breaks this: plan-in-use; may be given several times
+    /// Serve a catalog though it breaks this rule: plan-in-use, id-changed, ...; may be given several times
     #[arg(long, global = true, value_name = "WHAT")]
     allow_breaking: Vec<String>,
     /// The address to listen on

@@ -1,13 +1,9 @@
 //! `serve`: load, check, serve until asked to stop.
 
-use std::sync::Arc;
-
 use super::output::complain;
-use super::{Exit, failed, findings, loading};
-use crate::app;
-use crate::catalog;
+use super::{Exit, failed, findings};
+use crate::app::{self, Origin, Start};
 use crate::document::Findings;
-use crate::domain::catalog::Catalog;
 use crate::settings::{self, Flags, LogFormat, Settings};
 use crate::telemetry::{self, Format, Output};
 
@@ -16,26 +12,33 @@ pub(super) fn run(flags: &Flags) -> Exit {
         Ok(environment) => environment,
         Err(errors) => return failed(errors),
     };
-    let loaded = match settings::load(flags, &environment, catalog::is_document_variable) {
+    let origin = Origin {
+        flags: flags.clone(),
+        environment,
+    };
+    let loaded = match origin.settings() {
         Ok(loaded) => loaded,
         Err(errors) => return failed(errors),
     };
-    let settings = loaded.settings;
-    start_log(&settings, Output::Standard);
+    let settings = &loaded.settings;
+    start_log(settings, Output::Standard);
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
     log::trace!("{settings:?}");
-    if let Err(why) = settings::refuse_ephemeral(&settings, &environment) {
+    if let Err(why) = settings::refuse_ephemeral(settings, &origin.environment) {
         return failed(why);
     }
-    let Some(catalog) = load_catalog(&settings, &environment) else {
+    let document = origin.document(settings);
+    complain_of(&document.findings);
+    let Some(catalog) = document.catalog else {
         return failed(
             "the catalog has errors: mend them, then start again. `catalog-broker check` says more",
         );
     };
     log::trace!("{catalog:?}");
-    match actix_web::rt::System::new().block_on(app::serve(&settings, catalog)) {
+    let start = Start::new(loaded, catalog, document.inputs);
+    match actix_web::rt::System::new().block_on(app::serve(origin, start)) {
         Ok(()) => Exit::Clean,
         Err(why) => failed(why),
     }
@@ -50,18 +53,7 @@ pub(super) fn start_log(settings: &Settings, output: Output) {
     telemetry::start(format, output, &settings.log.level, app::clock);
 }
 
-/// The catalog, if it has no errors; what there is to say of it goes to standard error, where an operator looks when
-/// something does not start.
-fn load_catalog(
-    settings: &Settings,
-    environment: &crate::document::Environment,
-) -> Option<Arc<Catalog>> {
-    let (source, memory) = (loading::source(settings), loading::memory(settings));
-    let loaded = catalog::load(&source, environment, memory);
-    complain_of(&loaded.findings);
-    loaded.catalog
-}
-
+/// What there is to say of the catalog goes to standard error, where an operator looks when something does not start.
 fn complain_of(findings: &Findings) {
     if !findings.is_empty() {
         complain(findings::listing(findings).trim_end());

@@ -1,5 +1,7 @@
 //! What there is to say of a document.
 
+use std::fmt;
+
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::node::{Path, Place};
@@ -44,6 +46,21 @@ pub struct Edit {
     pub range: std::ops::Range<usize>,
     /// What comes in their place.
     pub text: String,
+}
+
+/// In one line, for a log: place, way, message, rule, mend.
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(out, "{place}: ")?,
+            None => out.write_str("environment: ")?,
+        }
+        let path = self.path.to_string();
+        if !path.is_empty() {
+            write!(out, "{path}: ")?;
+        }
+        write!(out, "{} [{}]; mend: {}", self.message, self.rule, self.mend)
+    }
 }
 
 /// Findings as they are gathered.

@@ -17,6 +17,10 @@ pub use self::environment::Environment;
 pub use self::missing::Missing;
 pub use self::resolve::{ResolvedText, ResolvedValue, TextError, resolve_text};
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -37,6 +41,8 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 pub struct Sources {
     environment: Environment,
     vars: Vec<Node>,
+    /// The files and folders that references named, whether they were there or not.
+    named: RefCell<BTreeSet<PathBuf>>,
 }
 
 /// What a reference brings in.
@@ -50,8 +56,17 @@ pub enum Resolved {
 
 impl Sources {
     /// The environment and the vars files, of which a later one wins over an earlier one.
-    pub const fn new(environment: Environment, vars: Vec<Node>) -> Self {
-        Self { environment, vars }
+    pub fn new(environment: Environment, vars: Vec<Node>) -> Self {
+        Self {
+            environment,
+            vars,
+            named: RefCell::default(),
+        }
+    }
+
+    /// The files and folders that references have named by now.
+    pub fn named(&self) -> BTreeSet<PathBuf> {
+        self.named.borrow().clone()
     }
 
     /// What `reference` brings in.
@@ -73,6 +88,7 @@ impl Sources {
 
     fn find(&self, reference: &Reference) -> Result<Option<Resolved>, Missing> {
         let address = &reference.address;
+        self.note(reference);
         match reference.scheme {
             Scheme::Name => match self.variable(reference) {
                 Some(text) => Ok(Some(Resolved::Text(text.to_owned()))),
@@ -89,6 +105,15 @@ impl Sources {
                 .transpose(),
             Scheme::Vcap => Ok(vcap::service(&self.environment, reference)?.map(Resolved::Json)),
         }
+    }
+
+    fn note(&self, reference: &Reference) {
+        let path = match reference.scheme {
+            Scheme::File | Scheme::Dir | Scheme::JsonFile => Some(reference.address.as_str()),
+            Scheme::Vcap => vcap::file(&self.environment),
+            Scheme::Name | Scheme::JsonName => None,
+        };
+        self.named.borrow_mut().extend(path.map(PathBuf::from));
     }
 
     /// The variable that is addressed; an empty one counts as absent where there is a default, as in the shell.

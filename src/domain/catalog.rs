@@ -63,6 +63,11 @@ impl Catalog {
         self
     }
 
+    /// The plans that are not offered and take their instances away, below their offerings.
+    pub fn hidden(&self) -> &[Arc<Offering>] {
+        &self.hidden
+    }
+
     /// The oldest platform that is served.
     pub const fn minimum_api_version(&self) -> ApiVersion {
         self.minimum_api_version

@@ -61,6 +61,12 @@ pub trait Ledger: Store {
     /// Forgets the keys that no cell is sealed with, but for the one that seals, and tells what is sealed with which.
     fn forget_keys(&self) -> Answer<'_, Kept>;
 
+    /// What was kept of the catalog that was served last; nothing where none was. It lies in the clear.
+    fn last_served(&self) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// Keeps that.
+    fn keep_served(&self, served: Vec<u8>) -> Answer<'_, ()>;
+
     /// Who else seems to work on the same state. Nobody, where a lock keeps all others out.
     fn others(&self, now: Timestamp) -> Answer<'_, Others>;
 }

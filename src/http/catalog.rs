@@ -115,7 +115,7 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 
 /// The published catalog (specification, "Catalog Management"), with 304 for who has it already.
 pub(super) async fn fetch(request: HttpRequest, api: Data<Api>) -> HttpResponse {
-    let published = &api.published;
+    let published = api.published.load();
     let headers = request.headers();
     let gzip = published.gzip.as_ref().filter(|_| takes_gzip(headers));
     let unchanged = published.unchanged(headers);

@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use crate::access::Logins;
 use crate::domain::broker::Broker;
 
@@ -36,14 +38,21 @@ pub struct Api {
     pub broker: Broker,
     /// Who may.
     pub logins: Logins,
-    /// The catalog as it is sent.
-    pub published: Published,
+    /// The catalog as it is sent: another one after a reload.
+    pub published: ArcSwap<Published>,
     /// What is too much.
     pub limits: Limits,
     /// Where the API begins: empty, or `/path` without a slash at its end.
     pub base_path: String,
     /// Set when the process is asked to stop: `/readyz` says no from then on.
     pub stopping: Arc<AtomicBool>,
+}
+
+impl Api {
+    /// From now on this is sent to who fetches the catalog.
+    pub fn publish(&self, published: Published) {
+        self.published.store(Arc::new(published));
+    }
 }
 
 /// What is too much, in bytes, and too slow.

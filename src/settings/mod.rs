@@ -23,7 +23,7 @@ pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
     Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
-    OperationSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
+    OperationSettings, ReloadSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
 };
 
 use std::num::NonZero;
@@ -137,6 +137,7 @@ fn load_with(
         settings,
         warnings: given.warnings,
         explained,
+        file: config,
     })
 }
 
@@ -193,6 +194,7 @@ fn assemble(
     let store = store(merged, sources);
     let server = server(merged);
     let operations = operations(merged);
+    let reload = reload(merged);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -202,6 +204,7 @@ fn assemble(
         store: store?,
         server: server?,
         operations: operations?,
+        reload: reload?,
         logins,
         log: LogSettings {
             format: format?,
@@ -278,6 +281,11 @@ fn operations(merged: &mut Merged) -> Option<OperationSettings> {
         at_once: u32::try_from(at_once?).unwrap_or(u32::MAX),
         look_every: look_every?,
     })
+}
+
+fn reload(merged: &mut Merged) -> Option<ReloadSettings> {
+    let every = merged.one("reload.every", from_zero);
+    Some(ReloadSettings { every: every? })
 }
 
 fn from_zero(text: &str) -> Result<Duration, Refused> {

@@ -32,13 +32,18 @@ pub(super) fn path(text: &str) -> Result<PathBuf, Refused> {
 }
 
 pub(super) fn breaking(text: &str) -> Result<Breaking, Refused> {
-    match text {
-        "plan-in-use" => Ok(Breaking::PlanInUse),
-        _ => Err(Refused::new(
+    let found = Breaking::ALL
+        .into_iter()
+        .find(|breaking| breaking.name() == text);
+    found.ok_or_else(|| {
+        Refused::new(
             "names nothing that a catalog may break",
-            "give plan-in-use, or leave it out",
-        )),
-    }
+            format!(
+                "give one of {}",
+                Breaking::ALL.map(Breaking::name).join(", ")
+            ),
+        )
+    })
 }
 
 pub(super) fn address(text: &str) -> Result<IpAddr, Refused> {

@@ -122,7 +122,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: Some("--allow-breaking"),
         usual: &[],
         default: Some(""),
-        doc: "What a catalog may break all the same: plan-in-use.",
+        doc: "What a catalog may break all the same: plan-in-use, id-changed, ...",
     },
     Setting {
         path: "store.url",
@@ -283,6 +283,14 @@ pub const SETTINGS: &[Setting] = &[
         usual: &[],
         default: Some("1s"),
         doc: "How often this broker looks for operations that another one left.",
+    },
+    Setting {
+        path: "reload.every",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("2s"),
+        doc: "How often the catalog's files are looked at; a change is served at once. 0 for SIGHUP alone.",
     },
     Setting {
         path: "auth.username",

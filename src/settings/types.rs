@@ -22,6 +22,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Operations that take time.
     pub operations: OperationSettings,
+    /// Changes of the catalog's files.
+    pub reload: ReloadSettings,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -33,6 +35,44 @@ pub struct Settings {
 pub enum Breaking {
     /// A plan leaves whose instances only its backend can take away.
     PlanInUse,
+    /// A name has another id.
+    IdChanged,
+    /// Instances cannot be bound any more.
+    BindableWithdrawn,
+    /// A permission is not asked for any more.
+    RequiresWithdrawn,
+    /// Instances cannot move to another plan any more.
+    UpdatesWithdrawn,
+    /// Parameters that instances have are not allowed any more.
+    SchemaNarrowed,
+    /// Instances would be taken away by something else than made them.
+    BackendChanged,
+}
+
+impl Breaking {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::PlanInUse,
+        Self::IdChanged,
+        Self::BindableWithdrawn,
+        Self::RequiresWithdrawn,
+        Self::UpdatesWithdrawn,
+        Self::SchemaNarrowed,
+        Self::BackendChanged,
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PlanInUse => "plan-in-use",
+            Self::IdChanged => "id-changed",
+            Self::BindableWithdrawn => "bindable-withdrawn",
+            Self::RequiresWithdrawn => "requires-withdrawn",
+            Self::UpdatesWithdrawn => "updates-withdrawn",
+            Self::SchemaNarrowed => "schema-narrowed",
+            Self::BackendChanged => "backend-changed",
+        }
+    }
 }
 
 /// What is remembered, and where.
@@ -72,6 +112,13 @@ pub struct OperationSettings {
     pub at_once: u32,
     /// How often it looks for those that another process left.
     pub look_every: Duration,
+}
+
+/// How changes of the catalog's files are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReloadSettings {
+    /// How often the files are compared; zero: never.
+    pub every: Duration,
 }
 
 /// The HTTP server.
@@ -175,6 +222,8 @@ pub struct LoadedSettings {
     pub warnings: Vec<String>,
     /// Every setting with its value and where that came from.
     pub explained: Vec<Explained>,
+    /// The settings file, whether it is there or not.
+    pub file: PathBuf,
 }
 
 /// A setting's value, and where it came from.

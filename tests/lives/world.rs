@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::broker::Broker;
 use catalog_broker::domain::catalog::Catalog;
+use catalog_broker::domain::live::Live;
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker, Working};
@@ -157,7 +158,7 @@ impl World {
             let (catalog, store) = (Arc::clone(&self.catalog), Arc::clone(&store));
             let bells = Arc::clone(&bells);
             Arc::new(Broker::new(
-                catalog,
+                Arc::new(Live::new(catalog)),
                 store,
                 Arc::clone(&watch),
                 clock,
@@ -173,7 +174,7 @@ impl World {
             keep: Duration::from_millis(KEEP.unsigned_abs()),
         };
         let worker = Worker::new(
-            Arc::clone(&self.catalog),
+            Arc::new(Live::new(Arc::clone(&self.catalog))),
             Arc::clone(&store),
             Arc::clone(&watch),
             clock,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::catalog::Catalog;
+use catalog_broker::domain::live::Live;
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::domain::version::NEWEST;
@@ -57,7 +58,7 @@ fn a_worker_that_slept_before_it_acts_does_not() {
         store.begin(change).await.expect("an answer");
         // Nothing is offered, so that whoever acts fails at once.
         let worker = Worker::new(
-            Arc::new(Catalog::new(NEWEST, Vec::new())),
+            Arc::new(Live::new(Arc::new(Catalog::new(NEWEST, Vec::new())))),
             Arc::clone(&store),
             Arc::new(Ear(says)),
             asleep,

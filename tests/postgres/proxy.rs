@@ -17,7 +17,7 @@ pub enum Cut {
 }
 
 /// What a commit is known by: the word itself, and the one statement that is a transaction by itself.
-const COMMITS: [&[u8]; 2] = [b"COMMIT\0", b"WITH made AS ("];
+const COMMITS: [&[u8]; 2] = [b"COMMIT\0", b"SELECT FROM broker_provision("];
 
 /// Passes everything on, but for a commit that is to be cut.
 pub struct Proxy {

@@ -52,6 +52,15 @@ fn two(reference: &Reference) -> Missing {
     )
 }
 
+/// The file that it is read from, where it is one.
+pub(super) fn file(environment: &Environment) -> Option<&str> {
+    let variable = |name| environment.get(name).filter(|text| !text.is_empty());
+    match variable(VARIABLE) {
+        Some(_) => None,
+        None => variable(FILE),
+    }
+}
+
 fn text(environment: &Environment, reference: &Reference) -> Result<Option<String>, Missing> {
     let variable = |name| environment.get(name).filter(|text| !text.is_empty());
     match (variable(VARIABLE), variable(FILE)) {

@@ -32,6 +32,7 @@ use super::catalog::{Catalog, NotOffered};
 use super::error::BrokerError;
 use super::id::{InstanceId, OperationId, PlanId, ServiceId};
 use super::json::Object;
+use super::live::Live;
 use super::offering::{Chosen, Plan};
 use super::operation::{Kind, Operation, Report, State, Subject};
 use super::schema::Schema;
@@ -51,7 +52,7 @@ pub use removal::Removal;
 
 /// The platform's door. Every method takes the caller from the first day: who may do what is decided by it.
 pub struct Broker {
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     witness: Arc<dyn Witness>,
     clock: Clock,
@@ -191,9 +192,9 @@ pub enum Polled {
 const TRIES: usize = 8;
 
 impl Broker {
-    /// A broker of `catalog` that remembers in `store`; a request that waits for a backend waits up to `patience`.
+    /// A broker of the catalog in `live` that remembers in `store`; a request that waits for a backend waits up to `patience`.
     pub fn new(
-        catalog: Arc<Catalog>,
+        live: Arc<Live>,
         store: Arc<dyn Store>,
         witness: Arc<dyn Witness>,
         clock: Clock,
@@ -201,7 +202,7 @@ impl Broker {
         patience: Duration,
     ) -> Self {
         Self {
-            catalog,
+            live,
             store,
             witness,
             clock,
@@ -213,12 +214,12 @@ impl Broker {
 
     /// The catalog of this moment: taken once for each request.
     pub fn catalog(&self) -> Arc<Catalog> {
-        Arc::clone(&self.catalog)
+        self.live.now()
     }
 
     /// The oldest version of the API that is served.
     pub fn minimum_api_version(&self) -> ApiVersion {
-        self.catalog.minimum_api_version()
+        self.live.now().minimum_api_version()
     }
 
     /// Whether the broker can do its work: whether its store can be used.

@@ -13,6 +13,7 @@ use super::ending::{self, Concluded};
 use super::{Worker, between, earlier, later};
 use crate::domain::backend::{Done, Failure, Outcome, Progress, Work};
 use crate::domain::binding::Binding;
+use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
@@ -37,8 +38,10 @@ impl Worker {
     /// Carries out what was taken up with a lease until then.
     pub(super) async fn attempt(&self, taken: Taken, until: Timestamp) {
         let note = Note::new(until);
-        match self.race(&taken, &note).await {
-            Over::Outcome(outcome) => self.conclude(taken, outcome).await,
+        // One catalog from beginning to end.
+        let catalog = self.live.now();
+        match self.race(&catalog, &taken, &note).await {
+            Over::Outcome(outcome) => self.conclude(&catalog, taken, outcome).await,
             Over::Lost => {
                 self.tell_attempt(&taken, "stopped: the operation was cancelled or taken over");
                 self.end(&taken, Ending::Stopped).await;
@@ -47,8 +50,8 @@ impl Worker {
         }
     }
 
-    async fn race(&self, taken: &Taken, note: &Note) -> Over {
-        let mut acts = pin!(self.act(taken, note));
+    async fn race(&self, catalog: &Catalog, taken: &Taken, note: &Note) -> Over {
+        let mut acts = pin!(self.act(catalog, taken, note));
         let mut keeps = pin!(self.keep(taken, note));
         poll_fn(|context| {
             // The process may have slept, at any point: then another may act by now, and this one does nothing more.
@@ -95,13 +98,13 @@ impl Worker {
         }
     }
 
-    async fn act(&self, taken: &Taken, note: &Note) -> Over {
+    async fn act(&self, catalog: &Catalog, taken: &Taken, note: &Note) -> Over {
         let plan_id = taken.plan_id();
         let service_id = &taken.instance.service_id;
         // What is hidden makes nothing any more.
         let chosen = match taken.operation.kind {
-            Kind::Unbind | Kind::Deprovision => self.catalog.remover(service_id, plan_id),
-            _ => self.catalog.choose(service_id, plan_id).ok(),
+            Kind::Unbind | Kind::Deprovision => catalog.remover(service_id, plan_id),
+            _ => catalog.choose(service_id, plan_id).ok(),
         };
         let Some(chosen) = chosen else {
             return Over::Outcome(Outcome::Failed(Failure {
@@ -201,8 +204,7 @@ impl Worker {
         }
     }
 
-    async fn conclude(&self, taken: Taken, outcome: Outcome) {
-        let catalog = &self.catalog;
+    async fn conclude(&self, catalog: &Catalog, taken: Taken, outcome: Outcome) {
         let max = catalog
             .remover(&taken.instance.service_id, taken.plan_id())
             .map_or(1, |chosen| chosen.plan.responding.max_attempts);

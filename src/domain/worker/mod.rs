@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::bells::Bells;
-use super::catalog::Catalog;
+use super::live::Live;
 use super::store::{Store, StoreError, Take, Taken};
 use super::time::{Clock, Timestamp};
 use super::witness::Witness;
@@ -28,7 +28,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Takes operations up.
 pub struct Worker {
-    catalog: Arc<Catalog>,
+    live: Arc<Live>,
     store: Arc<dyn Store>,
     witness: Arc<dyn Witness>,
     clock: Clock,
@@ -60,9 +60,9 @@ pub struct Working {
 }
 
 impl Worker {
-    /// A worker of `catalog` on `store`.
+    /// A worker of the catalog in `live` on `store`.
     pub fn new(
-        catalog: Arc<Catalog>,
+        live: Arc<Live>,
         store: Arc<dyn Store>,
         witness: Arc<dyn Witness>,
         clock: Clock,
@@ -70,7 +70,7 @@ impl Worker {
         terms: Terms,
     ) -> Self {
         Self {
-            catalog,
+            live,
             store,
             witness,
             clock,
@@ -156,7 +156,8 @@ impl Worker {
     }
 
     fn limits(&self) -> Vec<(Arc<str>, u32)> {
-        let plans = self.catalog.plans();
+        let catalog = self.live.now();
+        let plans = catalog.plans();
         let mut limits: Vec<(Arc<str>, u32)> = plans
             .filter_map(|plan| Some((plan.backend.name().into(), plan.backend.concurrency()?)))
             .collect();

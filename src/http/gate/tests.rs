@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
 use actix_web::{App, HttpServer};
+use arc_swap::ArcSwap;
 use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
@@ -20,6 +21,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::id::{BindingId, InstanceId, OperationId};
 use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
+use crate::domain::live::Live;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
     Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken, Unbound,
@@ -118,9 +120,9 @@ fn api() -> Data<Api> {
     let store = Arc::new(Panics(FingerprintKey::new(&[0; 32])));
     let login = Proof::Bearer(Secret::new("token".to_owned()));
     Data::new(Api {
-        published: Published::new(&catalog, UNIX_EPOCH),
+        published: ArcSwap::from_pointee(Published::new(&catalog, UNIX_EPOCH)),
         broker: Broker::new(
-            catalog,
+            Arc::new(Live::new(catalog)),
             store,
             Arc::new(Nobody),
             || Timestamp(0),

@@ -5,7 +5,7 @@ use super::error::StepError;
 use super::jobs::subject;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{lendings, reseal, rows, steps, transfer};
+use super::{lendings, reseal, rows, served, steps, transfer};
 use crate::domain::id::{InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{
     Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
@@ -127,6 +127,17 @@ impl Ledger for PostgresStore {
             self.driver
                 .run(async |pool| pool.step(reseal::forget_keys).await),
         )
+    }
+
+    fn last_served(&self) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(self.driver.run(async |pool| pool.ask(served::read).await))
+    }
+
+    fn keep_served(&self, served: Vec<u8>) -> Answer<'_, ()> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.step(async |database| served::keep(database, &served).await)
+                .await
+        }))
     }
 
     fn others(&self, now: Timestamp) -> Answer<'_, Others> {

@@ -31,6 +31,10 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0003.sql"),
         needs: 1,
     },
+    Migration {
+        sql: include_str!("migrations/0004.sql"),
+        needs: 1,
+    },
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS broker_schema (

@@ -20,6 +20,7 @@ mod pool;
 mod reseal;
 mod retry;
 mod rows;
+mod served;
 mod steps;
 mod transaction;
 mod transfer;

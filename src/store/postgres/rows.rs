@@ -101,28 +101,25 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
     Ok(begun)
 }
 
-/// A new instance and the operation that makes it at once, in one statement and one message: what most requests are that
-/// change anything.
+/// A new instance and the operation that makes it at once, in one message: what most requests are that change anything.
 async fn provision(
     database: &Transaction<'_>,
     instance: &Instance,
     operation: &Operation,
 ) -> Result<Begun, StepError> {
     let mut values = made(database, instance)?;
-    values.extend(recorded(operation));
+    values.extend([
+        operation.id.as_str().into(),
+        operation.kind.name().into(),
+        operation.state.name().into(),
+        operation.started_at.0.into(),
+        operation.finished_at.map(|at| at.0).into(),
+    ]);
     let made = database
         .execute_alone(
-            "WITH made AS (
-                 INSERT INTO broker_instances (id, service_id, plan_id, organization, space, operation, kind, state,
-                                               backend, version, fingerprint, created_at, updated_at, details)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-                 ON CONFLICT (id) DO NOTHING RETURNING 1
-             )
-             INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, started_at, finished_at, turn)
-             SELECT $15, $16, $17, $18, $19, $20, $21, coalesce((
-                 SELECT turn FROM broker_operations WHERE instance_id = $17 AND binding_id = $18
-                 ORDER BY turn DESC LIMIT 1), 0) + 1
-             FROM made",
+            "SELECT FROM broker_provision($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                                          $19) AS made
+             WHERE made",
             &values,
         )
         .await?;

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row as SqlRow, named_params, params};
 use super::database::Database;
 use super::jobs::subject;
 use super::rows::{self, RowError, text};
-use super::{SqliteStore, lendings, reseal, transfer};
+use super::{SqliteStore, lendings, reseal, served, transfer};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{
     Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
@@ -125,6 +125,17 @@ impl Ledger for SqliteStore {
             self.writer.settle().await?;
             Ok(kept)
         })
+    }
+
+    fn last_served(&self) -> Answer<'_, Option<Vec<u8>>> {
+        Box::pin(self.readers.ask(|connection| Ok(served::read(connection)?)))
+    }
+
+    fn keep_served(&self, served: Vec<u8>) -> Answer<'_, ()> {
+        Box::pin(
+            self.writer
+                .step(move |connection| served::keep(connection, &served)),
+        )
     }
 
     fn others(&self, _: Timestamp) -> Answer<'_, Others> {

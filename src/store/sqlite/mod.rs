@@ -18,6 +18,7 @@ mod open;
 mod reader;
 mod reseal;
 mod rows;
+mod served;
 mod transfer;
 mod writer;
 

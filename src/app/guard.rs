@@ -1,0 +1,152 @@
+//! What a catalog may not break, at start and at each reload: plans whose instances only they can take away
+//! (`plan-in-use`), and what lives by the catalog that was served last ([`crate::domain::breaking`]).
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::domain::breaking::{Breach, Rule, Served, breaches};
+use crate::domain::catalog::Catalog;
+use crate::domain::ledger::Ledger;
+use crate::domain::store::{PlanInUse, StoreError};
+use crate::settings::Breaking;
+
+/// The word for a plan that has left and is in use.
+const PLAN_IN_USE: &str = "plan-in-use";
+
+/// Holds catalogs against what lives in the store, if anything is remembered.
+pub(super) struct Guard {
+    pub ledger: Option<Arc<dyn Ledger>>,
+    /// What may be broken.
+    pub allowed: Vec<Breaking>,
+}
+
+/// What a catalog would break.
+#[derive(Debug, Default)]
+pub struct Broken {
+    plans: Vec<PlanInUse>,
+    breaches: Vec<Breach>,
+}
+
+impl Guard {
+    /// What `catalog` would break that nobody has allowed. What is allowed, and what is a warning only, goes to the log.
+    pub(super) async fn check(&self, catalog: &Catalog) -> Result<Broken, StoreError> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(Broken::default());
+        };
+        let all = Broken {
+            plans: catalog.lacks(ledger.plans_in_use().await?),
+            breaches: match last_served(&**ledger).await? {
+                Some(last) => breaches(&last, &Served::of(catalog), &**ledger).await?,
+                None => Vec::new(),
+            },
+        };
+        Ok(self.not_allowed(all))
+    }
+
+    fn not_allowed(&self, all: Broken) -> Broken {
+        let Broken { plans, breaches } = all;
+        let is_allowed = |name: &str| self.allowed.iter().any(|allowed| allowed.name() == name);
+        let (plans, told) = if is_allowed(PLAN_IN_USE) {
+            (Vec::new(), plans)
+        } else {
+            (plans, Vec::new())
+        };
+        for plan in told {
+            log::warn!("{} (allowed)", in_use(&plan));
+        }
+        let passes = |breach: &Breach| breach.rule.is_warning() || is_allowed(breach.rule.name());
+        let (told, breaches): (Vec<Breach>, Vec<Breach>) = breaches.into_iter().partition(passes);
+        for breach in told {
+            let allowed = if breach.rule.is_warning() {
+                ""
+            } else {
+                " (allowed)"
+            };
+            log::warn!("{breach}{allowed}");
+        }
+        Broken { plans, breaches }
+    }
+
+    /// Remembers what is served from now on. A store that is away keeps the catalog before: nothing is lost but a warning.
+    pub(super) async fn keep(&self, catalog: &Catalog) {
+        let Some(ledger) = &self.ledger else { return };
+        let kept = match serde_json::to_vec(&Served::of(catalog)) {
+            Ok(served) => ledger
+                .keep_served(served)
+                .await
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = kept {
+            log::warn!(
+                "what is served could not be noted, so the next change is held against what was noted before: {why}"
+            );
+        }
+    }
+}
+
+/// What another version of the broker has kept may be of a form that this one does not know.
+async fn last_served(ledger: &dyn Ledger) -> Result<Option<Served>, StoreError> {
+    let kept = ledger.last_served().await?;
+    Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()))
+}
+
+impl Broken {
+    /// Whether there is nothing.
+    pub const fn is_nothing(&self) -> bool {
+        self.plans.is_empty() && self.breaches.is_empty()
+    }
+}
+
+/// Everything, a line each, and the way out.
+impl fmt::Display for Broken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for plan in &self.plans {
+            writeln!(out, "{}", in_use(plan))?;
+        }
+        for breach in &self.breaches {
+            writeln!(out, "{breach}")?;
+        }
+        if !self.plans.is_empty() {
+            out.write_str(PUT_BACK)?;
+        }
+        let mut rules: Vec<Rule> = Vec::new();
+        for breach in &self.breaches {
+            if !rules.contains(&breach.rule) {
+                rules.push(breach.rule);
+            }
+        }
+        if !rules.is_empty() {
+            if !self.plans.is_empty() {
+                out.write_str("\n")?;
+            }
+            out.write_str("Take back what breaks them. To serve it all the same:")?;
+            for rule in rules {
+                write!(out, " --allow-breaking {}", rule.name())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What an operator can do about plans that have left.
+const PUT_BACK: &str = "Put them back: with `offered: false` a plan is hidden from platforms and still takes its \
+    instances away, with its backend. To start without them all the same: \
+    --allow-breaking plan-in-use. Then unbind and deprovision of these instances fail and touch nothing, and \
+    `catalog-broker instances forget` drops them";
+
+/// One of them, in a sentence.
+fn in_use(plan: &PlanInUse) -> String {
+    format!(
+        "{PLAN_IN_USE}: the plan `{}` of the service `{}` has left the catalog, and with it the backend that alone can take \
+         away what is left of it: {} of {}",
+        plan.plan_id,
+        plan.service_id,
+        counted(plan.instances, "service instance"),
+        counted(plan.organizations, "organization"),
+    )
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,259 @@
+//! Hot reload: another catalog takes the place of the one that is served, whole and at once, or not at all.
+//!
+//! The files that the document came from are compared every now and then, and on SIGHUP they are read again in any case.
+//! What is read while it is being changed would be a mixture, so it counts only if the files held the same before and
+//! after. A document with errors, or one that breaks what lives, is refused: the log says why, and the one before stays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::{self, Data};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::guard::{Broken, Guard};
+use super::system_time;
+use crate::catalog::{self, Held, Inputs, Loaded};
+use crate::document::{Environment, Findings, Severity};
+use crate::domain::catalog::Catalog;
+use crate::domain::live::Live;
+use crate::domain::store::StoreError;
+use crate::http::{Api, Published};
+use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
+
+/// How often files are read again that change while they are read.
+const TRIES: u32 = 10;
+
+/// How long they are left alone in between.
+const REST: Duration = Duration::from_millis(50);
+
+/// Where settings and document come from: the same at start and at each reload.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The command line.
+    pub flags: Flags,
+    /// The process's environment.
+    pub environment: Environment,
+}
+
+/// What a broker starts with.
+pub struct Start {
+    pub(super) settings: Settings,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) inputs: Inputs,
+    pub(super) held: Held,
+}
+
+impl Start {
+    /// With a catalog that was read just now: what its files hold is looked at here.
+    pub fn new(loaded: LoadedSettings, catalog: Arc<Catalog>, mut inputs: Inputs) -> Self {
+        inputs.extend([loaded.file]);
+        Self {
+            settings: loaded.settings,
+            catalog,
+            held: inputs.held(),
+            inputs,
+        }
+    }
+}
+
+/// Settings and a document, as they were read.
+struct Read {
+    settings: Settings,
+    loaded: Loaded,
+    /// All files that had a part in it.
+    inputs: Inputs,
+}
+
+impl Origin {
+    /// The settings, as they are now.
+    pub fn settings(&self) -> Result<LoadedSettings, SettingsErrors> {
+        settings::load(
+            &self.flags,
+            &self.environment,
+            catalog::is_document_variable,
+        )
+    }
+
+    /// The document that settings name, as it is now.
+    pub fn document(&self, settings: &Settings) -> Loaded {
+        let (source, memory) = (super::source(settings), super::memory(settings));
+        catalog::load(&source, &self.environment, memory)
+    }
+
+    fn read(&self) -> Result<Read, SettingsErrors> {
+        let LoadedSettings { settings, file, .. } = self.settings()?;
+        let loaded = self.document(&settings);
+        let mut inputs = loaded.inputs.clone();
+        inputs.extend([file]);
+        Ok(Read {
+            settings,
+            loaded,
+            inputs,
+        })
+    }
+}
+
+/// Puts another catalog in the place of the one that is served.
+pub(super) struct Reloader {
+    pub origin: Origin,
+    /// What the process runs with.
+    pub settings: Settings,
+    pub live: Arc<Live>,
+    pub api: Data<Api>,
+    pub guard: Guard,
+    /// What was read last.
+    pub inputs: Inputs,
+    /// What it held; nothing where it has to be read again.
+    pub held: Option<Held>,
+}
+
+/// Why the catalog stays as it is.
+enum Refused {
+    Settings(SettingsErrors),
+    Document(Findings),
+    Breaks(Broken),
+    Store(StoreError),
+    /// The files are being written: the next look comes soon.
+    Unsettled,
+}
+
+impl Reloader {
+    /// Looks for changes, for as long as it is polled.
+    pub async fn watch(mut self) {
+        let every = self.settings.reload.every;
+        let mut hangup = match signal(SignalKind::hangup()) {
+            Ok(hangup) => hangup,
+            Err(error) => return log::error!("the catalog is not reloaded on SIGHUP: {error}"),
+        };
+        loop {
+            let asked = if every.is_zero() {
+                hangup.recv().await.is_some()
+            } else {
+                // In time nobody asked.
+                tokio::time::timeout(every, hangup.recv()).await.is_ok()
+            };
+            if asked || self.has_changed().await {
+                self.reload().await;
+            }
+        }
+    }
+
+    async fn has_changed(&self) -> bool {
+        let inputs = self.inputs.clone();
+        match web::block(move || inputs.held()).await {
+            Ok(held) => self.held.as_ref() != Some(&held),
+            Err(_) => false,
+        }
+    }
+
+    async fn reload(&mut self) {
+        match self.take().await {
+            Ok(catalog) => {
+                let plans: usize = catalog
+                    .offerings()
+                    .iter()
+                    .map(|offering| offering.plans.len())
+                    .sum();
+                let offerings = catalog.offerings().len();
+                log::info!("reloaded the catalog: {offerings} offerings, {plans} plans");
+            }
+            Err(Refused::Unsettled) => {}
+            Err(refused) => {
+                tell(&refused);
+                log::error!("the catalog was not reloaded: the one before is served on");
+            }
+        }
+    }
+
+    async fn take(&mut self) -> Result<Arc<Catalog>, Refused> {
+        let (origin, inputs) = (self.origin.clone(), self.inputs.clone());
+        let settled = web::block(move || settled(&origin, inputs)).await;
+        let Ok(Some(settled)) = settled else {
+            return Err(Refused::Unsettled);
+        };
+        self.inputs = settled.inputs;
+        self.held = Some(settled.held);
+        let read = settled.read.map_err(Refused::Settings)?;
+        self.tell_fixed(&read.settings);
+        let Some(catalog) = read.loaded.catalog else {
+            return Err(Refused::Document(read.loaded.findings));
+        };
+        tell_findings(&read.loaded.findings);
+        match self.guard.check(&catalog).await {
+            Ok(broken) if broken.is_nothing() => {}
+            Ok(broken) => return Err(Refused::Breaks(broken)),
+            Err(why) => {
+                // Until the store is back.
+                self.held = None;
+                return Err(Refused::Store(why));
+            }
+        }
+        // What is published comes last: who has read of a plan finds it.
+        self.live.replace(Arc::clone(&catalog));
+        self.api.publish(Published::new(&catalog, system_time()));
+        self.guard.keep(&catalog).await;
+        Ok(catalog)
+    }
+
+    /// Settings that a running process does not change.
+    fn tell_fixed(&self, new: &Settings) {
+        let old = &self.settings;
+        let fixed = [
+            ("store", old.store != new.store),
+            ("server", old.server != new.server),
+            ("operations", old.operations != new.operations),
+            ("auth", old.logins != new.logins),
+            ("log", old.log != new.log),
+            ("reload", old.reload != new.reload),
+        ];
+        for (name, _) in fixed.iter().filter(|(_, differs)| *differs) {
+            log::warn!(
+                "the settings below `{name}` have changed: they count from the next start on"
+            );
+        }
+    }
+}
+
+/// What was read while the files held this.
+struct Settled {
+    read: Result<Read, SettingsErrors>,
+    inputs: Inputs,
+    held: Held,
+}
+
+/// Reads until the files held the same before and after; nothing where they never do.
+fn settled(origin: &Origin, mut inputs: Inputs) -> Option<Settled> {
+    for _ in 0..TRIES {
+        let held = inputs.held();
+        let read = origin.read();
+        // Settings with errors name no document: it is what it was.
+        let named = read.as_ref().map_or(&inputs, |read| &read.inputs).clone();
+        if named == inputs && inputs.held() == held {
+            return Some(Settled { read, inputs, held });
+        }
+        inputs = named;
+        std::thread::sleep(REST);
+    }
+    None
+}
+
+fn tell(refused: &Refused) {
+    match refused {
+        Refused::Settings(errors) => log::error!("{errors}"),
+        Refused::Document(findings) => tell_findings(findings),
+        Refused::Breaks(broken) => log::error!("{broken}"),
+        Refused::Store(why) => log::error!("what lives is not known: {why}"),
+        Refused::Unsettled => {}
+    }
+}
+
+fn tell_findings(findings: &Findings) {
+    for finding in findings {
+        let level = match finding.severity {
+            Severity::Error => log::Level::Error,
+            Severity::Warning => log::Level::Warn,
+            Severity::Note => log::Level::Info,
+        };
+        log::log!(level, "{finding}");
+    }
+}

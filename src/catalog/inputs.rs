@@ -1,0 +1,146 @@
+//! The files that a catalog comes from, and what they hold at one moment: by it a reload knows that something changed.
+//!
+//! Their contents are compared, not their times: a mounted ConfigMap is a link to a folder that another one takes the
+//! place of, and times on a network's disk lie.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// Beyond it a file is not looked at: no reader of a catalog takes one as large.
+const LIMIT: u64 = 64 << 20;
+
+/// How many files of a folder are looked at.
+const FILES: usize = 1024;
+
+/// Files and folders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs(BTreeSet<PathBuf>);
+
+/// What they held; equal where nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held([u8; 32]);
+
+impl Inputs {
+    /// These.
+    pub fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self(paths.into_iter().collect())
+    }
+
+    /// What they hold now. What is not there, or cannot be read, counts as that: it may come.
+    pub fn held(&self) -> Held {
+        let mut hash = Sha256::new();
+        for path in &self.0 {
+            add(path, &mut hash);
+        }
+        Held(hash.finalize().into())
+    }
+}
+
+impl Extend<PathBuf> for Inputs {
+    fn extend<T: IntoIterator<Item = PathBuf>>(&mut self, paths: T) {
+        self.0.extend(paths);
+    }
+}
+
+fn add(path: &Path, hash: &mut Sha256) {
+    named(path.as_os_str().as_encoded_bytes(), hash);
+    let added = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => folder(path, hash),
+        // Nothing else is opened: a pipe would never end.
+        Ok(metadata) if metadata.is_file() => file(path, hash),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = added {
+        named(error.kind().to_string().as_bytes(), hash);
+    }
+}
+
+/// Its files but for the hidden ones, which in a mounted folder lead to what is there already.
+fn folder(path: &Path, hash: &mut Sha256) -> io::Result<()> {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !is_hidden && entry.path().is_file() {
+            files.insert(entry.path());
+        }
+    }
+    for path in files.iter().take(FILES) {
+        named(path.as_os_str().as_encoded_bytes(), hash);
+        file(path, hash)?;
+    }
+    Ok(())
+}
+
+fn file(path: &Path, hash: &mut Sha256) -> io::Result<()> {
+    let mut of_file = Sha256::new();
+    let mut reader = File::open(path)?.take(LIMIT);
+    let mut part = [0; 16 * 1024];
+    loop {
+        match reader.read(&mut part)? {
+            0 => break,
+            length => of_file.update(&part[..length]),
+        }
+    }
+    hash.update(of_file.finalize());
+    Ok(())
+}
+
+/// With its length, so that two names are not mistaken for one.
+fn named(name: &[u8], hash: &mut Sha256) {
+    hash.update((name.len() as u64).to_be_bytes());
+    hash.update(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_content_shows_and_nothing_else() {
+        let folder =
+            std::env::temp_dir().join(format!("catalog-broker-inputs-{}", std::process::id()));
+        fs::create_dir_all(folder.join("secrets")).expect("a folder");
+        let file = folder.join("catalog.yaml");
+        let link = folder.join("link");
+        let inputs = Inputs::new([file.clone(), folder.join("secrets"), link.clone()]);
+        let mut seen = vec![inputs.held()];
+        let mut changes = |what: &str| {
+            let now = inputs.held();
+            assert!(!seen.contains(&now), "{what}");
+            seen.push(now.clone());
+            assert_eq!(inputs.held(), now, "{what}");
+        };
+        fs::write(&file, "services: []").expect("a file");
+        changes("a file comes");
+        fs::write(&file, "services: [ ]").expect("a file");
+        changes("a file is changed");
+        fs::write(folder.join("secrets/password"), "one").expect("a file");
+        changes("a file comes into a folder");
+        fs::write(folder.join("secrets/password"), "two").expect("a file");
+        changes("a file of a folder is changed");
+        fs::rename(
+            folder.join("secrets/password"),
+            folder.join("secrets/login"),
+        )
+        .expect("a name");
+        changes("a file of a folder is renamed");
+        std::os::unix::fs::symlink(folder.join("secrets/login"), &link).expect("a link");
+        changes("a link comes");
+        fs::write(folder.join("other"), "three").expect("a file");
+        fs::remove_file(&link).expect("no link");
+        std::os::unix::fs::symlink(folder.join("other"), &link).expect("a link");
+        changes("a link leads elsewhere");
+        let before = inputs.held();
+        fs::write(&file, "services: [ ]").expect("a file");
+        fs::write(folder.join("secrets/.hidden"), "four").expect("a file");
+        assert_eq!(inputs.held(), before, "the same again, and what is hidden");
+        fs::remove_dir_all(&folder).expect("no folder");
+        assert_ne!(inputs.held(), before, "all are gone");
+    }
+}

@@ -1,0 +1,291 @@
+//! What another catalog would break: the catalog that was served last is compared with it, and what differs is held
+//! against the instances that live.
+//!
+//! [`served`] is what a catalog has promised. Which plans may leave at all is a rule of its own (`plan-in-use`), for it is
+//! known without a catalog before.
+
+mod served;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+use super::id::{PlanId, ServiceId};
+use super::ledger::{InstanceQuery, Ledger, Listed};
+use super::schema::Schema;
+use super::store::{Lookup, StoreError};
+
+pub use self::served::{Served, ServedBackend, ServedPlan, ServedService};
+
+/// How many instances are read at a time.
+const PAGE: u32 = 500;
+
+/// How many organizations a breach names.
+const NAMED: usize = 5;
+
+/// A rule that a catalog may break where an operator says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A plan that nothing acts for has left, and its instances are there: what is bound stays, and nobody makes more. No
+    /// error, but a warning.
+    PlanGone,
+    /// An offering or a plan of that name has another id: to a platform it is another one.
+    IdChanged,
+    /// Instances that could be bound cannot be bound any more.
+    BindableWithdrawn,
+    /// Bindings have what the offering does not ask permission for any more.
+    RequiresWithdrawn,
+    /// Instances that could move to another plan cannot any more.
+    UpdatesWithdrawn,
+    /// Instances have parameters that the schema does not allow any more: each update of them would be refused.
+    SchemaNarrowed,
+    /// What made the instances is not what would take them away.
+    BackendChanged,
+}
+
+/// One thing that would break.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which rule says so.
+    pub rule: Rule,
+    /// The offering's name.
+    pub service: String,
+    /// The plan's.
+    pub plan: String,
+    /// What has changed, in a sentence without an end.
+    pub change: String,
+    /// The instances that it would hit.
+    pub hits: Hits,
+}
+
+/// Instances, by organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hits(BTreeMap<String, u64>);
+
+impl Rule {
+    /// All that are an error unless they are allowed.
+    pub const ERRORS: [Self; 6] = [
+        Self::IdChanged,
+        Self::BindableWithdrawn,
+        Self::RequiresWithdrawn,
+        Self::UpdatesWithdrawn,
+        Self::SchemaNarrowed,
+        Self::BackendChanged,
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PlanGone => "plan-gone",
+            Self::IdChanged => "id-changed",
+            Self::BindableWithdrawn => "bindable-withdrawn",
+            Self::RequiresWithdrawn => "requires-withdrawn",
+            Self::UpdatesWithdrawn => "updates-withdrawn",
+            Self::SchemaNarrowed => "schema-narrowed",
+            Self::BackendChanged => "backend-changed",
+        }
+    }
+
+    /// Whether a catalog that breaks it is served all the same.
+    pub const fn is_warning(self) -> bool {
+        matches!(self, Self::PlanGone)
+    }
+}
+
+impl Hits {
+    /// How many instances.
+    pub fn instances(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// How many of which organization, those with most of them first.
+    pub fn organizations(&self) -> Vec<(&str, u64)> {
+        let mut all: Vec<(&str, u64)> = self
+            .0
+            .iter()
+            .map(|(name, count)| (&**name, *count))
+            .collect();
+        all.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
+        all
+    }
+
+    fn add(&mut self, organization: &str) {
+        *self.0.entry(organization.to_owned()).or_default() += 1;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Hits {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.instances();
+        write!(
+            out,
+            "{count} service instance{}",
+            if count == 1 { "" } else { "s" }
+        )?;
+        let all = self.organizations();
+        for (at, (name, count)) in all.iter().take(NAMED).enumerate() {
+            let before = if at == 0 {
+                " of the organizations "
+            } else {
+                ", "
+            };
+            write!(out, "{before}{name} ({count})")?;
+        }
+        match all.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(out, " and {more} more"),
+        }
+    }
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "{}: {}/{}: {}; it would hit {}",
+            self.rule.name(),
+            self.service,
+            self.plan,
+            self.change,
+            self.hits
+        )
+    }
+}
+
+/// All that `new` would break of what lives in `ledger` of the catalog `old`. What has not changed costs nothing.
+pub async fn breaches(
+    old: &Served,
+    new: &Served,
+    ledger: &dyn Ledger,
+) -> Result<Vec<Breach>, StoreError> {
+    let mut breaches = Vec::new();
+    for service in &old.services {
+        for plan in &service.plans {
+            for (rule, change) in changes(service, plan, new) {
+                let hits = hit(service, plan, rule, new, ledger).await?;
+                if !hits.is_empty() {
+                    breaches.push(Breach {
+                        rule,
+                        service: service.name.clone(),
+                        plan: plan.name.clone(),
+                        change,
+                        hits,
+                    });
+                }
+            }
+        }
+    }
+    Ok(breaches)
+}
+
+/// What is another thing about a plan now, in a way that may break something.
+fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rule, String)> {
+    let Some((new_service, new_plan)) = new.find(&service.id, &plan.id) else {
+        return vec![gone(service, plan, new)];
+    };
+    let mut changes = Vec::new();
+    let mut say = |rule, change: &str| changes.push((rule, change.to_owned()));
+    if let (Some(old), Some(new)) = (&plan.backend, &new_plan.backend)
+        && !old.may_be(new)
+    {
+        let change = format!("its backend was {old} and is {new}");
+        say(Rule::BackendChanged, &change);
+    }
+    // A plan is hidden on purpose: nothing is bound to it, and nothing updated.
+    if !plan.offered || !new_plan.offered {
+        return changes;
+    }
+    if plan.bindable && !new_plan.bindable {
+        say(Rule::BindableWithdrawn, "it is not bindable any more");
+    }
+    if plan.plan_updateable && !new_plan.plan_updateable {
+        say(Rule::UpdatesWithdrawn, "plan_updateable is withdrawn");
+    }
+    let withdrawn: Vec<&str> = service
+        .requires
+        .iter()
+        .filter(|permission| !new_service.requires.contains(permission))
+        .map(String::as_str)
+        .collect();
+    if !withdrawn.is_empty() {
+        let change = format!("requires has no {} any more", withdrawn.join(", "));
+        say(Rule::RequiresWithdrawn, &change);
+    }
+    if new_plan.create.is_some() && plan.create != new_plan.create {
+        let change = "the schema of service_instance.create does not allow the parameters that instances have";
+        say(Rule::SchemaNarrowed, change);
+    }
+    changes
+}
+
+fn gone(service: &ServedService, plan: &ServedPlan, new: &Served) -> (Rule, String) {
+    match new.named(&service.name, &plan.name) {
+        Some((new_service, new_plan)) => {
+            let change = if new_service.id == service.id {
+                format!("the plan's id was {} and is {}", plan.id, new_plan.id)
+            } else {
+                format!(
+                    "the service's id was {} and is {}",
+                    service.id, new_service.id
+                )
+            };
+            (Rule::IdChanged, change)
+        }
+        None => (Rule::PlanGone, "it is not offered any more".to_owned()),
+    }
+}
+
+/// The instances of a plan that a change hits.
+async fn hit(
+    service: &ServedService,
+    plan: &ServedPlan,
+    rule: Rule,
+    new: &Served,
+    ledger: &dyn Ledger,
+) -> Result<Hits, StoreError> {
+    let schema = match rule {
+        Rule::SchemaNarrowed => new
+            .find(&service.id, &plan.id)
+            .and_then(|(_, plan)| Schema::compile(plan.create.as_ref()?).ok()),
+        _ => None,
+    };
+    let mut hits = Hits::default();
+    let mut query = InstanceQuery {
+        service: ServiceId::parse(&service.id).ok(),
+        plan: PlanId::parse(&plan.id).ok(),
+        most: PAGE,
+        ..InstanceQuery::default()
+    };
+    loop {
+        let page = ledger.list_instances(query.clone()).await?;
+        for listed in &page {
+            let is_hit = match &schema {
+                Some(schema) => !fits(listed, schema, ledger).await?,
+                None => rule != Rule::RequiresWithdrawn || listed.bindings > 0,
+            };
+            if is_hit {
+                hits.add(&listed.organization);
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() >= PAGE as usize => query.after = Some(last.id.clone()),
+            _ => return Ok(hits),
+        }
+    }
+}
+
+/// Whether the parameters that an instance has are what the schema allows. One that has gone meanwhile has none.
+async fn fits(listed: &Listed, schema: &Schema, ledger: &dyn Ledger) -> Result<bool, StoreError> {
+    Ok(match ledger.instance(listed.id.clone()).await? {
+        Lookup::Found(instance) => {
+            let parameters = instance.details.into_exposed().parameters;
+            schema.violations(&Value::Object(parameters)).is_empty()
+        }
+        Lookup::Absent | Lookup::Unknowable => true,
+    })
+}

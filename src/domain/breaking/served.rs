@@ -1,0 +1,195 @@
+//! What a catalog has promised to those who live by it. It is kept in the store in the clear: nothing private is in it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::catalog::Catalog;
+use crate::domain::offering::{Chosen, Offering, Plan};
+
+/// A catalog, as far as something may live by it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Served {
+    /// The offerings.
+    pub services: Vec<ServedService>,
+}
+
+/// An offering.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServedService {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The permissions that a bind of it needs.
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// Its plans, the hidden ones too.
+    pub plans: Vec<ServedPlan>,
+}
+
+/// A plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServedPlan {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is offered; a hidden one only takes its instances away.
+    pub offered: bool,
+    /// Whether its instances can be bound.
+    pub bindable: bool,
+    /// Whether its instances may move.
+    pub plan_updateable: bool,
+    /// What carries its operations out, in words; absent where nobody knows: a published catalog does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<ServedBackend>,
+    /// The schema of the parameters that an instance has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create: Option<Value>,
+}
+
+/// What carries the operations of a plan out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServedBackend {
+    /// The word for it in the document.
+    pub kind: String,
+    /// Its name, where it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl ServedBackend {
+    fn of(plan: &Plan) -> Self {
+        let (kind, name) = (plan.backend.kind(), plan.backend.name());
+        // Without a name of its own it queues under its plan's id.
+        let is_own = name != kind && name != format!("plan {}", plan.id);
+        Self {
+            kind: kind.to_owned(),
+            name: is_own.then(|| name.to_owned()),
+        }
+    }
+
+    /// Whether that may be the same one: it may have been given a name.
+    pub(super) fn may_be(&self, other: &Self) -> bool {
+        let same_name = match (&self.name, &other.name) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        self.kind == other.kind && same_name
+    }
+}
+
+impl fmt::Display for ServedBackend {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(out, "{} `{name}`", self.kind),
+            None => out.write_str(&self.kind),
+        }
+    }
+}
+
+impl Served {
+    /// Of a catalog.
+    pub fn of(catalog: &Catalog) -> Self {
+        let mut services: Vec<ServedService> = Vec::new();
+        let offered = catalog.offerings().iter().map(|offering| (true, offering));
+        let hidden = catalog.hidden().iter().map(|offering| (false, offering));
+        for (is_offered, offering) in offered.chain(hidden) {
+            let plans = offering.plans.iter();
+            let plans = plans.map(|plan| served(offering, plan, is_offered));
+            match services
+                .iter_mut()
+                .find(|service| *service.id == *offering.id.as_str())
+            {
+                Some(service) => service.plans.extend(plans),
+                None => services.push(ServedService {
+                    id: offering.id.as_str().to_owned(),
+                    name: offering.name.to_string(),
+                    requires: offering.requires.clone().unwrap_or_default(),
+                    plans: plans.collect(),
+                }),
+            }
+        }
+        Self { services }
+    }
+
+    /// Of what `GET /v2/catalog` answers, of any broker (specification, "Catalog Management").
+    pub fn of_published(published: &Value) -> Self {
+        let list = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+        let plan = |service: &Value, plan: &Value| ServedPlan {
+            id: text(plan, "id"),
+            name: text(plan, "name"),
+            offered: true,
+            bindable: either(plan, service, "bindable"),
+            plan_updateable: either(plan, service, "plan_updateable"),
+            backend: None,
+            create: plan
+                .pointer("/schemas/service_instance/create/parameters")
+                .cloned(),
+        };
+        let services = list(published, "services");
+        let services = services.iter().map(|service| ServedService {
+            id: text(service, "id"),
+            name: text(service, "name"),
+            requires: list(service, "requires")
+                .iter()
+                .filter_map(|word| word.as_str().map(str::to_owned))
+                .collect(),
+            plans: list(service, "plans")
+                .iter()
+                .map(|each| plan(service, each))
+                .collect(),
+        });
+        Self {
+            services: services.collect(),
+        }
+    }
+
+    /// The plan with these ids, and its offering.
+    pub(super) fn find(&self, service: &str, plan: &str) -> Option<(&ServedService, &ServedPlan)> {
+        self.plan(|each| each.id == service, |each| each.id == plan)
+    }
+
+    /// The plan with these names, and its offering.
+    pub(super) fn named(&self, service: &str, plan: &str) -> Option<(&ServedService, &ServedPlan)> {
+        self.plan(|each| each.name == service, |each| each.name == plan)
+    }
+
+    fn plan(
+        &self,
+        service: impl Fn(&ServedService) -> bool,
+        plan: impl Fn(&ServedPlan) -> bool,
+    ) -> Option<(&ServedService, &ServedPlan)> {
+        let service = self.services.iter().find(|each| service(each))?;
+        let plan = service.plans.iter().find(|each| plan(each))?;
+        Some((service, plan))
+    }
+}
+
+fn served(offering: &Offering, plan: &Plan, offered: bool) -> ServedPlan {
+    let chosen = Chosen { offering, plan };
+    ServedPlan {
+        id: plan.id.as_str().to_owned(),
+        name: plan.name.to_string(),
+        offered,
+        bindable: chosen.bindable(),
+        plan_updateable: chosen.updateable(),
+        backend: Some(ServedBackend::of(plan)),
+        create: plan
+            .schemas
+            .instance_create
+            .as_ref()
+            .map(|schema| schema.source().clone()),
+    }
+}
+
+/// The plan's word, or else the offering's.
+fn either(plan: &Value, service: &Value, key: &str) -> bool {
+    plan[key]
+        .as_bool()
+        .or(service[key].as_bool())
+        .unwrap_or(false)
+}

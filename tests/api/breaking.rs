@@ -1,0 +1,298 @@
+//! What another catalog would break of what lives: a table of before, after, what lives, and the verdict, at a reload and
+//! at a start.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::documents::{bind_of, provision_of};
+use crate::harness::{Broker, Folder, Setup, with};
+
+/// The catalog before each change.
+const BEFORE: &str = r#"
+services:
+  - id: s1
+    name: databases
+    description: Before
+    bindable: true
+    plan_updateable: true
+    requires: [syslog_drain, route_forwarding]
+    instances_retrievable: true
+    bindings_retrievable: true
+    binding: { credentials: { user: someone } }
+    plans:
+      - id: p1
+        name: small
+        description: Small
+        schemas: { service_instance: { create: { parameters: { $schema: "http://json-schema.org/draft-04/schema#", type: object, properties: { size: { type: integer, maximum: 9 } } } } } }
+      - { id: p2, name: large, description: Large, binding: { syslog_drain_url: "syslog://logs.example.com:514" } }
+      - { id: p3, name: acting, description: Acts, backend: { command: { run: [/bin/echo, '{}'] } } }
+"#;
+
+/// One change, and what comes of it with one instance of each plan in organizations of their own.
+struct Case {
+    what: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// The rule that refuses it, the plan that it names, and the organization that has the instance; nothing where it is
+    /// served.
+    refused: Option<(&'static str, &'static str, &'static str)>,
+}
+
+const CASES: &[Case] = &[
+    Case {
+        what: "a description",
+        from: "description: Small",
+        to: "description: Tiny",
+        refused: None,
+    },
+    Case {
+        what: "a name, same id",
+        from: "name: small",
+        to: "name: tiny",
+        refused: None,
+    },
+    Case {
+        what: "a plan that was not there",
+        from: "      - { id: p2,",
+        to: "      - { id: p4, name: new, description: New }\n      - { id: p2,",
+        refused: None,
+    },
+    Case {
+        what: "an id under a name",
+        from: "id: p1",
+        to: "id: p9",
+        refused: Some(("id-changed", "databases/small", "org-p1")),
+    },
+    Case {
+        what: "an offering's id under its name",
+        from: "id: s1",
+        to: "id: s9",
+        refused: Some(("id-changed", "databases/large", "org-p2")),
+    },
+    Case {
+        what: "a plan that nothing acts for has left: a warning",
+        from: "      - { id: p2, name: large, description: Large, binding: { syslog_drain_url: \"syslog://logs.example.com:514\" } }\n",
+        to: "",
+        refused: None,
+    },
+    Case {
+        what: "a plan that a program acts for has left",
+        from: "      - { id: p3, name: acting, description: Acts, backend: { command: { run: [/bin/echo, '{}'] } } }\n",
+        to: "",
+        refused: Some(("plan-in-use", "`p3`", "1 organization")),
+    },
+    Case {
+        what: "one such plan is hidden",
+        from: "description: Acts,",
+        to: "description: Acts, offered: false,",
+        refused: None,
+    },
+    Case {
+        what: "a plan is not bindable",
+        from: "name: small\n",
+        to: "name: small\n        bindable: false\n",
+        refused: Some(("bindable-withdrawn", "databases/small", "org-p1")),
+    },
+    Case {
+        what: "a permission goes that bindings have",
+        from: "[syslog_drain, route_forwarding]",
+        to: "[syslog_drain]",
+        refused: Some(("requires-withdrawn", "databases/small", "org-p1")),
+    },
+    Case {
+        what: "a permission comes",
+        from: "[syslog_drain, route_forwarding]",
+        to: "[syslog_drain, route_forwarding, volume_mount]",
+        refused: None,
+    },
+    Case {
+        what: "updates go",
+        from: "    plan_updateable: true\n",
+        to: "",
+        refused: Some(("updates-withdrawn", "databases/small", "org-p1")),
+    },
+    Case {
+        what: "updates of one plan go",
+        from: "name: large,",
+        to: "name: large, plan_updateable: false,",
+        refused: Some(("updates-withdrawn", "databases/large", "org-p2")),
+    },
+    Case {
+        what: "a schema that what lives does not fit",
+        from: "maximum: 9",
+        to: "maximum: 4",
+        refused: Some(("schema-narrowed", "databases/small", "org-p1")),
+    },
+    Case {
+        what: "a narrower schema that what lives fits",
+        from: "maximum: 9",
+        to: "maximum: 5",
+        refused: None,
+    },
+    Case {
+        what: "a schema goes",
+        from: "        schemas: { service_instance: { create: { parameters: { $schema: \"http://json-schema.org/draft-04/schema#\", type: object, properties: { size: { type: integer, maximum: 9 } } } } } }\n",
+        to: "",
+        refused: None,
+    },
+    Case {
+        what: "a program for what nothing acted for",
+        from: "name: large,",
+        to: "name: large, backend: { command: { run: [/bin/echo, '{}'] } },",
+        refused: Some(("backend-changed", "databases/large", "org-p2")),
+    },
+    Case {
+        what: "nothing for what a program acted for",
+        from: ", backend: { command: { run: [/bin/echo, '{}'] } }",
+        to: "",
+        refused: Some(("backend-changed", "databases/acting", "org-p3")),
+    },
+    Case {
+        what: "another program of the same kind",
+        from: "'{}'] }",
+        to: "'{ }'] }",
+        refused: None,
+    },
+];
+
+fn after(case: &Case) -> String {
+    assert!(
+        BEFORE.contains(case.from),
+        "{}: nothing to change",
+        case.what
+    );
+    BEFORE.replacen(case.from, case.to, 1)
+}
+
+/// One instance of each plan, with a binding.
+fn filled(broker: &Broker) {
+    for plan in ["p1", "p2", "p3"] {
+        let body = with(
+            provision_of("s1", plan),
+            "organization_guid",
+            json!(format!("org-{plan}")),
+        );
+        let body = if plan == "p1" {
+            with(body, "parameters", json!({ "size": 5 }))
+        } else {
+            body
+        };
+        assert_eq!(broker.provision(plan, &body).status, 201);
+        assert_eq!(broker.bind(plan, "b", &bind_of("s1", plan)).status, 201);
+    }
+}
+
+fn by_signal() -> Setup {
+    Setup::new(BEFORE).env("BROKER_RELOAD__EVERY", "0")
+}
+
+/// Asks for a reload, and waits for what comes of it: what was logged.
+fn reloaded(broker: &Broker, catalog: &str) -> String {
+    let before = broker.log().len();
+    broker.folder.write("catalog.yaml", catalog);
+    broker.signal("HUP");
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let log = broker.log()[before..].to_owned();
+        if log.contains("reloaded the catalog:") || log.contains("was not reloaded") {
+            return log;
+        }
+        assert!(Instant::now() < until, "{log}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_reload_refuses_what_breaks_and_nothing_else() {
+    for case in CASES {
+        let broker = by_signal().start();
+        filled(&broker);
+        let log = reloaded(&broker, &after(case));
+        match case.refused {
+            None => assert!(
+                log.contains("reloaded the catalog:"),
+                "{}: {log}",
+                case.what
+            ),
+            Some((rule, plan, organization)) => {
+                assert!(log.contains("was not reloaded"), "{}: {log}", case.what);
+                let line = log
+                    .lines()
+                    .find(|line| line.contains(&format!("{rule}: ")) && line.contains(plan));
+                let line = line.unwrap_or_else(|| panic!("{}: {log}", case.what));
+                assert!(line.contains(organization), "{}: {line}", case.what);
+                assert!(log.contains("--allow-breaking"), "{}: {log}", case.what);
+            }
+        }
+    }
+    assert!(CASES.iter().filter(|case| case.refused.is_some()).count() >= 9);
+}
+
+/// What lives of nothing is broken by nothing.
+#[test]
+fn without_instances_everything_may_change() {
+    let broker = by_signal().start();
+    for case in CASES {
+        let log = reloaded(&broker, &after(case));
+        assert!(
+            log.contains("reloaded the catalog:"),
+            "{}: {log}",
+            case.what
+        );
+    }
+}
+
+#[test]
+fn a_start_is_held_against_what_was_served_before() {
+    let folder = Arc::new(Folder::new());
+    let broker = by_signal().start_in(&folder);
+    filled(&broker);
+    drop(broker);
+    let narrowed = BEFORE.replace("maximum: 9", "maximum: 4");
+    folder.write("catalog.yaml", &narrowed);
+    let (status, _, complaint) = Setup::default().run_in(&folder);
+    assert_eq!(status.code(), Some(2), "{complaint}");
+    for part in [
+        "schema-narrowed: databases/small",
+        "1 service instance of the organizations org-p1 (1)",
+        "--allow-breaking schema-narrowed",
+    ] {
+        assert!(complaint.contains(part), "{part}: {complaint}");
+    }
+    // Allowed once, it is what was served last from then on.
+    let allowed = Setup::default()
+        .arg("--allow-breaking=schema-narrowed")
+        .start_in(&folder);
+    allowed.wait_for_log("schema-narrowed: databases/small");
+    drop(allowed);
+    let broker = Setup::default().start_in(&folder);
+    assert!(
+        !broker.log().contains("schema-narrowed"),
+        "{}",
+        broker.log()
+    );
+}
+
+/// What is allowed at the start is allowed at reloads, too, and nothing else is.
+#[test]
+fn what_is_allowed_passes_and_is_told() {
+    let broker = by_signal()
+        .arg("--allow-breaking=updates-withdrawn")
+        .start();
+    filled(&broker);
+    let less = BEFORE.replace("    plan_updateable: true\n", "");
+    let log = reloaded(&broker, &less);
+    assert!(log.contains("reloaded the catalog:"), "{log}");
+    assert!(
+        log.contains("updates-withdrawn") && log.contains("(allowed)"),
+        "{log}"
+    );
+    let log = reloaded(
+        &broker,
+        &less.replace("name: small\n", "name: small\n        bindable: false\n"),
+    );
+    assert!(log.contains("was not reloaded"), "{log}");
+}
