@@ -104,7 +104,9 @@ impl Compiler {
             let entries = with.as_map().into_iter().flat_map(Map::iter);
             names.with = entries.map(|entry| &*entry.key).collect();
         }
-        let dialect = self.dialect(sql, &trail)?;
+        self.fits(sql, &trail.key("statements")).then_some(())?;
+        // Where the URL could not be read, and there is no set, it may be for any.
+        let dialect = of_server(sql).or_else(|| of_set(sql));
         let trail = trail.key("statements");
         for kind in Kind::ALL {
             let Some(node) = sql.get("statements").and_then(|all| all.get(kind.name())) else {
@@ -129,33 +131,23 @@ impl Compiler {
         Some(steps)
     }
 
-    /// What kind of server the statements are for, as far as that can be known: where its URL could not be read, it may be
-    /// any. Nothing where the set is for another kind.
-    fn dialect(&mut self, sql: &Node, trail: &Trail<'_>) -> Option<Option<Dialect>> {
-        let server = sql.get("server").filter(|server| !is_unresolved(server));
-        let server = server.and_then(|server| Dialect::of_url(server.as_text()?));
-        let set = sql.get("statements").and_then(|all| all.get("set"));
-        let of_set = set.and_then(|set| Dialect::of_set(set.as_text()?));
-        match (server, set, of_set) {
-            (Some(server), Some(set), Some(of_set)) if server != of_set => {
-                let name = set.as_text().unwrap_or_default();
-                let message = format!(
-                    "`{name}` is for {}, and `server` is {}",
-                    of_set.name(),
-                    server.name()
-                );
-                let mend = "take a set for that kind of server, or another server";
-                self.say(
-                    "statement-server",
-                    set,
-                    &trail.key("statements"),
-                    message,
-                    mend,
-                );
-                None
-            }
-            _ => Some(server.or(of_set)),
+    /// Whether the set is for the kind of server that there is.
+    fn fits(&mut self, sql: &Node, trail: &Trail<'_>) -> bool {
+        let (Some(server), Some(set), Some(of_set)) = (of_server(sql), set_of(sql), of_set(sql))
+        else {
+            return true;
+        };
+        if server != of_set {
+            let message = format!(
+                "`{}` is for {}, and `server` is {}",
+                set.as_text().unwrap_or_default(),
+                of_set.name(),
+                server.name()
+            );
+            let mend = "take a set for that kind of server, or another server";
+            self.say("statement-server", set, trail, message, mend);
         }
+        server == of_set
     }
 
     /// A misspelt knob of a set would do nothing.
@@ -312,6 +304,21 @@ impl Compiler {
         self.findings
             .push(Finding::error(rule, &path, &node.place, message, mend));
     }
+}
+
+/// The kind of server that the URL leads to.
+fn of_server(sql: &Node) -> Option<Dialect> {
+    let server = sql.get("server").filter(|server| !is_unresolved(server))?;
+    Dialect::of_url(server.as_text()?)
+}
+
+/// The kind of server that the set is for.
+fn of_set(sql: &Node) -> Option<Dialect> {
+    Dialect::of_set(set_of(sql)?.as_text()?)
+}
+
+fn set_of(sql: &Node) -> Option<&Node> {
+    sql.get("statements")?.get("set")
 }
 
 /// How a statement is read: for what kind of server, and what it may name.

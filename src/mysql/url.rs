@@ -189,7 +189,7 @@ impl Parameters {
     /// As with MySQL's programs: who names a certificate authority wants it to be asked.
     fn trust(&self) -> Trust {
         match (self.trust, &self.authorities) {
-            (Some(Trust::Required), Some(_)) | (None, Some(_)) => Trust::Identity,
+            (Some(Trust::Required) | None, Some(_)) => Trust::Identity,
             (Some(trust), _) => trust,
             (None, None) => Trust::Preferred,
         }

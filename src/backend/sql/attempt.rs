@@ -74,10 +74,7 @@ fn ready<'a>(
         None => None,
         Some(tree) => Some(database(tree, scope)?).filter(|name| Some(name.as_str()) != own),
     };
-    let each = match question(&step.each)? {
-        None => None,
-        Some(question) => Some((question, &step.statement)),
-    };
+    let each = question(&step.each)?.map(|question| (question, &step.statement));
     let statement = match &each {
         None => step.statement.render(scope)?,
         Some(_) => rendered_for(NO_ROW, &step.statement, scope)?,

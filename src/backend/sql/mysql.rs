@@ -95,11 +95,11 @@ impl Link {
     }
 
     pub(super) async fn renew(&mut self) -> Result<(), Refusal> {
-        match self.conn.reset().await? {
-            true => Ok(()),
-            // A server that is too old for it: the connection is not kept.
-            false => Err(Refusal::MySql(Error::Driver(DriverError::ConnectionClosed))),
+        if self.conn.reset().await? {
+            return Ok(());
         }
+        // A server that is too old for it: the connection is not kept.
+        Err(Refusal::MySql(Error::Driver(DriverError::ConnectionClosed)))
     }
 
     pub(super) async fn close(self) {

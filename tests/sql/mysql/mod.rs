@@ -3,6 +3,7 @@
 mod injection;
 mod lives;
 mod own;
+mod tls;
 mod trouble;
 
 use std::process::Command;
