@@ -16,7 +16,7 @@ use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{Login, Logins, Proof};
+use crate::access::{Login, Logins, Proof, Role};
 use crate::catalog::{Memory, Source};
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
@@ -27,7 +27,7 @@ use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
-use crate::settings::{LoginKind, ServerSettings, Settings, StoreSettings, StoreUrl};
+use crate::settings::{LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl};
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
@@ -287,7 +287,13 @@ fn logins(settings: &Settings) -> Logins {
             }
             LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
         };
-        Login::new(&login.name, proof)
+        let roles = login.roles.iter().map(|role| match role {
+            LoginRole::Platform => Role::Platform,
+            LoginRole::Operator => Role::Operator,
+            LoginRole::Metrics => Role::Metrics,
+            LoginRole::Viewer => Role::Viewer,
+        });
+        Login::new(&login.name, roles.collect(), proof)
     };
     Logins::new(settings.logins.iter().map(login).collect())
 }

@@ -10,6 +10,7 @@ use actix_web_httpauth::headers::www_authenticate::basic::Basic;
 use serde_json::Value;
 
 use super::wire;
+use crate::access::Role;
 use crate::domain::answer::BindTarget;
 use crate::domain::error::BrokerError;
 use crate::domain::operation::{Kind, Report};
@@ -54,6 +55,7 @@ words! {
     QUOTA_EXCEEDED = 400 "QuotaExceeded" "there are as many instances or bindings as `limits` allow";
     POOL_EXHAUSTED = 400 "PoolExhausted" "every entry of the plan's pool is lent, or rests";
     UNAUTHORIZED = 401 "Unauthorized" "the credentials are missing or wrong";
+    FORBIDDEN = 403 "Forbidden" "the login has not the role that the endpoint needs: `auth.logins.NAME.role`";
     NO_ROUTE = 404 "NoSuchEndpoint" "the path is none of the API's";
     INSTANCE_NOT_FOUND = 404 "InstanceNotFound" "there is no such service instance";
     BINDING_NOT_FOUND = 404 "BindingNotFound" "there is no such service binding";
@@ -221,6 +223,16 @@ pub(super) fn unauthorized() -> HttpResponse {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
     response
+}
+
+/// Row 2: a login that is known, and not for this.
+pub(super) fn forbidden(roles: &[Role]) -> Refusal {
+    let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+    let why = format!(
+        "This login may not do this: it takes the role {}. Use another login, or ask the operator of the broker for that role.",
+        names.join(" or ")
+    );
+    Refusal::new(FORBIDDEN, why)
 }
 
 /// Row 4: no such path.

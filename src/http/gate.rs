@@ -2,22 +2,27 @@
 //! gates outside of it, and the answer would lose its request identity.
 
 mod answering;
+mod area;
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
-use actix_web::HttpResponse;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::web::Data;
+use actix_web::{HttpMessage as _, HttpResponse};
 
 use self::answering::{Answering, Last};
+use self::area::Area;
 use super::error::{
-    ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED,
+    ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED, forbidden,
     unauthorized,
 };
 use super::head::Head;
+use super::identity::Admitted;
 use super::input::too_large;
 use super::login::login;
 use super::{Api, Limits};
+use crate::access::Login;
 use crate::domain::version::{ApiVersion, NEWEST};
 use crate::secret::Secret;
 
@@ -66,7 +71,12 @@ where
         let last = Last::of(&request, &head);
         match pass(&request, &head, &self.api) {
             Err(refused) => Answering::refused(request, refused.to_response(), last),
-            Ok(()) => Answering::Behind(self.behind.call(request), last),
+            Ok(login) => {
+                if let Some(login) = login {
+                    request.extensions_mut().insert(Admitted(login));
+                }
+                Answering::Behind(self.behind.call(request), last)
+            }
         }
     }
 }
@@ -86,24 +96,35 @@ impl Refused {
     }
 }
 
-/// Rows 1 to 3; health is asked without credentials.
-fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<(), Refused> {
+/// Rows 1 to 3, and whose login it is; health is asked without one.
+fn pass(
+    request: &ServiceRequest,
+    head: &Head<'_>,
+    api: &Api,
+) -> Result<Option<Arc<Login>>, Refused> {
     size(request, head, api.limits).map_err(Refused::Because)?;
-    let path = request
-        .path()
+    let area = request
+        .match_info()
+        .as_str()
         .strip_prefix(api.base_path.as_str())
-        .unwrap_or_default();
-    if matches!(path, "/healthz" | "/readyz") {
-        return Ok(());
+        .map_or(Area::Api, Area::of);
+    if area == Area::Health {
+        return Ok(None);
     }
-    login(head, &api.logins).ok_or_else(|| {
+    let login = login(head, &api.logins).ok_or_else(|| {
         log::trace!(
             "refused credentials: {:?}",
             head.authorization.map(Secret::new)
         );
         Refused::Unauthorized
     })?;
-    version(head, api.broker.minimum_api_version()).map_err(Refused::Because)
+    if !login.roles().hold_one_of(area.roles()) {
+        return Err(Refused::Because(forbidden(area.roles())));
+    }
+    if area == Area::Api {
+        version(head, api.broker.minimum_api_version()).map_err(Refused::Because)?;
+    }
+    Ok(Some(Arc::clone(login)))
 }
 
 /// Row 1.

@@ -5,21 +5,22 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue};
-use actix_web::web::Data;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
-use super::Api;
 use super::error::{Refusal, UNAUTHORIZED};
 use super::head::{Head, ORIGINATING_IDENTITY};
-use super::login::login;
+use crate::access::Login;
 use crate::domain::caller::{Caller, OriginatingIdentity};
 
-/// The caller of this request: only what passed the gate has one. It is read anew of the headers, so that requests
-/// nobody asks for their caller carry none.
+/// The login that the gate has let in: a request carries it from there on.
+pub(super) struct Admitted(pub(super) Arc<Login>);
+
+/// The caller of this request: only what passed the gate has one. But for the login it is read anew of the headers, so
+/// that requests nobody asks for their caller carry none.
 pub(super) struct Called(pub(super) Caller);
 
 impl FromRequest for Called {
@@ -34,10 +35,11 @@ impl FromRequest for Called {
 }
 
 fn caller(request: &HttpRequest) -> Option<Caller> {
-    let api = request.app_data::<Data<Api>>()?;
+    let extensions = request.extensions();
+    let Admitted(login) = extensions.get()?;
     let head = Head::of(request.headers());
     Some(Caller {
-        login: login(&head, &api.logins).cloned()?,
+        login: Arc::clone(login.name()),
         api_version: head.api_version()?.ok()?,
         originating_identity: originating_identity(request.headers()),
         request_identity: head.identity.and_then(text).map(Arc::from),

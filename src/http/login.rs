@@ -6,11 +6,11 @@ use actix_web::http::header::HeaderValue;
 use actix_web_httpauth::headers::authorization::{Basic, Bearer, Scheme as _};
 
 use super::head::Head;
-use crate::access::Logins;
+use crate::access::{Login, Logins};
 
 /// The login that a request shows. Nearly every client writes its header alike, and that is compared as it is; what is
 /// written in another way is parsed.
-pub(super) fn login<'l>(head: &Head<'_>, logins: &'l Logins) -> Option<&'l Arc<str>> {
+pub(super) fn login<'l>(head: &Head<'_>, logins: &'l Logins) -> Option<&'l Arc<Login>> {
     let header = head.authorization?;
     if let Some(login) = logins.by_header(header.as_bytes()) {
         return Some(login);

@@ -3,8 +3,9 @@
 use super::error::{Refused, SettingsError};
 use super::file::SettingsFile;
 use super::merged::Merged;
+use super::parse;
 use super::table::{AUTH, LOGINS};
-use super::types::{LoginKind, LoginSettings};
+use super::types::{LoginKind, LoginRole, LoginSettings};
 use crate::secret::Secret;
 
 /// The name of the login that `auth.username` gives.
@@ -27,9 +28,10 @@ pub(super) fn read(
         .map(|name| (name.as_str(), format!("{LOGINS}.{name}")));
     let places = std::iter::once((DEFAULT, AUTH.to_owned())).chain(places);
     for (name, path) in places {
-        if let Some(kind) = login(merged, &path, name == DEFAULT, warnings) {
+        let kind = login(merged, &path, name == DEFAULT, warnings);
+        if let (Some(kind), Some(roles)) = (kind, roles(merged, &path)) {
             let name = name.to_owned();
-            logins.push(LoginSettings { name, kind });
+            logins.push(LoginSettings { name, kind, roles });
         }
     }
     let is_told = merged.errors.len() > before || !merged.broken.is_empty();
@@ -47,6 +49,22 @@ fn none() -> SettingsError {
                 BROKER_AUTH__PASSWORD_FILE=/path), or auth.username and auth.password in \
                 config/broker.yaml";
     SettingsError::new(AUTH, message, mend)
+}
+
+/// What a login may do; nothing where that is wrong.
+fn roles(merged: &mut Merged, path: &str) -> Option<Vec<LoginRole>> {
+    let path = format!("{path}.role");
+    if merged.origin(&path).is_none() {
+        return Some(vec![LoginRole::Platform]);
+    }
+    let roles = merged.many(&path, parse::role)?;
+    if roles.is_empty() {
+        let mend =
+            "give platform, operator, metrics or viewer, or leave it out: then it is platform";
+        merged.refuse(&path, Refused::new("names no role", mend));
+        return None;
+    }
+    Some(roles)
 }
 
 fn login(

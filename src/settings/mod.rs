@@ -22,8 +22,9 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginSettings,
-    OperationSettings, ReloadSettings, ServerSettings, Settings, StoreSettings, StoreUrl,
+    Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginRole,
+    LoginSettings, OperationSettings, ReloadSettings, ServerSettings, Settings, StoreSettings,
+    StoreUrl,
 };
 
 use std::num::NonZero;

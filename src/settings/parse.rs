@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::network::Network;
-use super::types::{Breaking, LogFormat, StoreUrl};
+use super::types::{Breaking, LogFormat, LoginRole, StoreUrl};
 use crate::document::measure;
 use crate::secret::Secret;
 
@@ -44,6 +44,19 @@ pub(super) fn breaking(text: &str) -> Result<Breaking, Refused> {
             ),
         )
     })
+}
+
+pub(super) fn role(text: &str) -> Result<LoginRole, Refused> {
+    match text {
+        "platform" => Ok(LoginRole::Platform),
+        "operator" => Ok(LoginRole::Operator),
+        "metrics" => Ok(LoginRole::Metrics),
+        "viewer" => Ok(LoginRole::Viewer),
+        _ => Err(Refused::new(
+            "names what is no role",
+            "give platform, operator, metrics or viewer, or a list of them",
+        )),
+    }
 }
 
 pub(super) fn address(text: &str) -> Result<IpAddr, Refused> {

@@ -333,6 +333,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "A bearer token, in place of username and password.",
     },
     Setting {
+        path: "auth.logins.*.role",
+        kind: Kind::List,
+        flag: None,
+        usual: &[],
+        default: None,
+        doc: "What it may do: platform (where nothing is said), operator, metrics, viewer; or several of them.",
+    },
+    Setting {
         path: "log.format",
         kind: Kind::Text,
         flag: Some("--log-format"),

@@ -328,7 +328,7 @@ auth:
   password: first
   logins:
     blue-green: { username: platform, password: '${NOT_THERE}' }
-    robot: { token: abc.def }
+    robot: { token: abc.def, role: [viewer, metrics] }
 ";
     let variables = [
         ("BROKER_AUTH__LOGINS__BLUE_GREEN__PASSWORD", "second"),
@@ -342,12 +342,14 @@ auth:
             username: username.to_owned(),
             password: password.to_owned().into(),
         },
+        roles: vec![LoginRole::Platform],
     };
     let robot = LoginSettings {
         name: "robot".to_owned(),
         kind: LoginKind::Bearer {
             token: "abc.def".to_owned().into(),
         },
+        roles: vec![LoginRole::Viewer, LoginRole::Metrics],
     };
     let expected = [
         basic("default", "platform", "first"),

@@ -155,6 +155,21 @@ pub struct LoginSettings {
     pub name: String,
     /// What a caller shows.
     pub kind: LoginKind,
+    /// What it may do: at least one.
+    pub roles: Vec<LoginRole>,
+}
+
+/// What a login may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginRole {
+    /// Call the API, as platforms do.
+    Platform,
+    /// See and change what operators do.
+    Operator,
+    /// Read the metrics.
+    Metrics,
+    /// See what operators do.
+    Viewer,
 }
 
 /// What a caller shows.

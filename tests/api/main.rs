@@ -49,6 +49,7 @@ mod races;
 mod random;
 mod readme;
 mod reload;
+mod roles;
 mod rotation;
 mod routes;
 mod running;

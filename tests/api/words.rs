@@ -51,6 +51,8 @@ fn refused() -> Vec<Response> {
     let leaving =
         format!("{document}      - {{ id: leaving, name: leaving, description: Leaves }}\n");
     let broker = Setup::new(&leaving)
+        .env("BROKER_AUTH__LOGINS__METRICS__TOKEN", "metrics")
+        .env("BROKER_AUTH__LOGINS__METRICS__ROLE", "metrics")
         .env("BROKER_SERVER__REQUEST_TIMEOUT", "1s")
         .start();
     provisioned(&broker, "i-left", "narrow", "leaving");
@@ -89,6 +91,7 @@ fn doors(broker: &Broker) -> Vec<Response> {
             .header("Content-Length", "99999999"),
         catalog.clone().header("Content-Encoding", "gzip"),
         catalog.clone().without("Authorization"),
+        catalog.clone().header("Authorization", "Bearer metrics"),
         catalog.without("X-Broker-API-Version"),
         broker.request("GET", "/nothing"),
         broker.request("POST", "/v2/catalog"),

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
-use crate::access::{Login, Logins, Proof};
+use crate::access::{Login, Logins, Proof, Role};
 use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
@@ -129,7 +129,11 @@ fn api() -> Data<Api> {
             Arc::new(Bells::default()),
             Duration::from_secs(5),
         ),
-        logins: Logins::new(vec![Login::new("login", login)]),
+        logins: Logins::new(vec![Login::new(
+            "login",
+            [Role::Platform].into_iter().collect(),
+            login,
+        )]),
         limits: Limits {
             body: 1024,
             url: 1024,
