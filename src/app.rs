@@ -17,9 +17,11 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{Login, Logins, Proof, Role};
-use crate::catalog::{Memory, Source};
+use crate::catalog::{self, Loaded, Memory, Source};
+use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
+use crate::domain::expiry::{Expiry, Unbinds};
 use crate::domain::id::OperationId;
 use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
@@ -27,7 +29,10 @@ use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
-use crate::settings::{LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl};
+use crate::settings::{
+    BindingSettings, LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl,
+    UnbindExpired,
+};
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
@@ -123,6 +128,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     if !broken.is_nothing() {
         return Err(StartError::Breaks(broken));
     }
+    guard.get_ready(&start.catalog).await;
     guard.keep(&start.catalog).await;
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
@@ -167,6 +173,15 @@ pub fn source(settings: &Settings) -> Source {
         path: settings.catalog.clone(),
         vars: settings.vars.clone(),
     }
+}
+
+/// The document that settings name, as it is now, with what is to be said of it today.
+pub fn document(settings: &Settings, environment: &Environment) -> Loaded {
+    let mut loaded = catalog::load(&source(settings), environment, memory(settings));
+    if let Some(document) = &loaded.document {
+        loaded.findings.extend(catalog::dates(document, clock()));
+    }
+    loaded
 }
 
 /// What the store of the settings can promise: a document may be right for one and not for the other.
@@ -266,9 +281,21 @@ fn worker(
         at_once: operations.at_once,
         look_every: operations.look_every,
         keep: operations.keep,
+        expiry: expiry(settings.bindings),
     };
     let witness = Arc::new(LogWitness::default());
     Ok(Worker::new(live, store, witness, clock, bells, terms))
+}
+
+const fn expiry(bindings: BindingSettings) -> Expiry {
+    Expiry {
+        unbinds: match bindings.unbind_expired {
+            UnbindExpired::Told => Unbinds::Told,
+            UnbindExpired::All => Unbinds::All,
+            UnbindExpired::Nothing => Unbinds::Nothing,
+        },
+        grace: bindings.grace,
+    }
 }
 
 /// The name of this process in leases: drawn, for process ids come again.

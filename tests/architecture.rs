@@ -76,7 +76,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
-    ("rustix", &["supervisor"]),
+    ("rustix", &["supervisor", "cli"]),
     ("rustls", &["backend", "postgres"]),
 ];
 

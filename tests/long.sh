@@ -3,7 +3,7 @@
 #
 #   tests/long.sh             all of it: about an hour and a quarter on 2 cores
 #   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, reload, sql, kill-sqlite, kill-postgres,
-#                             kill-database, size
+#                             kill-database, kill-logins, kill-logins-postgres, kill-server, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
 #   lives    the same of plans that take time, with a clock that the sequence moves, on sqlite and half as many on
@@ -18,6 +18,12 @@
 #   kill-postgres  the same with three brokers on one PostgreSQL, one of them killed at random (BLOWS=200), or asleep for
 #                   longer than its lease (a tenth of it)
 #   kill-database  the same while PostgreSQL is killed (DATABASE=20), sleeps, or is cut off in the middle of commits
+#
+#   kill-logins    the same on plans that make logins on a PostgreSQL server and lend entries of pools (BLOWS=200): in the
+#                   end each login has its binding and each binding its login, each database its instance, and each entry
+#                   is free or held by one
+#   kill-logins-postgres  the same with three brokers on one PostgreSQL, one of them killed at random (BLOWS=200)
+#   kill-server    the same while the server of the logins is killed (DATABASE=20)
 #
 #   reload   good, bad and breaking documents under the load of 32 clients (RELOADS=1000): none sees two at once
 #
@@ -40,7 +46,7 @@ prove() {
     echo "tests/long.sh: there is no test $name" >&2
     exit 1
   }
-  grep -E 'sequences of|accepted, | reloads under | lives, | -> |finished in|^(lives|store|answers|durations|blows|backends) [|]' <<<"$said" || true
+  grep -E 'sequences of|accepted, | reloads under | lives, | -> |finished in|^(lives|lent|store|answers|durations|blows|backends) [|]' <<<"$said" || true
 }
 
 machine() {
@@ -95,12 +101,25 @@ kill-database() {
   KILLS=$((deaths * 20)) prove kill lives_go_on_when_commits_are_cut
 }
 
+kill-logins() {
+  KILLS=${BLOWS:-200} prove kill logins_and_entries_go_with_their_bindings_through_kills_on_sqlite
+}
+
+kill-logins-postgres() {
+  KILLS=${BLOWS:-200} prove kill logins_and_entries_go_with_their_bindings_through_kills_of_one_of_three_on_postgres
+}
+
+kill-server() {
+  KILLS=${DATABASE:-20} prove kill logins_and_entries_go_with_their_bindings_when_the_server_of_logins_is_killed
+}
+
 size() {
   cargo bench --locked --quiet -- size
 }
 
 parts=("$@")
-all=(machine lives fuzz kills reload sql kill-sqlite kill-postgres kill-database size)
+all=(machine lives fuzz kills reload sql kill-sqlite kill-postgres kill-database kill-logins kill-logins-postgres
+  kill-server size)
 ((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do
   case " ${all[*]} " in

@@ -19,6 +19,7 @@ mod http;
 mod cluster;
 
 mod bare;
+mod binds;
 mod broker;
 mod catalog;
 mod load;
@@ -42,6 +43,7 @@ const PARTS: &[Part] = &[
     ("memory", memory::run),
     ("postgres", postgres::run),
     ("operations", operations::run),
+    ("binds", binds::run),
 ];
 
 fn main() {

@@ -67,6 +67,19 @@ impl Guard {
         Broken { plans, breaches }
     }
 
+    /// Lets the store get ready for limits, where there are any, so that no request waits for that. A store that is away
+    /// counts all the same, only slower.
+    pub(super) async fn get_ready(&self, catalog: &Catalog) {
+        let Some(ledger) = self.ledger.as_ref().filter(|_| catalog.counts_instances()) else {
+            return;
+        };
+        if let Err(why) = ledger.ready_to_count().await {
+            log::warn!(
+                "what limits are counted by could not be made, so that counting is slow: {why}"
+            );
+        }
+    }
+
     /// Remembers what is served from now on. A store that is away keeps the catalog before: nothing is lost but a warning.
     pub(super) async fn keep(&self, catalog: &Catalog) {
         let Some(ledger) = &self.ledger else { return };

@@ -104,6 +104,16 @@ pub fn empty() -> Arc<dyn Store> {
     Arc::new(NoStore::default())
 }
 
+/// The process that serves the store; nothing where none does, or where nobody can tell: a database has many.
+pub fn holder(settings: &StoreSettings) -> Result<Option<u32>, LedgerError> {
+    match &settings.url {
+        StoreUrl::Sqlite(path) => {
+            sqlite::holder(path).map_err(|why| LedgerError::Sqlite(path.clone(), why))
+        }
+        StoreUrl::Postgres(_) | StoreUrl::None => Ok(None),
+    }
+}
+
 /// Copies the store to a file, while a broker may go on serving it.
 pub fn backup(settings: &StoreSettings, target: &Path) -> Result<(), LedgerError> {
     match &settings.url {

@@ -76,8 +76,7 @@ impl Origin {
 
     /// The document that settings name, as it is now.
     pub fn document(&self, settings: &Settings) -> Loaded {
-        let (source, memory) = (super::source(settings), super::memory(settings));
-        catalog::load(&source, &self.environment, memory)
+        super::document(settings, &self.environment)
     }
 
     fn read(&self) -> Result<Read, SettingsErrors> {
@@ -188,6 +187,7 @@ impl Reloader {
                 return Err(Refused::Store(why));
             }
         }
+        self.guard.get_ready(&catalog).await;
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
         self.api.publish(Published::new(&catalog, system_time()));

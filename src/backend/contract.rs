@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::backend::{Done, Failure, Outcome, Work};
 use crate::domain::binding::Binding;
-use crate::domain::instance::Instance;
+use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::offering::Chosen;
 use crate::secret::Secret;
 
@@ -34,9 +34,12 @@ pub(super) fn request(work: &Work<'_>) -> Value {
         "originating_identity": work.identity,
     });
     if let Some(previous) = work.previous {
+        let details = previous.instance.details.expose();
         request["previous"] = json!({
-            "plan_id": previous.plan_id.as_str(),
-            "parameters": previous.details.expose().parameters,
+            "plan_id": previous.instance.plan_id.as_str(),
+            "plan_name": previous.plan_name,
+            "parameters": details.parameters,
+            "maintenance_info": maintenance_info(details),
         });
     }
     if let Some(bound) = work.binding {
@@ -67,7 +70,13 @@ fn instance(instance: &Instance) -> Value {
         "context": details.context,
         "values": details.values,
         "outputs": details.outputs,
+        "maintenance_info": maintenance_info(details),
     })
+}
+
+fn maintenance_info(details: &InstanceDetails) -> Option<Value> {
+    let version = details.maintenance_version.as_ref()?;
+    Some(json!({ "version": version }))
 }
 
 fn binding(binding: &Binding) -> Value {
@@ -98,7 +107,14 @@ pub(super) struct Reply {
     pub(super) failed: bool,
     /// Seconds.
     pub(super) retry_after: Option<f64>,
+    /// What the contract does not know.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
+
+/// How many keys of a reply that are not known are named, and how much of each.
+const NAMED: usize = 5;
+const LONGEST_NAME: usize = 40;
 
 /// The beginning of what is said: the store keeps it, and a platform shows it.
 fn sentence<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
@@ -107,6 +123,35 @@ fn sentence<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Er
 }
 
 impl Reply {
+    /// What to tell an operator of a reply that says it is done: where it gives nothing under `outputs` and something under
+    /// keys that the broker passes over, these are likely to be a mistake. Names only, for values may be secret.
+    pub(super) fn oddity(&self) -> Option<String> {
+        if !self.outputs.is_empty() || self.others.is_empty() {
+            return None;
+        }
+        let named = self.others.keys().take(NAMED);
+        let named: Vec<String> = named
+            .map(|key| {
+                format!(
+                    "`{}`",
+                    key.chars()
+                        .take(LONGEST_NAME)
+                        .collect::<String>()
+                        .escape_debug()
+                )
+            })
+            .collect();
+        let more = if self.others.len() > NAMED {
+            ", ..."
+        } else {
+            ""
+        };
+        Some(format!(
+            "its reply has no `outputs`, but keys that the broker passes over: {}{more}. What templates are to use goes under `outputs`",
+            named.join(", ")
+        ))
+    }
+
     pub(super) fn done(self) -> Outcome {
         Outcome::Done(Done {
             outputs: Secret::new(self.outputs),
@@ -123,8 +168,13 @@ impl Reply {
         })
     }
 
-    pub(super) fn refused(self, otherwise: &str) -> Outcome {
-        Outcome::Refused(self.description.unwrap_or_else(|| otherwise.to_owned()))
+    /// Whether the same update is refused again, it says itself, or the way of its refusal.
+    pub(super) fn refused(self, otherwise: &str, repeatable: bool) -> Outcome {
+        Outcome::Refused(Failure {
+            description: self.description.unwrap_or_else(|| otherwise.to_owned()),
+            instance_usable: self.instance_usable,
+            update_repeatable: self.update_repeatable.or(Some(repeatable)),
+        })
     }
 
     pub(super) fn again(self) -> Outcome {
@@ -135,5 +185,37 @@ impl Reply {
                 .map(std::time::Duration::from_secs_f64),
             description: self.description,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oddity(reply: &Value) -> Option<String> {
+        let reply: Reply = serde_json::from_value(reply.clone()).expect("a reply");
+        reply.oddity()
+    }
+
+    #[test]
+    fn what_is_passed_over_instead_of_outputs_is_named_without_its_values() {
+        for unsuspicious in [
+            json!({}),
+            json!({ "outputs": {}, "state": 1, "description": "d" }),
+            json!({ "outputs": { "a": 1 }, "vendor": 1 }),
+        ] {
+            assert_eq!(oddity(&unsuspicious), None, "{unsuspicious}");
+        }
+        let told = oddity(&json!({ "output": { "p": "s3cret" }, "a\n": "s3cret" })).expect("told");
+        assert!(
+            told.contains("`output`") && told.contains(r"`a\n`"),
+            "{told}"
+        );
+        assert!(!told.contains("s3cret"), "{told}");
+        let many: Map<String, Value> = (0..9)
+            .map(|number| (format!("{number}{}", "x".repeat(99)), json!(1)))
+            .collect();
+        let told = oddity(&Value::Object(many)).expect("told");
+        assert!(told.len() < 500 && told.contains("..."), "{told}");
     }
 }

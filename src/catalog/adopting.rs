@@ -24,19 +24,19 @@ pub(crate) fn adopt(plan: &Node) -> Result<Adopt, NoEnd> {
     match &node.value {
         Value::Map(_) => {
             let text = node.get("until").and_then(Node::as_text);
-            end(text.ok_or(NoEnd::Missing)?)
+            let end = end_of(text.ok_or(NoEnd::Missing)?);
+            end.map(Adopt::Until).ok_or(NoEnd::Unreadable)
         }
         _ if node.as_bool() == Some(true) => Ok(Adopt::Always),
         _ => Ok(Adopt::Never),
     }
 }
 
-/// A date counts to its end.
-fn end(text: &str) -> Result<Adopt, NoEnd> {
+/// The end of a date or a time; a date counts to its end.
+pub(crate) fn end_of(text: &str) -> Option<Timestamp> {
     let end = match text.len() {
         10 => parse_utc(&format!("{text}T00:00:00Z")).map(|begin| begin + DAY_MS),
         _ => parse_utc(text),
     };
-    end.map(|end| Adopt::Until(Timestamp(end)))
-        .ok_or(NoEnd::Unreadable)
+    end.map(Timestamp)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
+use super::expiring;
 use super::reading::resolve::is_unresolved;
 use super::trail::Trail;
 use crate::backend::Steps;
@@ -169,6 +170,9 @@ impl Compiler {
             .and_then(Node::as_list)
             .unwrap_or_default();
         template.requires = requires.iter().filter_map(target).collect();
+        template.ttl = expiring::ttl(node);
+        template.inherits = expiring::inherits(node);
+        template.refresh = expiring::refresh(node);
     }
 
     fn field(

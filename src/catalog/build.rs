@@ -8,14 +8,18 @@ use semver::Version;
 use super::adopting::adopt;
 use super::answers;
 use super::backends::Backends;
+use super::derive;
 use super::draft::{Draft, OfferingDraft, PlanDraft};
+use super::lifecycle::lifecycle;
 use super::limits::limits;
+use super::reading::resolve::is_unresolved;
 use super::responding::{POLLING, acts, may_answer_later, number, responding};
 use crate::document::Node;
 use crate::domain::answer::{BindingTemplate, InstanceTemplate};
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::Object;
+use crate::domain::lifecycle::Lifecycle;
 use crate::domain::limits::Limits;
 use crate::domain::offering::{Adopt, MaintenanceInfo, Offering, Plan, Schemas};
 use crate::domain::version::ApiVersion;
@@ -34,11 +38,19 @@ pub(crate) fn catalog(draft: Draft<'_>) -> Option<Catalog> {
     let hidden = hidden
         .filter_map(|entry| hidden_plans(entry, &mut backends).map(Arc::new))
         .collect();
+    let names = draft.offerings.iter().flat_map(|entry| &entry.plans);
+    let names = names.filter_map(|plan| {
+        let id = PlanId::parse(&text(&plan.node, "id")?).ok()?;
+        let name = plan.node.get("name").filter(|node| !is_unresolved(node))?;
+        Some((id, name.as_text()?.into()))
+    });
+    let names = names.collect();
     let offered = draft.offerings.into_iter().filter(|entry| entry.offered);
     let offerings: Option<Vec<_>> = offered
         .map(|entry| offering(entry, &mut backends).map(Arc::new))
         .collect();
-    Some(Catalog::new(minimum, offerings?).with_hidden(hidden))
+    let catalog = Catalog::new(minimum, offerings?);
+    Some(catalog.with_hidden(hidden).with_names(names))
 }
 
 /// The plans of an offering that are not offered, but have a backend to take their instances away: as much of them as
@@ -95,7 +107,9 @@ fn hidden_plan(draft: &PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         responding: responding(node),
         adopt: Adopt::Never,
         limits: Limits::default(),
+        lifecycle: Lifecycle::default(),
         updates_to: None,
+        keys: None,
     })
 }
 
@@ -128,6 +142,7 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
     let backend = backends.of(&draft).ok()?;
     let node = &draft.node;
     let answers = draft.answers?;
+    let keys = derive::keys(node).filter(|_| derive::is_used(&answers));
     Some(Plan {
         id: PlanId::parse(&text(node, "id")?).ok()?,
         name: text(node, "name")?.into(),
@@ -149,7 +164,9 @@ fn plan(draft: PlanDraft, backends: &mut Backends<'_>) -> Option<Plan> {
         responding: responding(node),
         adopt: adopt(node).ok()?,
         limits: limits(node),
+        lifecycle: lifecycle(node).ok()?,
         updates_to: texts(node, "updates_to"),
+        keys: keys.map(Arc::new),
     })
 }
 

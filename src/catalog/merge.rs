@@ -8,7 +8,7 @@ use super::language::{OFFERING, PLAN, Record, Shape};
 use crate::document::{Entry, Map, Node, Value};
 
 /// The private keys that a plan inherits from its offering, beside `plan_defaults`.
-pub(crate) const INHERITED: [&str; 10] = [
+pub(crate) const INHERITED: [&str; 11] = [
     "values",
     "instance",
     "binding",
@@ -19,6 +19,7 @@ pub(crate) const INHERITED: [&str; 10] = [
     "poll_every",
     "max_attempts",
     "adopt",
+    "derive",
 ];
 
 /// What `null` means in what lies above.
@@ -47,8 +48,10 @@ pub(crate) fn offering(document: &Node, offering: &Node) -> Node {
 /// What every plan of a merged offering begins with.
 pub(crate) fn plan_base(document: &Node, offering: &Node) -> Node {
     let mut base = Map::default();
-    if let Some(values) = document.as_map().and_then(|map| map.entry("values")) {
-        base.push_new(values.clone());
+    for key in ["values", "derive"] {
+        if let Some(entry) = document.as_map().and_then(|map| map.entry(key)) {
+            base.push_new(entry.clone());
+        }
     }
     let private = offering.as_map().into_iter().flat_map(Map::iter);
     let private = private

@@ -253,6 +253,7 @@ fn instance_in_json(names: &Names, instance: &Instance, reveal: bool) -> Value {
         "metadata": seen(json!(details.answer.metadata)),
         "adopted": details.adopted,
         "maintenance_version": details.maintenance_version,
+        "key_version": details.key_version,
         "former_plans": details.former_plans,
     })
 }
@@ -267,6 +268,7 @@ fn binding_in_json(binding: &Binding, reveal: bool) -> Value {
         "last_operation": operation(&binding.last_operation),
         "created_at": binding.created_at.to_string(),
         "predecessor_binding_id": details.predecessor,
+        "key_version": details.key_version,
         "parameters": seen(details.parameters.clone().into()),
         "context": seen(details.context.clone().into()),
         "bind_resource": seen(details.bind_resource.clone().into()),

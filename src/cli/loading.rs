@@ -53,6 +53,6 @@ impl Surroundings {
 
     /// The document that the settings name.
     pub(super) fn catalog(&self) -> Loaded {
-        catalog::load(&self.source(), &self.environment, self.memory())
+        app::document(&self.loaded.settings, &self.environment)
     }
 }

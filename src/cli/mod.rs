@@ -1,7 +1,9 @@
 //! The command line: one file a command. Written for operators: every `--help` says what for, and shows it.
 
+mod bindings;
 mod check;
 mod completions;
+mod derive;
 mod desk;
 mod diff;
 mod findings;
@@ -12,6 +14,7 @@ mod names;
 mod operations;
 mod output;
 mod plans;
+mod reload;
 mod render;
 mod run_command;
 mod schema;
@@ -110,10 +113,16 @@ enum Command {
     Check(check::Arguments),
     /// Show what a platform would get: the published catalog, or the answer of a bind
     Render(render::Arguments),
+    /// Compute what a template derives of a key for a binding
+    Derive(derive::Arguments),
     /// Show what a platform would see change between two published catalogs
     Diff(diff::Arguments),
+    /// Let the broker that runs here read its catalog again
+    Reload(reload::Arguments),
     /// List, show and forget instances
     Instances(instances::Arguments),
+    /// List bindings by age, with who holds them; and those that are out of date
+    Bindings(bindings::Arguments),
     /// List, show, retry and give up operations
     Operations(operations::Arguments),
     /// Count, back up, copy the store, or take over what another broker made
@@ -162,8 +171,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Serve => serve::run(&flags),
         Command::Check(arguments) => check::run(flags, &arguments),
         Command::Render(arguments) => render::run(&flags, &arguments),
+        Command::Derive(arguments) => derive::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Reload(arguments) => reload::run(&flags, &arguments),
         Command::Instances(arguments) => instances::run(&flags, &arguments),
+        Command::Bindings(arguments) => bindings::run(&flags, &arguments),
         Command::Operations(arguments) => operations::run(&flags, &arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),
         Command::Schema(_) => schema::run(),

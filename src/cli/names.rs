@@ -1,12 +1,14 @@
 //! Names in place of ids: what an operator types, and what a table shows. From the catalog document, as far as it can be
 //! read here; where it cannot, ids are ids.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::loading::Surroundings;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::offering::Chosen;
+use crate::domain::pool::Pool;
 
 /// The names of offerings and plans.
 pub(super) struct Names(Option<Arc<Catalog>>);
@@ -15,6 +17,11 @@ impl Names {
     /// Those of the document that the settings name. What is wrong with it is for `check` to say.
     pub(super) fn of(surroundings: &Surroundings) -> Self {
         Self(surroundings.catalog().catalog)
+    }
+
+    /// The catalog that they are of, where it can be read here.
+    pub(super) fn catalog(&self) -> Option<&Catalog> {
+        self.0.as_deref()
     }
 
     /// `OFFERING/PLAN`, or the plan's id where the catalog has none such.
@@ -65,6 +72,17 @@ impl Names {
                 ))
             }
         }
+    }
+
+    /// The pools of the document, each with the plans that it lends to; nothing where it cannot be read.
+    pub(super) fn pools(&self) -> Option<BTreeMap<&str, Vec<&Pool>>> {
+        let mut pools: BTreeMap<&str, Vec<&Pool>> = BTreeMap::new();
+        for plan in self.0.as_ref()?.plans() {
+            if let Some(pool) = plan.backend.pool() {
+                pools.entry(&pool.name).or_default().push(pool);
+            }
+        }
+        Some(pools)
     }
 
     fn chosen(&self, service: &ServiceId, plan: &PlanId) -> Option<Chosen<'_>> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::expiry::Ttl;
 use super::json::Object;
 use crate::template::Tree;
 
@@ -26,6 +27,12 @@ pub struct BindingTemplate {
     pub fields: Vec<(BindingField, Tree)>,
     /// What a bind must be for.
     pub requires: Vec<BindTarget>,
+    /// How long bindings live, where they end.
+    pub ttl: Option<Ttl>,
+    /// The names of those `values` that a successor has of its predecessor.
+    pub inherits: Vec<String>,
+    /// Whether a fetch renders the fields anew, of what is stored.
+    pub refresh: bool,
 }
 
 /// The fields of a bind's answer (specification, "Binding", body of 200 and 201), in its order.

@@ -88,8 +88,8 @@ pub struct Work<'a> {
     pub chosen: Chosen<'a>,
     /// The instance as it will be when the operation is done.
     pub instance: &'a Instance,
-    /// Of an update: the instance as it is.
-    pub previous: Option<&'a Instance>,
+    /// Of an update: what was before.
+    pub previous: Option<Previous<'a>>,
     /// Of a bind or an unbind.
     pub binding: Option<&'a Binding>,
     /// Tells the time, for what is signed with it.
@@ -98,13 +98,22 @@ pub struct Work<'a> {
     pub identity: Option<&'a OriginatingIdentity>,
 }
 
+/// What an update finds.
+#[derive(Clone, Copy, Debug)]
+pub struct Previous<'a> {
+    /// The instance as it is.
+    pub instance: &'a Instance,
+    /// The name of its plan; nothing where that has left the document.
+    pub plan_name: Option<&'a str>,
+}
+
 /// What came of an attempt.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It is done.
     Done(Done),
-    /// It is not to be done, and nothing was; a sentence for the user.
-    Refused(String),
+    /// It is not to be done, and nothing was.
+    Refused(Failure),
     /// It was not done, or by half.
     Failed(Failure),
     /// Not yet: another attempt.
@@ -127,7 +136,7 @@ pub struct Done {
     pub description: Option<String>,
 }
 
-/// How a backend failed, for good.
+/// How a backend failed, for good, or what it will not do.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Failure {
     /// A sentence for the user, without secrets.
@@ -136,6 +145,15 @@ pub struct Failure {
     pub instance_usable: Option<bool>,
     /// Of an update: whether it may be sent again.
     pub update_repeatable: Option<bool>,
+}
+
+impl From<String> for Failure {
+    fn from(description: String) -> Self {
+        Self {
+            description,
+            ..Self::default()
+        }
+    }
 }
 
 impl<'a> Work<'a> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::answer::BindingAnswer;
+use super::expiry::Ends;
 use super::id::{BindingId, InstanceId, PlanId, ServiceId};
 use super::json::{Fingerprint, Object};
 use super::operation::{Kind, LastOperation, State};
@@ -55,12 +56,27 @@ pub struct BindingDetails {
     /// Whether it has yet to be made: the bind goes on, has failed, or was cancelled by a delete that failed in its turn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmade: bool,
+    /// The version of the key that its templates derived with, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_version: Option<String>,
+    /// When it ends, where its plan said so at the begin of its bind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
     /// The binding that it succeeds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<String>,
 }
 
 impl Binding {
+    /// When it ends, in milliseconds, and whether its platform was told: what a store keeps in the clear of it.
+    pub fn ends_ms(&self) -> (Option<i64>, bool) {
+        let ends = self.details.expose().ends;
+        (
+            ends.map(|ends| ends.expires_at.0),
+            ends.is_some_and(|ends| ends.told),
+        )
+    }
+
     /// Whether it was never made to its end, and nothing runs that may make it.
     pub fn is_broken(&self) -> bool {
         let last = &self.last_operation;

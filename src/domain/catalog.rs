@@ -17,6 +17,7 @@ pub struct Catalog {
     by_service: HashMap<ServiceId, usize>,
     by_plan: HashMap<PlanId, (usize, usize)>,
     hidden: Vec<Arc<Offering>>,
+    names: HashMap<PlanId, Arc<str>>,
 }
 
 /// Why a pair of ids names nothing.
@@ -53,6 +54,7 @@ impl Catalog {
             by_service,
             by_plan,
             hidden: Vec::new(),
+            names: HashMap::new(),
         }
     }
 
@@ -66,6 +68,19 @@ impl Catalog {
     /// The plans that are not offered and take their instances away, below their offerings.
     pub fn hidden(&self) -> &[Arc<Offering>] {
         &self.hidden
+    }
+
+    /// With the names of all plans of the document, whether they are offered or not.
+    #[must_use]
+    pub fn with_names(mut self, names: HashMap<PlanId, Arc<str>>) -> Self {
+        self.names = names;
+        self
+    }
+
+    /// The name of a plan, as long as the document has it.
+    pub fn plan_name(&self, plan: &PlanId) -> Option<&str> {
+        let named = self.names.get(plan).map(|name| &**name);
+        named.or_else(|| Some(&*self.find(plan)?.plan.name))
     }
 
     /// The oldest platform that is served.
@@ -113,6 +128,13 @@ impl Catalog {
     /// All plans whose backends may have to act.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
         chosen_of(self.offerings.iter().chain(&self.hidden)).map(|chosen| chosen.plan)
+    }
+
+    /// Whether instances of anything are limited.
+    pub fn counts_instances(&self) -> bool {
+        chosen_of(self.offerings.iter()).any(|Chosen { offering, plan }| {
+            offering.limits.count_instances() || plan.limits.count_instances()
+        })
     }
 
     /// Of plans with instances those that nothing could take the instances of away.

@@ -53,6 +53,15 @@ pub enum BrokerError {
     },
     /// The plan that the instance has may not be changed for another.
     PlanChangeNotSupported,
+    /// The plan is retired: it makes no instance, and takes none from another plan.
+    PlanRetired {
+        /// What was asked for.
+        kind: Kind,
+        /// Its name.
+        plan: String,
+        /// The plan to take instead.
+        successor: Option<String>,
+    },
     /// The plan that the instance has may be changed for these only.
     MoveNotAllowed {
         /// The name of the plan it has.
@@ -138,6 +147,8 @@ impl fmt::Display for BrokerError {
             Self::MaintenanceInfoConflict { offered: Some(version) } => write!(out, "The maintenance information for the requested plan has changed: its version is `{version}`. Fetch the catalog again."),
             Self::MaintenanceInfoConflict { offered: None } => out.write_str("The requested plan has no maintenance information. Fetch the catalog again."),
             Self::PlanChangeNotSupported => out.write_str("The plan of this service instance cannot be changed: the catalog does not declare it `plan_updateable`."),
+            Self::PlanRetired { plan, successor: Some(successor), .. } => write!(out, "The plan `{plan}` is retired: its service instances go on, but there are no new ones. Use the plan `{successor}`."),
+            Self::PlanRetired { plan, successor: None, .. } => write!(out, "The plan `{plan}` is retired: its service instances go on, but there are no new ones. Use another plan of the service."),
             Self::MoveNotAllowed { from, to } if to.is_empty() => write!(out, "The plan `{from}` of this service instance cannot be changed for another one."),
             Self::MoveNotAllowed { from, to } => write!(out, "The plan `{from}` of this service instance can be changed for these only: `{}`.", to.join("`, `")),
             Self::Requires(BindTarget::App) => out.write_str("This service supports generation of credentials through binding an application only. Send the `app_guid`."),

@@ -62,6 +62,9 @@ pub struct InstanceDetails {
     /// The maintenance that it has had, as a semantic version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_version: Option<String>,
+    /// The version of the key that its templates derived with, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_version: Option<String>,
     /// Whether it was made elsewhere, and was taken for existing because its platform named it: its parameters and all
     /// else that its provision said are not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -4,12 +4,13 @@
 //! A [`Store`] is what the broker needs; this is what the operator's door ([`super::desk`]) needs besides. It may be open
 //! beside a broker that serves the same state, so each step is one transaction that decides its race here too.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::binding::Binding;
 use super::guard::OneOf;
-use super::id::{InstanceId, OperationId, PlanId, ServiceId};
+use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
 use super::operation::{LastOperation, Operation, Report, State, Subject, Task};
 use super::store::{Answer, Store};
@@ -20,6 +21,9 @@ use crate::secret::Secret;
 pub trait Ledger: Store {
     /// Instances in the order of their ids.
     fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>>;
+
+    /// Bindings with their instances, those first that were bound first.
+    fn list_bindings(&self, query: BindingQuery) -> Answer<'_, Vec<(Instance, Binding)>>;
 
     /// Operations, the newest first.
     fn list_operations(&self, query: OperationQuery) -> Answer<'_, Vec<Entry>>;
@@ -84,6 +88,23 @@ pub struct InstanceQuery {
     pub state: Option<State>,
     /// Those behind this one.
     pub after: Option<InstanceId>,
+    /// No more than these.
+    pub most: u32,
+}
+
+/// Which bindings. What is absent is no filter.
+#[derive(Clone, Debug, Default)]
+pub struct BindingQuery {
+    /// Of this offering.
+    pub service: Option<ServiceId>,
+    /// Made with this plan.
+    pub plan: Option<PlanId>,
+    /// Of instances of this organization.
+    pub organization: Option<String>,
+    /// Bound by then.
+    pub bound_by: Option<Timestamp>,
+    /// Those behind this one.
+    pub after: Option<(Timestamp, InstanceId, BindingId)>,
     /// No more than these.
     pub most: u32,
 }
@@ -302,15 +323,32 @@ pub struct Lending {
     pub returned_at: Option<Timestamp>,
 }
 
-/// How many entries of a pool are lent.
+/// The entries of a pool that were ever lent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolCount {
     /// The pool.
     pub pool: String,
-    /// How many are lent.
-    pub lent: u64,
-    /// How many were, and came back.
-    pub returned: u64,
+    /// By name, each with when it came back, if it has.
+    pub ever_lent: BTreeMap<String, Option<Timestamp>>,
+}
+
+impl PoolCount {
+    /// Puts entries together by their pools; both come in their order.
+    pub fn of(rows: impl IntoIterator<Item = (String, String, Option<Timestamp>)>) -> Vec<Self> {
+        let mut counts: Vec<Self> = Vec::new();
+        for (pool, entry, returned_at) in rows {
+            match counts.last_mut().filter(|last| last.pool == pool) {
+                Some(last) => {
+                    last.ever_lent.insert(entry, returned_at);
+                }
+                None => counts.push(Self {
+                    pool,
+                    ever_lent: BTreeMap::from([(entry, returned_at)]),
+                }),
+            }
+        }
+        counts
+    }
 }
 
 /// An operation, as it goes from one store to another.

@@ -14,3 +14,10 @@ pub struct Limits {
     /// Whom to ask for more.
     pub contact: Option<String>,
 }
+
+impl Limits {
+    /// Whether instances are counted.
+    pub const fn count_instances(&self) -> bool {
+        self.instances.is_some() || self.per_organization.is_some() || self.per_space.is_some()
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! In reading order: the words ([`id`], [`time`], [`version`], [`json`]), what is offered ([`offering`], [`catalog`],
 //! [`schema`], [`answer`]), what platforms make of it ([`instance`], [`binding`], [`operation`]), who asks ([`caller`]),
-//! what holds them back ([`limits`], [`guard`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`]), and who stands at them: [`broker`] for
+//! what holds them back ([`limits`], [`guard`]), when bindings end ([`expiry`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`]), and who stands at them: [`broker`] for
 //! platforms (what may happen, in what order), [`worker`] for what takes time, [`desk`] for the operator.
 //!
 //! Deliberately absent: I/O, actix, SQL, figment, the clock and the environment. Time comes as an argument.
@@ -15,13 +15,16 @@ pub mod breaking;
 pub mod broker;
 pub mod caller;
 pub mod catalog;
+pub mod derive;
 pub mod desk;
 pub mod error;
+pub mod expiry;
 pub mod guard;
 pub mod id;
 pub mod instance;
 pub mod json;
 pub mod ledger;
+pub mod lifecycle;
 pub mod limits;
 pub mod live;
 pub mod offering;

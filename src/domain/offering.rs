@@ -10,11 +10,13 @@ use super::answer::{BindingTemplate, InstanceTemplate};
 use super::backend::Backend;
 use super::id::{PlanId, ServiceId};
 use super::json::Object;
+use super::lifecycle::Lifecycle;
 use super::limits::Limits;
 use super::respond::Responding;
 use super::schema::Schema;
 use super::time::Timestamp;
 use crate::secret::Secret;
+use crate::template::Keys;
 
 /// A service offering (specification, "Service Offering Object") and what is private to it.
 pub struct Offering {
@@ -90,8 +92,12 @@ pub struct Plan {
     pub adopt: Adopt,
     /// Private: how much there may be of it.
     pub limits: Limits,
+    /// Private, but for what is told of it: how far its life is.
+    pub lifecycle: Lifecycle,
     /// Private: the names of the plans that an instance may move to, where not to all of its offering.
     pub updates_to: Option<Vec<String>>,
+    /// Private: what its templates derive credentials of, where they do.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// Whether what a platform names and the store does not know counts as existing.

@@ -1,6 +1,7 @@
 //! Prepared credentials that are lent and taken back: what a backend may be besides acting. Who has which entry is decided
 //! and remembered by the store, by the names of pool and entry; the credentials are the document's.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,6 +74,47 @@ impl Pool {
     }
 }
 
+/// How the entries of a pool stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Somebody has it, also where it was taken out of the list since.
+    pub held: usize,
+    /// It may be lent now.
+    pub free: usize,
+    /// It came back, and is not lent again yet, or never.
+    pub resting: usize,
+}
+
+impl Standing {
+    /// Of a pool in the catalog: what it lends to its several plans, each of which may reuse entries in its own way, and
+    /// which entries were ever lent, each with when it came back, if it has.
+    pub fn of(
+        plans: &[&Pool],
+        ever_lent: &BTreeMap<String, Option<Timestamp>>,
+        now: Timestamp,
+    ) -> Self {
+        let mut standing = Self {
+            held: ever_lent.values().filter(|at| at.is_none()).count(),
+            ..Self::default()
+        };
+        let reused = plans.iter().filter_map(|pool| pool.reuse.returned_by(now));
+        let by = reused.max();
+        let entries: BTreeSet<&str> = plans
+            .iter()
+            .flat_map(|pool| pool.entries().iter().map(|entry| &**entry))
+            .collect();
+        for entry in entries {
+            match ever_lent.get(entry) {
+                None => standing.free += 1,
+                Some(Some(at)) if Some(*at) <= by => standing.free += 1,
+                Some(Some(_)) => standing.resting += 1,
+                Some(None) => {}
+            }
+        }
+        standing
+    }
+}
+
 impl Reuse {
     /// What came back by this moment may be lent again; nothing where nothing may.
     pub fn returned_by(self, now: Timestamp) -> Option<Timestamp> {
@@ -83,6 +125,52 @@ impl Reuse {
                 Some(Timestamp(now.0.saturating_sub(rest)))
             }
             Self::Never => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_entry_is_free_or_held_or_rests() {
+        let pool = |reuse| {
+            let entries =
+                ["new", "lent", "early", "late"].map(|name| (Arc::from(name), Secret::default()));
+            Pool::new("p".into(), Lend::Binding, reuse, entries.into())
+        };
+        let ever_lent = [
+            ("lent", None),
+            ("early", Some(Timestamp(1_000))),
+            ("late", Some(Timestamp(9_000))),
+            ("withdrawn", Some(Timestamp(1))),
+            ("withdrawn-and-lent", None),
+        ];
+        let ever_lent = ever_lent.map(|(name, at)| (name.to_owned(), at)).into();
+        let [at_once, later, never] = [
+            Reuse::AtOnce,
+            Reuse::After(Duration::from_secs(5)),
+            Reuse::Never,
+        ]
+        .map(pool);
+        for (plans, free, resting) in [
+            (&[&at_once][..], 3, 0),
+            (&[&later], 2, 1),
+            (&[&never], 1, 2),
+            // What one of its plans may lend is free.
+            (&[&never, &later], 2, 1),
+            (&[], 0, 0),
+        ] {
+            let standing = Standing::of(plans, &ever_lent, Timestamp(10_000));
+            assert_eq!(
+                standing,
+                Standing {
+                    held: 2,
+                    free,
+                    resting
+                }
+            );
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The plan's templates with the names of one request: made once, then stored.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::domain::answer::{BindingAnswer, InstanceAnswer};
+use crate::domain::answer::{BindingAnswer, BindingField, InstanceAnswer};
 use crate::domain::backend::Work;
 use crate::domain::binding::BindingDetails;
 use crate::domain::caller::OriginatingIdentity;
@@ -13,7 +15,7 @@ use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::Kind;
 use crate::domain::respond::Respond;
 use crate::domain::time::Timestamp;
-use crate::template::{self, Draw, Named, RenderError, Scope, Tree};
+use crate::template::{self, Deriving, Draw, Function, Named, RenderError, Scope, Tree};
 
 /// Whether the answer is rendered when the backend is done: where a 202 may be sent, it carries the answer already.
 pub(super) fn waits_for_outputs(plan: &Plan, kind: Kind) -> bool {
@@ -62,19 +64,29 @@ pub(super) struct BindingScope<'a> {
 }
 
 impl<'a> InstanceScope<'a> {
-    /// `instance.values`, once, at provision.
+    /// `instance.values`, once, at provision; and the version of the key that all of it is derived with.
     pub(super) fn values(
         &self,
-        details: &InstanceDetails,
+        details: &mut InstanceDetails,
         now: Timestamp,
-    ) -> Result<Object, RenderError> {
-        let tree = self.chosen.plan.instance.values.as_ref();
-        object(
-            tree,
-            "instance.values",
-            &self.scope(details, None),
-            &Draw::new(now.0),
-        )
+    ) -> Result<(), RenderError> {
+        let plan = self.chosen.plan;
+        details.key_version = version(plan, details.key_version.take());
+        let draw = self.draw(details.key_version.as_deref(), "", now);
+        let tree = plan.instance.values.as_ref();
+        details.values = object(tree, "instance.values", &self.scope(details, None), &draw)?;
+        Ok(())
+    }
+
+    /// What there is to draw of: with the key of that version, else with the one that counts now.
+    fn draw(&self, version: Option<&str>, binding: &str, now: Timestamp) -> Draw {
+        let keys = self.chosen.plan.keys.as_ref();
+        Draw::new(now.0).deriving(keys.map(|keys| Deriving {
+            keys: Arc::clone(keys),
+            version: version.map_or_else(|| Arc::clone(keys.current()), Arc::from),
+            instance: self.id.as_str().into(),
+            binding: binding.into(),
+        }))
     }
 
     /// What the platform is answered.
@@ -85,7 +97,7 @@ impl<'a> InstanceScope<'a> {
     ) -> Result<InstanceAnswer, RenderError> {
         let template = &self.chosen.plan.instance;
         let scope = self.scope(details, None);
-        let draw = Draw::new(now.0);
+        let draw = self.draw(details.key_version.as_deref(), "", now);
         let dashboard_url = match render(
             template.dashboard_url.as_ref(),
             "instance.dashboard_url",
@@ -147,6 +159,7 @@ impl<'a> InstanceScope<'a> {
                 space: Some(self.space).filter(|guid| !guid.is_empty()),
                 values: Some(&details.values),
                 outputs: Some(&details.outputs),
+                maintenance_version: details.maintenance_version.as_deref(),
             },
             binding,
             statement: None,
@@ -155,15 +168,28 @@ impl<'a> InstanceScope<'a> {
 }
 
 impl<'a> BindingScope<'a> {
-    /// `binding.values`, once, at bind.
+    /// `binding.values`, once, at bind; and the version of the key that all of it is derived with.
     pub(super) fn values(
         &self,
-        details: &BindingDetails,
+        details: &mut BindingDetails,
         now: Timestamp,
-    ) -> Result<Object, RenderError> {
-        let tree = self.instance.chosen.plan.binding.values.as_ref();
+    ) -> Result<(), RenderError> {
+        let plan = self.instance.chosen.plan;
+        details.key_version = version(plan, details.key_version.take());
+        let draw = self.draw(details, now);
         let scope = self.scope(details, None);
-        object(tree, "binding.values", &scope, &Draw::new(now.0))
+        details.values = object(
+            plan.binding.values.as_ref(),
+            "binding.values",
+            &scope,
+            &draw,
+        )?;
+        Ok(())
+    }
+
+    fn draw(&self, details: &BindingDetails, now: Timestamp) -> Draw {
+        let version = details.key_version.as_deref();
+        self.instance.draw(version, self.id.as_str(), now)
     }
 
     /// What the platform is answered, once: at bind, or when the backend is done with it.
@@ -172,12 +198,63 @@ impl<'a> BindingScope<'a> {
         details: &BindingDetails,
         now: Timestamp,
     ) -> Result<BindingAnswer, RenderError> {
-        let draw = Draw::new(now.0);
+        self.fields(details, &self.draw(details, now), |_| true)
+    }
+
+    /// The fields once more, and those that are left out because they draw something.
+    pub(super) fn answer_again(
+        &self,
+        details: &BindingDetails,
+    ) -> Result<(BindingAnswer, Vec<BindingField>), RenderError> {
+        let fields = self.instance.chosen.plan.binding.fields.iter();
+        let drawn = fields
+            .filter(|(_, tree)| !draws_nothing(tree))
+            .map(|(field, _)| *field)
+            .collect();
+        let answer = self.fields(details, &self.draw(details, Timestamp(0)), draws_nothing)?;
+        Ok((answer, drawn))
+    }
+
+    /// Those of `binding.values` that draw nothing, once more.
+    pub(super) fn values_again(&self, details: &BindingDetails) -> Result<Object, RenderError> {
+        let entries = match &self.instance.chosen.plan.binding.values {
+            Some(Tree::Value(Value::Object(values))) => return Ok(values.clone()),
+            Some(Tree::Map(entries)) => entries.as_slice(),
+            _ => &[],
+        };
+        let scope = self.scope(details, None);
+        let mut values = Object::new();
+        for (name, tree) in entries.iter().filter(|(_, tree)| draws_nothing(tree)) {
+            let path = format!("binding.values.{name}");
+            if let Some(value) =
+                render(Some(tree), &path, &scope, &self.draw(details, Timestamp(0)))?
+            {
+                values.insert(name.clone(), value);
+            }
+        }
+        Ok(values)
+    }
+
+    fn fields(
+        &self,
+        details: &BindingDetails,
+        draw: &Draw,
+        which: impl Fn(&Tree) -> bool,
+    ) -> Result<BindingAnswer, RenderError> {
         let scope = self.scope(details, Some(&details.values));
         let mut answer = Object::new();
-        for (field, tree) in &self.instance.chosen.plan.binding.fields {
+        if let Some(ends) = &details.ends {
+            let metadata = BindingField::Metadata.name();
+            answer.insert(metadata.to_owned(), ends.metadata().into());
+        }
+        let fields = self.instance.chosen.plan.binding.fields.iter();
+        for (field, tree) in fields.filter(|(_, tree)| which(tree)) {
+            // What ends by its plan says nothing else of its end.
+            if *field == BindingField::Metadata && details.ends.is_some() {
+                continue;
+            }
             let path = field.path();
-            match render(Some(tree), path, &scope, &draw)? {
+            match render(Some(tree), path, &scope, draw)? {
                 Some(value) if field.takes(&value) => {
                     answer.insert(field.name().to_owned(), value);
                 }
@@ -214,6 +291,19 @@ impl<'a> BindingScope<'a> {
             .or(scope.platform);
         scope
     }
+}
+
+/// The version of the key that is derived with: the one that was begun with, else the one that counts now.
+fn version(plan: &Plan, begun: Option<String>) -> Option<String> {
+    begun.or_else(|| Some(plan.keys.as_ref()?.current().to_string()))
+}
+
+/// Whether it comes out the same each time: of what is derived it does.
+fn draws_nothing(tree: &Tree) -> bool {
+    let functions = tree.functions();
+    functions
+        .iter()
+        .all(|function| !function.is_chance() && *function != Function::Now)
 }
 
 fn render(

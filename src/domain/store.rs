@@ -7,6 +7,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::binding::Binding;
 use super::guard::{AtMost, Guard, OneOf};
@@ -66,6 +67,10 @@ pub trait Store: Send + Sync {
     /// Gives back all leases of a process that stops: others may go on at once, and the attempts do not count.
     fn give_back(&self, owner: Arc<str>, now: Timestamp) -> Answer<'_, ()>;
 
+    /// Bindings that have ended and that nothing is in progress on, those first that were to be unbound first. They are left
+    /// to whoever asks: nobody else gets them before they have rested.
+    fn claim_expired(&self, claim: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>>;
+
     /// Forgets up to `most` operations that were over before a moment; how many.
     fn sweep(&self, before: Timestamp, most: u32) -> Answer<'_, u64>;
 
@@ -74,6 +79,12 @@ pub trait Store: Send + Sync {
 
     /// The key of fingerprints, the same as long as the state lives.
     fn fingerprint_key(&self) -> &FingerprintKey;
+
+    /// Gets ready to count instances, before a broker serves a catalog that limits them: where nothing is limited,
+    /// nothing is paid for it.
+    fn ready_to_count(&self) -> Answer<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Ends all that is under way and lets go of the state.
     fn close(&self) -> Answer<'_, ()>;
@@ -247,6 +258,11 @@ impl Taken {
             None => &self.instance.plan_id,
         }
     }
+
+    /// Whether no attempt before this one can have done anything.
+    pub const fn is_first(&self) -> bool {
+        self.tries <= 1 && self.attempt <= 1
+    }
 }
 
 /// A lease to be renewed.
@@ -334,6 +350,28 @@ pub struct Unbound {
     pub attempt: u32,
     /// What took the binding away, for polls: over already.
     pub unbind: Operation,
+}
+
+/// Which bindings are claimed, to be unbound because they have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Those that ended by then. All times of a claim are of this one's clock, which may be behind by a grace.
+    pub by: Timestamp,
+    /// Those too whose platform was not told.
+    pub untold: bool,
+    /// No more than these.
+    pub most: u32,
+    /// How long a binding rests before it is claimed again: as long as it has been over its end, no less and no more than
+    /// these. So each rest is about twice the last.
+    pub rests: (Duration, Duration),
+}
+
+impl Claim {
+    /// The same in milliseconds.
+    pub fn rests_ms(&self) -> (i64, i64) {
+        let millis = |rest: Duration| i64::try_from(rest.as_millis()).unwrap_or(i64::MAX);
+        (millis(self.rests.0), millis(self.rests.1))
+    }
 }
 
 /// A plan that has instances made by a backend that acts.

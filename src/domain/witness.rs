@@ -2,6 +2,7 @@
 
 use super::id::{OperationId, PlanId, ServiceId};
 use super::operation::{Kind, Report, State, Subject};
+use super::time::Timestamp;
 
 /// Who is told.
 pub trait Witness: Send + Sync {
@@ -13,6 +14,9 @@ pub trait Witness: Send + Sync {
 
     /// What a platform named and the store did not know counts as existing from now on. Called after the store has it.
     fn adopted(&self, adopted: &Adopted<'_>);
+
+    /// A binding has ended, and its unbind is recorded: no platform asked for it. Called after the store has it.
+    fn expired(&self, expired: &Expired<'_>);
 
     /// An operator took a step that no platform asked for. Called after the store has it.
     fn intervened(&self, intervened: &Intervened<'_>);
@@ -65,6 +69,21 @@ pub struct Adopted<'a> {
     pub service: &'a ServiceId,
     /// Of which plan.
     pub plan: &'a PlanId,
+}
+
+/// A binding that is unbound because it has ended.
+#[derive(Debug)]
+pub struct Expired<'a> {
+    /// The unbind.
+    pub operation: &'a OperationId,
+    /// The binding.
+    pub subject: &'a Subject,
+    /// Of which offering.
+    pub service: &'a ServiceId,
+    /// Of which plan.
+    pub plan: &'a PlanId,
+    /// When it ended.
+    pub expires_at: Timestamp,
 }
 
 /// A step of an operator.

@@ -53,6 +53,7 @@ words! {
     INSTANCE_NOT_USABLE = 400 "InstanceNotUsable" "the instance failed to be provisioned";
     REQUIRES_ROUTE = 400 "RequiresRoute" "the plan can be bound to a route only";
     QUOTA_EXCEEDED = 400 "QuotaExceeded" "there are as many instances or bindings as `limits` allow";
+    PLAN_RETIRED = 400 "PlanRetired" "the plan is retired: it makes no new instance";
     POOL_EXHAUSTED = 400 "PoolExhausted" "every entry of the plan's pool is lent, or rests";
     UNAUTHORIZED = 401 "Unauthorized" "the credentials are missing or wrong";
     FORBIDDEN = 403 "Forbidden" "the login has not the role that the endpoint needs: `auth.logins.NAME.role`";
@@ -76,6 +77,7 @@ words! {
     MOVE_EXCEEDS_QUOTA = 422 "QuotaExceeded" "the plan that the instance would move to has as many as its `limits` allow";
     REQUIRES_APP = 422 "RequiresApp" "the plan can be bound to an application only";
     PLAN_CHANGE = 422 "PlanChangeNotSupported" "the instance's plan cannot be changed, or not for that one";
+    MOVE_TO_RETIRED = 422 "PlanRetired" "the plan that the instance would move to is retired";
     UPDATE_REFUSED = 422 "UpdateRefused" "the backend would not do the update, and did nothing";
     UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
     HEADERS_TOO_LARGE = 431 "HeadersTooLarge" "the headers are longer than `server.header_limit`";
@@ -160,7 +162,7 @@ impl From<BrokerError> for Refusal {
             _ => {}
         }
         let mut refusal = Self::new(word, error.to_string());
-        if let BrokerError::OperationFailed(report) = error {
+        if let BrokerError::OperationFailed(report) | BrokerError::Refused(_, report) = error {
             refusal.report = Some(Box::new(report));
         }
         refusal
@@ -189,6 +191,10 @@ const fn word(error: &BrokerError) -> Word {
         BrokerError::BadName(..) => INVALID_QUERY,
         BrokerError::MaintenanceInfoConflict { .. } => MAINTENANCE_CONFLICT,
         BrokerError::PlanChangeNotSupported | BrokerError::MoveNotAllowed { .. } => PLAN_CHANGE,
+        BrokerError::PlanRetired {
+            kind: Kind::Update, ..
+        } => MOVE_TO_RETIRED,
+        BrokerError::PlanRetired { .. } => PLAN_RETIRED,
         BrokerError::Requires(BindTarget::App) => REQUIRES_APP,
         BrokerError::Requires(BindTarget::Route) => REQUIRES_ROUTE,
         BrokerError::ParametersInvalid(_) | BrokerError::ParametersUnusable(_) => {

@@ -22,9 +22,9 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind, LoginRole,
-    LoginSettings, OperationSettings, ReloadSettings, ServerSettings, Settings, StoreSettings,
-    StoreUrl,
+    BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind,
+    LoginRole, LoginSettings, OperationSettings, ReloadSettings, ServerSettings, Settings,
+    StoreSettings, StoreUrl, UnbindExpired,
 };
 
 use std::num::NonZero;
@@ -195,6 +195,7 @@ fn assemble(
     let store = store(merged, sources);
     let server = server(merged);
     let operations = operations(merged);
+    let bindings = bindings(merged);
     let reload = reload(merged);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
@@ -205,6 +206,7 @@ fn assemble(
         store: store?,
         server: server?,
         operations: operations?,
+        bindings: bindings?,
         reload: reload?,
         logins,
         log: LogSettings {
@@ -281,6 +283,17 @@ fn operations(merged: &mut Merged) -> Option<OperationSettings> {
         lease: lease?,
         at_once: u32::try_from(at_once?).unwrap_or(u32::MAX),
         look_every: look_every?,
+    })
+}
+
+fn bindings(merged: &mut Merged) -> Option<BindingSettings> {
+    let unbind_expired = merged.one("bindings.unbind_expired", parse::unbind_expired);
+    let grace = merged.one("bindings.grace", |text| {
+        parse::long_duration(text, Duration::ZERO)
+    });
+    Some(BindingSettings {
+        unbind_expired: unbind_expired?,
+        grace: grace?,
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::network::Network;
-use super::types::{Breaking, LogFormat, LoginRole, StoreUrl};
+use super::types::{Breaking, LogFormat, LoginRole, StoreUrl, UnbindExpired};
 use crate::document::measure;
 use crate::secret::Secret;
 
@@ -220,6 +220,18 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, Refused> {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         _ => Err(Refused::new("is not a format", "give text or json")),
+    }
+}
+
+pub(super) fn unbind_expired(text: &str) -> Result<UnbindExpired, Refused> {
+    match text {
+        "told" => Ok(UnbindExpired::Told),
+        "all" => Ok(UnbindExpired::All),
+        "none" => Ok(UnbindExpired::Nothing),
+        _ => Err(Refused::new(
+            "is none of the words for this",
+            "give told, all or none",
+        )),
     }
 }
 

@@ -285,6 +285,22 @@ pub const SETTINGS: &[Setting] = &[
         doc: "How often this broker looks for operations that another one left.",
     },
     Setting {
+        path: "bindings.unbind_expired",
+        kind: Kind::Text,
+        flag: None,
+        usual: &[],
+        default: Some("told"),
+        doc: "Which bindings the broker unbinds after the end of their plan's ttl: told (those of platforms that speak 2.17, and so know the end), all, or none.",
+    },
+    Setting {
+        path: "bindings.grace",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("1h"),
+        doc: "How long after their end.",
+    },
+    Setting {
         path: "reload.every",
         kind: Kind::Measure,
         flag: None,

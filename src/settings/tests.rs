@@ -213,6 +213,7 @@ server:
   base_path: a/b/
   trusted_proxies: [10.0.0.0/8, '::1']
 operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
+bindings: { unbind_expired: all, grace: 30d }
 reload: { every: 7s }
 log: { format: json, level: debug }
 ";
@@ -243,6 +244,8 @@ log: { format: json, level: debug }
         ("BROKER_OPERATIONS__LEASE", "5s"),
         ("BROKER_OPERATIONS__AT_ONCE", "3"),
         ("BROKER_OPERATIONS__LOOK_EVERY", "100ms"),
+        ("BROKER_BINDINGS__UNBIND_EXPIRED", "all"),
+        ("BROKER_BINDINGS__GRACE", "30d"),
         ("BROKER_RELOAD__EVERY", "7s"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),

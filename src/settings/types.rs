@@ -22,6 +22,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// Operations that take time.
     pub operations: OperationSettings,
+    /// Bindings that have ended.
+    pub bindings: BindingSettings,
     /// Changes of the catalog's files.
     pub reload: ReloadSettings,
     /// Who may log in.
@@ -112,6 +114,26 @@ pub struct OperationSettings {
     pub at_once: u32,
     /// How often it looks for those that another process left.
     pub look_every: Duration,
+}
+
+/// What becomes of bindings that have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BindingSettings {
+    /// Which are unbound.
+    pub unbind_expired: UnbindExpired,
+    /// How long after their end.
+    pub grace: Duration,
+}
+
+/// Which bindings are unbound that have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnbindExpired {
+    /// Those of platforms that know the end.
+    Told,
+    /// All.
+    All,
+    /// None.
+    Nothing,
 }
 
 /// How changes of the catalog's files are noticed.

@@ -9,7 +9,8 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken, Unbound,
+    Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken,
+    Unbound,
 };
 use crate::domain::time::Timestamp;
 
@@ -74,6 +75,10 @@ impl Store for NoStore {
 
     fn give_back(&self, _: Arc<str>, _: Timestamp) -> Answer<'_, ()> {
         Box::pin(ready(Ok(())))
+    }
+
+    fn claim_expired(&self, _: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>> {
+        Box::pin(ready(Ok(Vec::new())))
     }
 
     fn sweep(&self, _: Timestamp, _: u32) -> Answer<'_, u64> {

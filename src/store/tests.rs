@@ -4,6 +4,7 @@ pub(super) mod adopt;
 #[path = "../../tests/postgres/cluster.rs"]
 pub(super) mod cluster;
 pub(super) mod engines;
+mod expiring;
 mod guards;
 pub(super) mod jobs;
 mod ledger;

@@ -76,7 +76,11 @@ async fn carry_out(order: &Order, unwanted: impl Future<Output = ()>) -> Report 
     let started = command(order, &folder).and_then(|mut command| Kin::start(&mut command));
     let (mut kin, mut child) = match started {
         Ok(started) => started,
-        Err(error) => return not_started("it cannot be started", &error, is_passing(&error)),
+        Err(error) => {
+            let program = order.run.first().map_or("none", String::as_str);
+            let what = format!("{program} cannot be started");
+            return not_started(&what, &error, is_passing(&error));
+        }
     };
     let report = tokio::select! {
         status = kin.ended() => status.map_or(Report::Stopped, ended),

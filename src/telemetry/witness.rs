@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
-use crate::domain::operation::State;
-use crate::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
+use crate::domain::operation::{Kind, State};
+use crate::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
 
-/// One line for each operation that came to its end, for each attempt that did not end one, for what was adopted, and
-/// for each step of an operator.
+/// One line for each operation that came to its end, for each attempt that did not end one, for what was adopted or
+/// has expired, and for each step of an operator.
 #[derive(Debug, Default)]
 pub struct LogWitness {
     /// How many instances and bindings were adopted since the start.
@@ -59,6 +59,21 @@ impl Witness for LogWitness {
             login = adopted.login,
             count;
             "adopted: the store did not know it"
+        );
+    }
+
+    fn expired(&self, expired: &Expired<'_>) {
+        let expires_at = expired.expires_at.to_string();
+        log::info!(
+            target: "operation",
+            operation = expired.operation.as_str(),
+            kind = Kind::Unbind.name(),
+            instance = expired.subject.instance().as_str(),
+            binding = expired.subject.binding().map_or("-", BindingId::as_str),
+            service = expired.service.as_str(),
+            plan = expired.plan.as_str(),
+            expires_at = expires_at.as_str();
+            "expired: the broker unbinds it"
         );
     }
 

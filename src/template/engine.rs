@@ -13,7 +13,8 @@ use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 
-use super::draw::{Draw, Function, LENGTHS};
+use super::derive::{Alphabet, Deriving};
+use super::draw::{Draw, Function, LENGTHS, NoChance};
 use super::scan::JOINED;
 
 /// The filters there are.
@@ -253,16 +254,66 @@ impl Object for Call {
                 let length = length.ok_or_else(|| {
                     said("gives `random_password(n)` a length that is not from 8 to 256")
                 })?;
-                let password = self.draw.random_password(length);
-                password
-                    .map(Value::from)
-                    .map_err(|_| said("needs chance, and the system gives none"))
+                drawn(self.draw.random_password(length))
             }
             (Function::RandomPassword, _) => Err(said(
                 "calls `random_password(n)` without its one argument, the length",
             )),
+            (Function::RandomUsername, []) => drawn(self.draw.random_username()),
+            (Function::Uuid, []) => drawn(self.draw.uuid()),
+            (Function::Derive, [label, length]) => self.derive(label, length, None),
+            (Function::Derive, [label, length, alphabet]) => {
+                self.derive(label, length, Some(alphabet))
+            }
+            (Function::Derive, _) => Err(said(
+                "calls `derive('label', n)` with other arguments: a label, the length, and perhaps an alphabet",
+            )),
+            (Function::DeriveVersion, []) => Ok(Value::from(self.keys()?.version.to_string())),
+            (Function::RandomUsername | Function::Uuid | Function::DeriveVersion, _) => {
+                let function = self.function;
+                Err(said(format!(
+                    "gives `{function}` an argument: it takes none"
+                )))
+            }
         }
     }
+}
+
+impl Call {
+    fn keys(&self) -> Result<&Deriving, Error> {
+        self.draw.keys().ok_or_else(|| {
+            said("needs a key: write `derive: { keys: { v1: \"${file:/path}\" } }` in the document")
+        })
+    }
+
+    fn derive(
+        &self,
+        label: &Value,
+        length: &Value,
+        alphabet: Option<&Value>,
+    ) -> Result<Value, Error> {
+        let label = label
+            .as_str()
+            .ok_or_else(|| said("gives `derive` a label that is no text"))?;
+        // What is no length at all is one that is too great.
+        let length = length.as_usize().unwrap_or(usize::MAX);
+        let alphabet = match alphabet {
+            None => Alphabet::default(),
+            Some(name) => name.as_str().and_then(Alphabet::named).ok_or_else(|| {
+                let known = Alphabet::ALL.map(Alphabet::name).join(", ");
+                said(format!(
+                    "gives `derive` an alphabet that is not known: there are {known}"
+                ))
+            })?,
+        };
+        let text = self.keys()?.derive(label, length, alphabet);
+        text.map(Value::from).map_err(said)
+    }
+}
+
+fn drawn(text: Result<String, NoChance>) -> Result<Value, Error> {
+    text.map(Value::from)
+        .map_err(|_| said("needs chance, and the system gives none"))
 }
 
 /// A JSON value as the library's.

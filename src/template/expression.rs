@@ -139,9 +139,9 @@ impl Expression {
         &self.0.functions
     }
 
-    /// Whether it calls `random_password()`.
+    /// Whether it calls for chance.
     pub fn uses_chance(&self) -> bool {
-        self.0.functions.contains(&Function::RandomPassword)
+        self.0.functions.iter().any(|function| function.is_chance())
     }
 
     /// Whether it calls `now()`.

@@ -77,6 +77,7 @@ const INSTANCE: Shape = Shape::Fields(&[
     ("space", Shape::Scalar),
     ("values", Shape::InstanceValues),
     ("outputs", Shape::Free),
+    ("maintenance_info", MAINTENANCE),
 ]);
 
 const BINDING: Shape = Shape::Fields(&[
@@ -96,7 +97,13 @@ const SERVER: Shape = Shape::Fields(&[
     ("username", Shape::Scalar),
 ]);
 
-const PREVIOUS: Shape = Shape::Fields(&[("plan", NAMED), ("parameters", Shape::Free)]);
+const MAINTENANCE: Shape = Shape::Fields(&[("version", Shape::Scalar)]);
+
+const PREVIOUS: Shape = Shape::Fields(&[
+    ("plan", NAMED),
+    ("parameters", Shape::Free),
+    ("maintenance_info", MAINTENANCE),
+]);
 
 /// Statements see all; an answer does without the first three, an instance's without the last.
 const ROOTS: &[(&str, Shape)] = &[

@@ -121,7 +121,7 @@ pub(super) fn scan(source: &str) -> Result<Scan, TemplateError> {
                 ) =>
             {
                 return Err(TemplateError::new(
-                    "only functions can be called: `random_password(n)`, `now()`",
+                    "only functions can be called: `random_password(n)`, `random_username()`, `uuid()`, `derive(label, n)`, `now()`",
                 ));
             }
             Token::Text(_) | Token::Number | Token::Sign(_) => {}

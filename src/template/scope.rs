@@ -32,7 +32,7 @@ pub struct StatementScope<'a> {
     pub with: &'a Map<String, Json>,
     /// `server`: where the statements run, nothing of it confidential.
     pub server: &'a Map<String, Json>,
-    /// `previous`: plan and parameters before an update.
+    /// `previous`: plan, parameters and maintenance before an update.
     pub previous: &'a Map<String, Json>,
     /// `row`: what a question gave, in a statement that is run for each row of its answer.
     pub row: Option<&'a str>,
@@ -64,6 +64,8 @@ pub struct InstanceScope<'a> {
     pub values: Option<&'a Map<String, Json>>,
     /// What the backend returned.
     pub outputs: Option<&'a Map<String, Json>>,
+    /// The version of the maintenance that it has.
+    pub maintenance_version: Option<&'a str>,
 }
 
 /// `binding.*`. What is absent is null, and so is every path below it.
@@ -144,6 +146,10 @@ impl<'a> InstanceScope<'a> {
             "context" => Some(free(self.context, below)),
             "values" => Some(free(self.values, below)),
             "outputs" => Some(free(self.outputs, below)),
+            "maintenance_info" => match below.split_first()? {
+                (field, below) if field == "version" => scalar(self.maintenance_version, below),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -50,6 +50,7 @@ fn scope() -> Scope<'static> {
             space: None,
             values: world.instance_values.as_object(),
             outputs: world.outputs.as_object(),
+            maintenance_version: Some("1.2.0"),
         },
         binding: Some(BindingScope {
             id: "b-1",
@@ -108,6 +109,7 @@ fn expressions_and_what_they_give() {
         ("instance.parameters.nested.list[0].k", json!("v")),
         ("instance.values.database", json!("cf_1")),
         ("instance.outputs.port + 1", json!(6001)),
+        ("instance.maintenance_info.version", json!("1.2.0")),
         (
             "binding.app_guid == binding.bind_resource.app_guid",
             json!(true),
@@ -322,6 +324,8 @@ fn expressions_that_fail_when_they_are_rendered() {
         ("random_password(257)", "from 8 to 256"),
         ("random_password(values.host)", "from 8 to 256"),
         ("random_password()", "without its one argument"),
+        ("random_username(8)", "it takes none"),
+        ("uuid('v4')", "gives `uuid()` an argument"),
         ("now(1)", "takes none"),
         (
             "instance.parameters.size / 0",
@@ -574,15 +578,29 @@ fn each_call_draws_anew_and_time_stands_still() {
         ),
         ("c".into(), Tree::text(vec![expression("now()")])),
         ("d".into(), Tree::text(vec![expression("now()")])),
+        (
+            "e".into(),
+            Tree::text(vec![expression("random_username()")]),
+        ),
+        (
+            "f".into(),
+            Tree::text(vec![expression("random_username()")]),
+        ),
+        ("g".into(), Tree::text(vec![expression("uuid()")])),
+        ("h".into(), Tree::text(vec![expression("uuid()")])),
     ]);
     let rendered = render(&tree).unwrap().unwrap();
     assert_ne!(rendered["a"], rendered["b"]);
+    assert_ne!(rendered["e"], rendered["f"]);
+    assert_ne!(rendered["g"], rendered["h"]);
     assert_eq!(rendered["a"].as_str().map(str::len), Some(24));
     assert_eq!(rendered["c"], rendered["d"]);
     assert_eq!(
         tree.functions().into_iter().collect::<Vec<_>>(),
-        Function::ALL
+        &Function::ALL[..4]
     );
+    let chance = |name: &str| Expression::compile(name).unwrap().uses_chance();
+    assert!(chance("uuid()") && chance("random_username() | upper") && !chance("now()"));
     let without = tree
         .render(&scope(), &Draw::with_chance(0, |_| Err(NoChance)))
         .unwrap_err();
@@ -590,6 +608,65 @@ fn each_call_draws_anew_and_time_stands_still() {
         without.to_string(),
         "a: {{ random_password(24) }} needs chance, and the system gives none"
     );
+}
+
+fn deriving(current: &str, version: &str) -> Deriving {
+    let key = |text: &str| Key::parse(text).unwrap();
+    let keys = [
+        ("v1", key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")),
+        ("v2", key("Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=")),
+    ];
+    let keys = keys.map(|(version, key)| (version.into(), key));
+    Deriving {
+        keys: Keys::new(current, keys.into()).unwrap().into(),
+        version: version.into(),
+        instance: "i-1".into(),
+        binding: "b-1".into(),
+    }
+}
+
+#[test]
+fn what_is_derived_is_of_the_key_and_the_label() {
+    let with = |source: &str, version: &str| {
+        let draw = Draw::new(0).deriving(Some(deriving("v2", version)));
+        let expression = Expression::compile(source).map_err(|error| error.to_string())?;
+        let value = expression.eval(&scope(), &draw);
+        value.map_err(|error| error.to_string())
+    };
+    let first = with("derive('password', 32)", "v1").unwrap();
+    assert_eq!(with("derive('password', 16 + 16)", "v1").unwrap(), first);
+    let named = with("derive('password', 32, 'alphanumeric')", "v1").unwrap();
+    assert_eq!(named, first);
+    for other in [
+        with("derive('password', 32)", "v2"),
+        with("derive('passwort', 32)", "v1"),
+        with("derive('password', 32, 'base64url')", "v1"),
+    ] {
+        assert_ne!(other.unwrap(), first);
+    }
+    assert_eq!(with("derive_version()", "v1").unwrap(), "v1");
+    for (source, words) in [
+        (
+            "derive('p', 32, 'letters')",
+            "there are alphanumeric, lower",
+        ),
+        ("derive('p', 32, 7)", "an alphabet that is not known"),
+        ("derive('p', 7)", "from 8 to 256"),
+        ("derive('p', 'x')", "from 8 to 256"),
+        ("derive('', 8)", "a label that is empty"),
+        ("derive(instance.space, 8)", "a label that is no text"),
+        ("derive('p')", "with other arguments"),
+        ("derive_version('p')", "it takes none"),
+    ] {
+        let error = with(source, "v1").unwrap_err();
+        assert!(error.contains(words), "{source}: {error}");
+    }
+    let gone = with("derive('password', 32)", "v0").unwrap_err();
+    assert!(gone.contains("the key `v0`"), "{gone}");
+    for source in ["derive('password', 32)", "derive_version()"] {
+        let error = eval(source).unwrap_err();
+        assert!(error.contains("needs a key"), "{error}");
+    }
 }
 
 #[test]

@@ -310,6 +310,12 @@ fn while_an_update_runs_the_instance_is_as_it_was() {
     assert_eq!(accepted(&stage.delete(&at_instance("i"), "auto")).len(), 32);
 }
 
+/// `instance_usable` and `update_repeatable`.
+fn flags(said: &Value) -> (Option<bool>, Option<bool>) {
+    let flag = |name: &str| said.get(name).and_then(Value::as_bool);
+    (flag("instance_usable"), flag("update_repeatable"))
+}
+
 #[test]
 fn a_failed_update_leaves_the_instance_as_it_was() {
     let stage = Stage::new();
@@ -335,8 +341,21 @@ fn a_failed_update_leaves_the_instance_as_it_was() {
         (&json!("auto"), &json!({}))
     );
     stage.does("update", "refuse");
-    refused(&stage.update(&body), 422, "UpdateRefused");
+    let refusal = stage.update(&body);
+    refused(&refusal, 422, "UpdateRefused");
+    // Nothing was done, and the same would be refused again.
+    assert_eq!(flags(&refusal.json()), (Some(true), Some(false)));
+    assert_eq!(
+        flags(&stage.poll(&at_instance("i"))),
+        (Some(true), Some(false))
+    );
     assert_eq!(stage.broker.fetch("i").json()["plan_id"], "auto");
+    // What is given up may be done by another time; how far it came nobody knows.
+    stage.does("update", "again");
+    let given_up = stage.update(&body);
+    refused(&given_up, 500, "OperationFailed");
+    assert_eq!(flags(&given_up.json()), (None, Some(true)));
+    assert_eq!(flags(&stage.poll(&at_instance("i"))), (None, Some(true)));
     stage.does("update", "");
     assert_eq!(stage.update(&body).status, 200);
     assert_eq!(stage.bind("b", "sync").status, 201);
@@ -472,6 +491,14 @@ fn after_a_failed_delete_all_is_there_and_it_may_be_sent_again() {
         "of updates alone"
     );
     refused(&stage.broker.fetch("i"), 404, "InstanceNotFound");
+    stage.does("deprovision", "refuse");
+    let refusal = stage.delete(&at_instance("i"), "auto");
+    assert_eq!(
+        flags(&refusal.json()),
+        (Some(true), None),
+        "{}",
+        refusal.text()
+    );
     stage.does("deprovision", "");
     assert_eq!(stage.delete(&at_instance("i"), "auto").status, 200);
 }

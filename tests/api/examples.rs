@@ -123,6 +123,23 @@ const EXAMPLES: &[Example] = &[
         plans: 2,
     },
     Example {
+        catalog: "config/examples/expiring-logins.yaml",
+        vars: &[],
+        environment: &[("PG_ADMIN", A_SERVER), ("EVENTS_PASSWORD", "p")],
+        files: &[],
+        only: None,
+        gives: &[
+            ("quarter", "/credentials/host", r#""127.0.0.1""#),
+            ("lasting", "/credentials/host", r#""127.0.0.1""#),
+            (
+                "consumer",
+                "/credentials/servers",
+                r#""events-1.internal:9092,events-2.internal:9092""#,
+            ),
+        ],
+        plans: 3,
+    },
+    Example {
         catalog: "config/examples/log-drain.yaml",
         vars: &[],
         environment: &[],
@@ -294,6 +311,27 @@ const EXAMPLES: &[Example] = &[
         gives: &[
             ("seat", "/credentials/password", r#""p""#),
             ("tenant", "/credentials/tenant", r#""north""#),
+        ],
+        plans: 2,
+    },
+    Example {
+        catalog: "config/examples/derived-logins.yaml",
+        vars: &[],
+        environment: &[],
+        files: &[
+            (
+                "secrets/derive/v1",
+                "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n",
+            ),
+            (
+                "secrets/derive/v2",
+                "Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA=\n",
+            ),
+        ],
+        only: None,
+        gives: &[
+            ("standard", "/credentials/host", r#""relay.internal""#),
+            ("legacy", "/credentials/host", r#""relay.internal""#),
         ],
         plans: 2,
     },

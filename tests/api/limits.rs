@@ -199,3 +199,25 @@ fn of_64_at_once_as_many_get_in_as_there_is_room_for() {
         assert_eq!(again.status, 201, "{}", again.text());
     }
 }
+
+/// What instances are counted by is there before the first request, which would have to wait for it; and only where
+/// something is limited.
+#[test]
+fn what_is_counted_by_is_made_before_anybody_is_served() {
+    let question = "SELECT count(*) FROM pg_indexes WHERE indexname = 'broker_instances_counted'";
+    let unlimited = "services: [{ id: s, name: s, description: d, bindable: false, plans: [{ id: p, name: p, description: d, \
+                     limits: { bindings_per_instance: 4 } }] }]";
+    for (document, expected) in [(unlimited, "0"), (LIMITED, "1")] {
+        let database = SERVER.database();
+        let setup = Setup::new(document).env("BROKER_STORE__URL", &SERVER.url(&database));
+        for _ in 0..2 {
+            let broker = setup.clone().start();
+            assert_eq!(
+                SERVER.sql(&database, question),
+                expected,
+                "{}",
+                broker.log()
+            );
+        }
+    }
+}

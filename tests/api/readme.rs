@@ -13,6 +13,7 @@ use catalog_broker::http::WORDS;
 use catalog_broker::settings::{Kind, SETTINGS};
 use serde_yaml::Value;
 
+use crate::cluster::Cluster;
 use crate::harness::{Broker, Folder, Setup, basic};
 
 fn readme() -> String {
@@ -108,20 +109,83 @@ fn first_command() -> Broker {
     setup.start_in(&Arc::new(folder))
 }
 
+/// What the README takes for granted, on ports that are free here.
+struct Scene {
+    /// The broker of the first command.
+    broker: Broker,
+    /// The one of the main example.
+    logins: Broker,
+    server: Cluster,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let server = Cluster::start(&[]);
+        // As the image makes it, but for its first user.
+        server.sql(
+            "postgres",
+            "CREATE ROLE postgres SUPERUSER LOGIN PASSWORD 'secret'",
+        );
+        let logins = logins(server.port);
+        Self {
+            broker: first_command(),
+            logins,
+            server,
+        }
+    }
+
+    /// A text of the README with the ports that there are here.
+    fn here(&self, text: &str) -> String {
+        let ports = [
+            (8080, self.broker.address.port()),
+            (8081, self.logins.address.port()),
+            (5432, self.server.port),
+        ];
+        ports.iter().fold(text.to_owned(), |text, (shown, here)| {
+            text.replace(&format!("localhost:{shown}"), &format!("localhost:{here}"))
+        })
+    }
+}
+
+/// The broker of the main example: its document and its command line, on another port and with a store of its own.
+fn logins(port: u16) -> Broker {
+    let document = blocks("yaml").into_iter().next().expect("a document");
+    let command = blocks("sh")
+        .into_iter()
+        .find(|block| block.contains("--catalog logins.yaml"))
+        .expect("the command of the main example");
+    let words = command.replace("\\\n", " ");
+    let (variables, words): (Vec<_>, Vec<_>) = words
+        .split_whitespace()
+        .partition(|word| word.contains('=') && !word.starts_with("--"));
+    let flags = "catalog-broker --catalog logins.yaml --port 8081 --store sqlite:logins.db";
+    assert_eq!(words.join(" "), flags);
+    let mut setup = Setup::new(&document);
+    for variable in variables {
+        let (name, value) = variable.split_once('=').expect("a variable");
+        let value = value.replace("localhost:5432", &format!("localhost:{port}"));
+        setup = setup.env(name, &value);
+    }
+    setup.start()
+}
+
 /// All commands in one shell, from top to bottom; what each printed.
-fn run(commands: &[Shown], broker: &Broker) -> Vec<String> {
+fn run(commands: &[Shown], scene: &Scene) -> Vec<String> {
     const MARK: &str = "--- next ---";
+    let broker = &scene.broker;
     let mut script = String::new();
     for Shown { command, .. } in commands {
-        let port = format!("localhost:{}", broker.address.port());
-        let command = command.replace("localhost:8080", &port);
+        let command = scene.here(command);
         let _ = writeln!(script, "{command}\nprintf '\\n{MARK}\\n'");
     }
+    let psql = scene.server.program("psql");
+    let psql = Path::new(psql.get_program()).parent().expect("a folder");
     let binary = Path::new(env!("CARGO_BIN_EXE_catalog-broker"));
     let folder = binary.parent().expect("a folder").display();
     // Nothing of the developer's environment but the path, with the broker in front.
     let start = format!(
-        "exec 2>&1\nfor name in $(compgen -e); do [ $name = PATH ] || unset $name; done\nPATH='{folder}':$PATH\n"
+        "exec 2>&1\nfor name in $(compgen -e); do [ $name = PATH ] || unset $name; done\nPATH='{folder}':'{}':$PATH\n",
+        psql.display()
     );
     let output = Command::new("bash")
         .args(["-c", &(start + &script)])
@@ -141,12 +205,12 @@ fn run(commands: &[Shown], broker: &Broker) -> Vec<String> {
 fn every_command_prints_what_the_readme_shows() {
     let commands = shown();
     assert!(commands.len() > 12, "found only {commands:#?}");
-    let broker = first_command();
-    let printed = run(&commands, &broker);
+    let scene = Scene::new();
+    let printed = run(&commands, &scene);
     assert_eq!(printed.len(), commands.len());
     let mut wrong = String::new();
     for (Shown { command, output }, printed) in commands.iter().zip(&printed) {
-        if !all_fit(output, printed) {
+        if !all_fit(&scene.here(output), printed) {
             let _ = writeln!(wrong, "$ {command}\n{printed}\ninstead of\n{output}");
         }
     }
@@ -235,11 +299,12 @@ fn every_snippet_of_the_catalog_loads() {
         .collect();
     assert!(snippets.len() >= 4, "{snippets:#?}");
     let vars: Vec<(&str, &str)> = Vec::new();
+    let environment = Environment::from_iter([("PG_ADMIN", "postgres://localhost/postgres")]);
     for snippet in snippets {
         let text = document(&snippet);
         let loaded = load_texts(
             vec![("README.md", text.clone())],
-            &Environment::default(),
+            &environment,
             vars.clone(),
             Memory::Remembers,
         );
@@ -312,8 +377,12 @@ fn bound(setup: Setup) -> serde_json::Value {
 #[test]
 fn references_and_overrides_of_the_readme_bring_what_it_says() {
     let snippets = blocks("yaml");
+    let with = |text: &str| {
+        let mut snippets = snippets.iter();
+        snippets.find(|snippet| snippet.contains(text)).expect(text)
+    };
     assert_eq!(
-        bound(Setup::new(&document(&snippets[1])).env("PG_PASSWORD", "a/b")),
+        bound(Setup::new(&document(with("is no reference"))).env("PG_PASSWORD", "a/b")),
         serde_json::json!({
             "uri": "postgres://app:a%2Fb@localhost/app",
             "note": "${this} is no reference",
@@ -326,7 +395,7 @@ fn references_and_overrides_of_the_readme_bring_what_it_says() {
         .expect("an override");
     let variable = format!("BROKER_SERVICES__{variable}");
     let password = |setup: Setup| bound(setup)["password"].clone();
-    let whole = || Setup::new(&document(&snippets[0]));
+    let whole = || Setup::new(&document(with("PG_PASSWORD:-change-me")));
     assert_eq!(password(whole()), "change-me");
     assert_eq!(password(whole().env(&variable, "0123")), "0123");
 }
@@ -463,7 +532,7 @@ fn every_command_that_is_named_is_known() {
             assert!(help.contains(flag), "{name} {flag}");
         }
     }
-    assert_eq!(rows, 10);
+    assert_eq!(rows, 13);
     // And none is left out, `help` aside.
     let listed = all
         .split_once("Commands:\n")

@@ -322,3 +322,31 @@ fn resident(pid: u32) -> u64 {
     let kib = line.split_whitespace().nth(1).expect("a number");
     kib.parse().expect("a number")
 }
+
+#[test]
+fn a_command_asks_the_broker_that_runs_here() {
+    let folder = Arc::new(Folder::new());
+    let broker = Setup::new(&numbered(1))
+        .env("BROKER_RELOAD__EVERY", "0")
+        .env("BROKER_STORE__URL", "sqlite:broker.db")
+        .start_in(&folder);
+    let reload = || {
+        Setup::default()
+            .env("BROKER_STORE__URL", "sqlite:broker.db")
+            .arg("reload")
+            .run_in(&folder)
+    };
+    folder.write("catalog.yaml", BAD);
+    let (status, _, complaint) = reload();
+    assert_eq!(status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("plns"), "{complaint}");
+    folder.write("catalog.yaml", &numbered(2));
+    let (status, said, complaint) = reload();
+    assert_eq!(status.code(), Some(0), "{complaint}");
+    assert!(said.contains(&broker.pid().to_string()), "{said}");
+    wait_for(&broker, 2);
+    drop(broker);
+    let (status, _, complaint) = reload();
+    assert_eq!(status.code(), Some(2), "{complaint}");
+    assert!(complaint.contains("--pid"), "{complaint}");
+}

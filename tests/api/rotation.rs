@@ -232,3 +232,49 @@ fn an_expired_binding_has_no_successor() {
         }
     }
 }
+
+const INHERITING: &str = r#"
+services:
+  - id: s
+    name: s
+    description: Schemas that outlive a login
+    bindable: true
+    bindings_retrievable: true
+    plans:
+      - id: p
+        name: p
+        description: The same schema, a new password
+        binding_rotatable: true
+        binding:
+          inherits: [schema]
+          values: { schema: "s_{{ random_password(20) }}", user: "u_{{ random_password(20) }}" }
+          credentials: { schema: "{{ binding.values.schema }}", user: "{{ binding.values.user }}" }
+"#;
+
+#[test]
+fn a_successor_has_those_values_of_its_predecessor_that_the_plan_names() {
+    let broker = Setup::new(INHERITING).start();
+    provisioned(&broker, "i", "s", "p");
+    let made = |id: &str, body: &Value| {
+        let made = broker.bind("i", id, body);
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()["credentials"].clone()
+    };
+    let first = made("b1", &bind_of("s", "p"));
+    let second = made("b2", &successor_of("b1"));
+    assert_eq!(second["schema"], first["schema"]);
+    assert_ne!(second["user"], first["user"]);
+    // Down the line, though the first is gone; and only down the line.
+    assert_eq!(broker.unbind("i", "b1", "s", "p").status, 200);
+    let third = made("b3", &successor_of("b2"));
+    assert_eq!(third["schema"], first["schema"]);
+    assert_ne!(third["user"], second["user"]);
+    let stranger = made("b4", &bind_of("s", "p"));
+    assert_ne!(stranger["schema"], first["schema"]);
+    let again = broker.bind("i", "b2", &successor_of("b1"));
+    assert_eq!((again.status, &again.json()["credentials"]), (200, &second));
+    assert_eq!(
+        broker.fetch_binding("i", "b2").json()["credentials"],
+        second
+    );
+}

@@ -14,13 +14,14 @@ use crate::harness::{Broker, Setup, at_binding, at_instance, with};
 use crate::http::{Connection, Response};
 
 /// Words that no single request can bring about, and what does: they are not answered here.
-const NEED_A_FAULT: [(&str, &str); 12] = [
+const NEED_A_FAULT: [(&str, &str); 13] = [
     ("AsyncRequired", "a plan must answer later: `later`"),
     ("OperationRefused", "a backend must refuse: `later`"),
     ("UpdateRefused", "a backend must refuse: `later`"),
     ("OperationFailed", "a backend must fail: `later`"),
     ("InstanceNotUsable", "a backend must fail: `later`"),
     ("StillRunning", "a backend must be slow: `later`"),
+    ("PlanRetired", "a plan must be retired: `lifecycle`"),
     ("PoolExhausted", "a plan must lend all it has: `pools`"),
     ("QuotaExceeded", "a plan must have limits: `limits`"),
     (
@@ -193,10 +194,12 @@ fn every_word_is_answered() {
 #[test]
 fn a_word_has_one_meaning() {
     let names: BTreeSet<&str> = WORDS.iter().map(|word| word.name).collect();
-    // A limit means the same wherever it is met; on a PATCH the specification has 422 for it.
-    let twice = WORDS.iter().filter(|word| word.name == "QuotaExceeded");
-    assert_eq!(twice.count(), 2);
-    assert_eq!(names.len(), WORDS.len() - 1);
+    // A limit and a retired plan mean the same wherever they are met; on a PATCH the specification has 422 for them.
+    for name in ["QuotaExceeded", "PlanRetired"] {
+        let twice = WORDS.iter().filter(|word| word.name == name);
+        assert_eq!(twice.count(), 2, "{name}");
+    }
+    assert_eq!(names.len(), WORDS.len() - 2);
     let sorted = WORDS
         .windows(2)
         .all(|pair| pair[0].status <= pair[1].status);

@@ -3,8 +3,9 @@
 use std::fs;
 
 use catalog_broker::domain::id::PlanId;
-use catalog_broker::domain::instance::InstanceDetails;
+use catalog_broker::domain::instance::{Instance, InstanceDetails};
 use catalog_broker::domain::operation::Kind;
+use catalog_broker::secret::Secret;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -33,9 +34,39 @@ fn request(stage: &Stage, kind: Kind) -> Value {
 /// A stage with an update on it.
 fn updating() -> Stage {
     let mut stage = Stage::new();
-    stage.previous = Some(stage.instance.clone());
+    let with = |version: &str, instance: &Instance| {
+        let mut details = instance.details.expose().clone();
+        details.maintenance_version = Some(version.to_owned());
+        Instance {
+            details: Secret::new(details),
+            ..instance.clone()
+        }
+    };
+    stage.previous = Some(with("1.0.0", &stage.instance));
+    stage.instance = with("1.1.0", &stage.instance);
     stage.instance.plan_id = PlanId::parse("q").expect("an id");
     stage
+}
+
+/// An update sees what was and what is to be.
+#[test]
+fn an_update_is_told_what_was_before() {
+    let stage = updating();
+    let request = request(&stage, Kind::Update);
+    assert_eq!(
+        request["previous"],
+        json!({
+            "plan_id": "p", "plan_name": "before", "maintenance_info": { "version": "1.0.0" },
+            "parameters": request["instance"]["parameters"],
+        })
+    );
+    assert_eq!(
+        (
+            &request["plan"]["id"],
+            &request["instance"]["maintenance_info"]
+        ),
+        (&json!("q"), &json!({ "version": "1.1.0" }))
+    );
 }
 
 #[test]
@@ -89,6 +120,8 @@ fn the_schema_refuses_what_is_no_request() {
         ("/instance", json!(null)),
         ("/instance/parameters", json!([])),
         ("/previous", json!({})),
+        ("/previous/maintenance_info", json!("1.0.0")),
+        ("/instance/maintenance_info", json!({})),
         ("/originating_identity", json!({})),
     ] {
         let mut bad = good.clone();

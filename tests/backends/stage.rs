@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use catalog_broker::backend::{Command, CommandSettings};
 use catalog_broker::catalog::{Memory, load_texts};
 use catalog_broker::document::Environment;
-use catalog_broker::domain::backend::{Acting, Backend as _, Outcome, Progress, Work};
+use catalog_broker::domain::backend::{Acting, Backend as _, Outcome, Previous, Progress, Work};
 use catalog_broker::domain::binding::{Binding, BindingDetails};
 use catalog_broker::domain::caller::OriginatingIdentity;
 use catalog_broker::domain::catalog::Catalog;
@@ -163,7 +163,10 @@ impl Stage {
                 .choose(&self.instance.service_id, &self.instance.plan_id)
                 .expect("a plan"),
             instance: &self.instance,
-            previous: self.previous.as_ref(),
+            previous: self.previous.as_ref().map(|instance| Previous {
+                instance,
+                plan_name: Some("before"),
+            }),
             binding: matches!(kind, Kind::Bind | Kind::Unbind).then_some(&self.binding),
             clock: || Timestamp(0),
             identity: self.identity.as_ref(),
@@ -219,7 +222,7 @@ pub fn lives(pid: u32) -> bool {
 pub fn told(outcome: Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Done(done) => ("done", done.description.unwrap_or_default()),
-        Outcome::Refused(why) => ("refused", why),
+        Outcome::Refused(refusal) => ("refused", refusal.description),
         Outcome::Failed(failure) => ("failed", failure.description),
         Outcome::Again { description, .. } => ("again", description.unwrap_or_default()),
     }

@@ -48,6 +48,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         { "id": other_id, "name": "b", "description": "d", "backend": { "statements": other } },
     ] })
     };
+    let key = |key: &str| json!({ "derive": { "keys": { "v1": format!("${{K:-{key}}}") } } });
     let row = |name: &'static str, (bad, good): ([Value; 3], [Value; 3])| (name, bad, good);
     vec![
         row("reference-syntax", plan(json!({ "description": "${vault:x}" }), json!({ "description": "$${vault:x}" }))),
@@ -58,7 +59,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("template-in-constant", plan(json!({ "values": { "a": "{{ instance.id }}" } }), json!({ "values": { "a": "pa{{ss" } }))),
         row("template-published", plan(json!({ "description": "{{ plan.name }}" }), json!({ "description": "{% x %}" }))),
         row("unknown-key", service(json!({ "vendor": 1 }), json!({ "extensions": { "vendor": 1 } }))),
-        row("not-in-this-version", plan(json!({ "lifecycle": {} }), json!({ "extensions": { "lifecycle": 1 } }))),
+        row("not-in-this-version", plan(json!({ "backend": { "fixed": {}, "respond": "auto" } }), json!({ "backend": { "fixed": {} } }))),
         row("wrong-type", service(json!({ "bindable": "true" }), json!({ "bindable": true }))),
         row("unknown-word", service(json!({ "requires": ["syslog"] }), json!({ "requires": ["syslog_drain"] }))),
         row("statement-filter", plan(sql(json!("DROP ROLE {{ binding.id }}")), sql(json!("DROP ROLE {{ binding.id | ident }}")))),
@@ -67,6 +68,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("statement-knob", plan(set(json!({ "connection": 5 })), set(json!({ "connections": 5 })))),
         row("statement-server", plan(server("postgresql/database"), server("mysql/database"))),
         row("statements-move", service(sets("postgresql/schema"), sets("postgresql/database"))),
+        row("program-missing", plan(json!({ "backend": { "command": { "run": ["/nowhere/at-all"] } } }), json!({ "backend": { "command": { "run": ["/bin/sh"] } } }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),
         row("backend-named", plan(json!({ "backend": { "use": "pg" } }), json!({ "backend": { "use": "pg" } })).with_top(json!({ "backends": { "pg": { "fixed": {} } } }))),
@@ -109,6 +111,15 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("volume-mounts", plan(json!({ "values": { "m": mount("w") }, "binding": { "volume_mounts": "{{ values.m }}" } }), binding("volume_mounts", mount("rw"))).both(json!({ "requires": ["volume_mount"] }))),
         row("endpoints", plan(binding("endpoints", json!([{ "host": "h", "ports": [] }])), binding("endpoints", json!([{ "host": "h", "ports": ["1", "2-3"] }])))),
         row("binding-times", plan(binding("metadata", json!({ "expires_at": "2030-01-01" })), binding("metadata", json!({ "expires_at": "2030-01-01T00:00:00.0Z", "renew_before": "2029-01-01T00:00:00.0Z" })))),
+        row("binding-ttl", plan(binding("ttl", json!("0s")), binding("ttl", json!("90d")))),
+        row("binding-ttl", plan(binding("renew_before", json!("7d")), json!({ "binding": { "credentials": {}, "ttl": "8d", "renew_before": "7d" } }))),
+        row("binding-ttl", plan(json!({ "binding": { "credentials": {}, "ttl": "7d", "renew_before": "7d" } }), json!({ "binding": { "credentials": {}, "ttl": 700, "renew_before": 699 } }))),
+        row("binding-ttl-metadata", plan(json!({ "binding": { "credentials": {}, "ttl": "7d", "metadata": { "expires_at": "2030-01-01T00:00:00.0Z" } } }), binding("metadata", json!({ "expires_at": "2030-01-01T00:00:00.0Z" })))),
+        row("binding-ttl-metadata", plan(json!({ "binding": { "credentials": {}, "ttl": "7d", "metadata": { "renew_before": "2030-01-01T00:00:00.0Z" } } }), json!({ "binding": { "credentials": {}, "ttl": "7d", "metadata": {} } }))),
+        row("inherits-known", plan(json!({ "binding_rotatable": true, "binding": { "credentials": {}, "values": { "a": "x" }, "inherits": ["b"] } }), json!({ "binding_rotatable": true, "binding": { "credentials": {}, "values": { "a": "x" }, "inherits": ["a"] } }))),
+        row("inherits-rotatable", plan(json!({ "binding": { "credentials": {}, "values": { "a": "x" }, "inherits": ["a"] } }), json!({ "binding_rotatable": true, "binding": { "credentials": {}, "values": { "a": "x" }, "inherits": ["a"] } }))),
+        ("refresh-retrievable", [none(), none(), binding("refresh", json!(true))], [none(), json!({ "bindings_retrievable": true }), binding("refresh", json!(true))]),
+        ("refresh-made-once", [none(), json!({ "bindings_retrievable": true }), json!({ "binding": { "credentials": { "p": "{{ random_password(9) }}" }, "refresh": true } })], [none(), json!({ "bindings_retrievable": true }), json!({ "binding": { "values": { "p": "{{ random_password(9) }}" }, "credentials": { "p": "{{ binding.values.p }}" }, "refresh": true } })]),
         row("made-again", plan(json!({ "instance": { "dashboard_url": "https://h/{{ random_password(9) }}" } }), json!({ "instance": { "values": { "t": "{{ random_password(9) }}" }, "dashboard_url": "https://h/{{ instance.values.t }}" } }))),
         row("later-outputs", plan(json!({ "respond": { "provision": "async" }, "instance": { "dashboard_url": "https://h/{{ instance.outputs.x | default('y') }}" } }), json!({ "instance": { "dashboard_url": "https://h/{{ instance.outputs.x | default('y') }}" } }))),
         row("later-bind-retrievable", plan(json!({ "respond": "async" }), json!({ "respond": "async" })).with_service(json!({ "bindings_retrievable": true }))),
@@ -122,6 +133,8 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
             [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 2, "per_organization": 9 } })],
         )),
         row("updates-to-known", plan(json!({ "updates_to": ["large"] }), json!({ "updates_to": ["small"] }))),
+        row("lifecycle-after", plan(json!({ "lifecycle": { "state": "deprecated", "after": "2027-02-29" } }), json!({ "lifecycle": { "state": "deprecated", "after": "2028-02-29" } }))),
+        row("lifecycle-successor", plan(json!({ "lifecycle": { "state": "retired", "successor": "small" } }), json!({ "lifecycle": { "state": "retired" } }))),
         row("pool-moves", {
             let pool = |lend: &str| json!({ "backend": { "pool": { "lend": lend, "entries": [{ "name": "a", "credentials": { "x": "y" } }] } } });
             let another = |moves: bool| json!({ "plan_updateable": moves, "plans": [{ "id": other_id, "name": "b", "description": "d", "bindable": false }, { "id": harness::PLAN, "name": "small", "description": "d" }] });
@@ -140,11 +153,18 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
             let named = json!({ "backends": { "p": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } } });
             ([named.clone(), uses("z"), none()], [named, uses("a"), none()])
         }),
+        row("statement-made-again", plan(set(json!({ "connections": "{{ uuid() }}" })), set(json!({ "connections": "{{ instance.parameters.most | default(5) }}" })))),
+        row("derive-keys", top(key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHg=="), key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="))),
+        row("derive-needs-key", {
+            let derives = || json!({ "binding": { "credentials": { "p": "{{ derive('p', 9) }}" } } });
+            ([none(), none(), derives()], [key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), none(), derives()])
+        }),
         row("plain-secret", plan(json!({ "binding": { "credentials": { "password": "hunter2" } } }), json!({ "binding": { "credentials": { "password": "${PW:-hunter2}" } } }))),
         ("store-none-backend", [none(), none(), json!({ "respond": { "provision": "async" } })], [none(), none(), json!({ "respond": "auto" })]),
         ("store-none-retrievable", [none(), json!({ "instances_retrievable": true }), none()], ok()),
         ("store-none-rotatable", [none(), none(), json!({ "binding_rotatable": true })], ok()),
-        ("store-none-made-once", [none(), none(), json!({ "binding": { "values": { "p": "{{ random_password(9) }}" }, "credentials": {} } })], ok()),
+        ("store-none-ttl", [none(), none(), binding("ttl", json!("5m"))], ok()),
+        ("store-none-made-once", [none(), none(), json!({ "binding": { "values": { "p": "{{ random_password(9) }}" }, "credentials": {} } })], [key("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="), none(), json!({ "binding": { "values": { "p": "{{ derive('p', 9) }}" }, "credentials": {} } })]),
         ("store-none-limits", [none(), json!({ "limits": { "bindings_per_instance": 2 } }), none()], [none(), json!({ "limits": { "contact": "us" } }), none()]),
         ("store-none-pool", [none(), none(), json!({ "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } })], [none(), none(), json!({ "backend": { "fixed": {} } })]),
         ("store-none-instance", [none(), none(), json!({ "binding": { "credentials": { "p": "{{ instance.parameters.p }}" } } })], [none(), none(), json!({ "binding": { "credentials": { "p": "{{ instance.id }}" } } })]),

@@ -333,3 +333,41 @@ fn control_characters_of_a_document_are_told_as_such() {
         assert!(!ran.out.contains("\n::error::"), "{ran:?}");
     }
 }
+
+/// What a plan runs is looked for where the document is read: what is missing there may be there elsewhere, so it is a
+/// warning.
+#[test]
+fn a_program_that_is_missing_or_cannot_be_run_is_told_with_its_path() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let checked = |program: &str, mode: Option<u32>| {
+        let path = folder.path().join(program);
+        if let Some(mode) = mode {
+            folder.write(program, "#!/bin/sh\n");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let path = path.display().to_string();
+        let command = format!(
+            "bindable: true\n    respond: sync\n    backend: {{ command: {{ run: [\"{path}\", no-program] }} }}"
+        );
+        folder.write("catalog.yaml", &CLEAN.replace("bindable: true", &command));
+        let ran = run(&folder, &["check"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        (ran, path)
+    };
+    for (program, mode, why) in [
+        ("gone.sh", None, "cannot be found here"),
+        ("plain.sh", Some(0o644), "is not executable"),
+        ("", None, "is no file"),
+    ] {
+        let (ran, path) = checked(program, mode);
+        let told = format!("the program {path} {why}");
+        assert!(
+            ran.out.contains(&told) && ran.out.contains("[program-missing]"),
+            "{told}: {ran:?}"
+        );
+        assert_eq!(ran.out.matches("program-missing").count(), 1, "{ran:?}");
+    }
+    let (ran, _) = checked("there.sh", Some(0o755));
+    assert!(!ran.out.contains("program-missing"), "{ran:?}");
+}

@@ -24,13 +24,16 @@ mod harness;
 mod http;
 mod runner;
 
+mod bindings;
 mod check;
+mod derive;
 mod desk;
 mod diff;
 mod engines;
 mod fix;
 mod import;
 mod moves;
+mod pools;
 mod render;
 mod rest;
 mod sealed;

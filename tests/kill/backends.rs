@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Folder;
 use crate::journal::{Event, Line};
+use crate::lendings::{ROOMS, SEATS};
 use crate::server::{Reply, Request, Server, reply};
 
 /// Reads its request with the shell's own means, for it is run a thousand times. A line is appended whole.
@@ -86,6 +87,21 @@ impl Backends {
         CATALOG
             .replace("FOLDER", &self.folder.path().display().to_string())
             .replace("URL", &self.server.url("/osb"))
+    }
+
+    /// The document of plans whose backends keep no journal: a server has what was made, and the store what was lent.
+    pub fn lending(url: &str) -> String {
+        let entries = |name: &str, count: usize| {
+            let entries = (0..count).map(|number| {
+                let name = format!("{name}-{number}");
+                json!({ "name": name, "credentials": { "entry": name } })
+            });
+            entries.collect::<Value>().to_string()
+        };
+        LENDING
+            .replace("URL", url)
+            .replace("SEATS", &entries("seat", SEATS))
+            .replace("ROOMS", &entries("room", ROOMS))
     }
 
     /// The journal of each: an id may go from one to the other between two lives.
@@ -320,4 +336,40 @@ services:
       - { id: webhook-sync, name: webhook-sync, description: In place, respond: sync }
       - { id: webhook-async, name: webhook-async, description: Later, respond: async }
       - { id: webhook-auto, name: webhook-auto, description: As it comes, answer_within: 80ms }
+"#;
+
+const LENDING: &str = r#"
+backends:
+  pg: { sql: { server: "URL", connections: 6, timeout: 20s } }
+  seats: { pool: { entries: SEATS } }
+  rooms: { pool: { lend: instance, entries: ROOMS } }
+service_defaults:
+  bindable: true
+  instances_retrievable: true
+  bindings_retrievable: true
+  plan_updateable: true
+  max_attempts: 1000
+services:
+  - id: sql
+    name: sql
+    description: Logins on a server
+    backend: { use: pg, statements: postgresql/database }
+    plans:
+      - { id: sql-sync, name: sql-sync, description: In place, respond: sync }
+      - { id: sql-async, name: sql-async, description: Later, respond: async }
+      - { id: sql-auto, name: sql-auto, description: As it comes, answer_within: 80ms }
+  - id: seat
+    name: seat
+    description: Entries of a pool, for bindings
+    plans:
+      - { id: seat-lent, name: seat-lent, description: One for each binding, backend: { use: seats } }
+  - id: room
+    name: room
+    description: Entries of a pool, for instances
+    plans:
+      - id: room-lent
+        name: room-lent
+        description: One for each instance
+        backend: { use: rooms }
+        binding: { credentials: { entry: "{{ instance.outputs.entry }}" } }
 "#;

@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use crate::chance::Chance;
 use crate::checker;
 use crate::figures::Figures;
-use crate::fleet::{Fleet, PATIENCE};
+use crate::fleet::Fleet;
 use crate::harness::{PASSWORD, USER, at_binding, at_instance, basic};
 use crate::http::{Connection, Request, Response};
+use crate::lendings::{Holders, pool_of};
 use crate::worlds::{Belief, Call, Heard, Mood, Thing, Want, World};
 
 /// What all clients of a run share.
@@ -23,12 +24,30 @@ pub struct Stage {
     pub figures: Figures,
     pub stop: AtomicBool,
     pub faults: Mutex<Vec<String>>,
+    /// The plans that an instance may have one after the other.
+    pub plans: Plans,
+    pub holders: Holders,
+    /// How long anything may take that must come to its end.
+    pub patience: Duration,
 }
+
+/// Groups of plans; an instance goes from one to the other within one of them.
+pub type Plans = &'static [&'static [&'static str]];
 
 impl Stage {
     pub fn fault(&self, what: String) {
         self.faults.lock().expect("a lock").push(what);
         self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether there are entries that clients have to share.
+    fn lends(&self) -> bool {
+        self.plans == LENDING
+    }
+
+    /// How many lives a client goes on with.
+    fn most_lives(&self) -> usize {
+        if self.lends() { 4 } else { usize::MAX }
     }
 
     fn is_over(&self) -> bool {
@@ -43,14 +62,28 @@ impl Stage {
 /// What a client says in the end of each id that it used.
 pub type Said = BTreeMap<String, World>;
 
-/// The plans that an instance may have one after the other.
-const PLANS: &[&[&str]] = &[
+/// Backends that keep a journal, and none.
+pub const ACTING: Plans = &[
     &["fixed-now", "fixed-later"],
     &["command-sync", "command-async"],
     &["command-auto"],
     &["webhook-sync", "webhook-async"],
     &["webhook-auto"],
 ];
+
+/// Backends that keep none: what was made and lent is looked at in the end.
+pub const LENDING: Plans = &[
+    &["sql-sync", "sql-async"],
+    &["sql-auto"],
+    &["sql-async", "sql-sync"],
+    &["seat-lent"],
+    &["room-lent"],
+];
+
+/// Whether the plan's backend is told by parameters how it should go, and writes down what it did.
+pub fn keeps_journal(plan: &str) -> bool {
+    plan.starts_with("command") || plan.starts_with("webhook")
+}
 
 const BINDINGS: &[&str] = &["b-1", "b-2"];
 
@@ -96,7 +129,11 @@ pub fn live(stage: &Stage, number: usize, chance: Chance) -> Said {
         if stage.is_over() {
             break;
         }
-        let again = client.chance.one_in(3);
+        let again = client.chance.one_in(3) || lives.len() >= stage.most_lives();
+        if stage.lends() && !lives.is_empty() {
+            // The oldest first: nobody keeps an entry that others wait for through all of the run.
+            lives.rotate_left(1);
+        }
         let life = match lives.pop() {
             Some(life) if again => life,
             other => {
@@ -124,24 +161,24 @@ pub fn live(stage: &Stage, number: usize, chance: Chance) -> Said {
 impl Client<'_> {
     fn want(&mut self, plan: &'static str) -> Want {
         self.n += 1;
-        let fixed = plan.starts_with("fixed");
+        let told = keeps_journal(plan);
         let mood = match self.chance.below(12) {
-            0 if !fixed => Mood::Again,
-            1 if !fixed => Mood::Fails,
-            2 if !fixed => Mood::Refuses,
+            0 if told => Mood::Again,
+            1 if told => Mood::Fails,
+            2 if told => Mood::Refuses,
             _ => Mood::Well,
         };
         Want {
             plan,
             n: self.n,
             mood,
-            keeps: !fixed && self.chance.one_in(8),
+            keeps: told && self.chance.one_in(8),
         }
     }
 
     /// From provision to deprovision, or until it is left alone.
     fn life(&mut self, life: &mut Life) -> Lives<()> {
-        let plans = *self.chance.of(PLANS);
+        let plans = *self.chance.of(self.stage.plans);
         if is_absent(life) {
             life.waits = plans.len() == 1 && self.chance.one_in(3);
             let plan = *self.chance.of(plans);
@@ -156,8 +193,9 @@ impl Client<'_> {
                 break;
             };
             let plan = has.plan();
-            let group = PLANS
-                .iter()
+            let groups = self.stage.plans.iter();
+            let group = groups
+                .clone()
                 .find(|plans| plans.contains(&plan))
                 .expect("a group");
             let binding = *self.chance.of(BINDINGS);
@@ -193,7 +231,8 @@ impl Client<'_> {
                 }
             }
         }
-        if self.chance.below(8) > 0 || !is_there(life) {
+        let left = if self.stage.lends() { 2 } else { 8 };
+        if self.chance.below(left) > 0 || !is_there(life) {
             self.take_away(life)?;
         }
         Ok(())
@@ -307,7 +346,7 @@ impl Client<'_> {
         if self.stage.is_lost() {
             return Err(Lost);
         }
-        if begun.elapsed() > PATIENCE {
+        if begun.elapsed() > self.stage.patience {
             let what = format!(
                 "{call:?} of {} does not end: {:?}",
                 life.id,
@@ -403,6 +442,7 @@ impl Client<'_> {
         if self.stage.is_lost() {
             return Err(Lost);
         }
+        self.lets_go(life, call);
         let address = self.address();
         let sent = match self.send(address, &request, call) {
             Sent::Not => return Ok(None),
@@ -438,6 +478,9 @@ impl Client<'_> {
             return Ok(());
         };
         let now = response.json()["credentials"].clone();
+        if let Some(entry) = now["entry"].as_str() {
+            self.holds(life, id, entry)?;
+        }
         let known = life.credentials.entry(id).or_insert_with(|| now.clone());
         if *known == now {
             return Ok(());
@@ -445,6 +488,29 @@ impl Client<'_> {
         let what = format!("{} {id}: {known} was answered, then {now}", life.id);
         self.stage.fault(what);
         Err(Lost)
+    }
+
+    /// What was lent is nobody's from the moment that it is given back.
+    fn lets_go(&self, life: &Life, call: &Call) {
+        let binding = match call {
+            Call::Unbind(id) => Some((*id).to_owned()),
+            Call::Deprovision => None,
+            _ => return,
+        };
+        self.stage.holders.goes(&(life.id.clone(), binding));
+    }
+
+    /// Nobody else has it. Where a request may come to its end later than the next one, who has it is not known.
+    fn holds(&self, life: &Life, binding: &str, entry: &str) -> Lives<()> {
+        if self.stage.fleet.is_shared() {
+            return Ok(());
+        }
+        let binding = (pool_of(entry) == "seat").then(|| binding.to_owned());
+        let holder = (life.id.clone(), binding);
+        self.stage.holders.has(entry, &holder).map_err(|what| {
+            self.stage.fault(what);
+            Lost
+        })
     }
 
     fn address(&mut self) -> usize {

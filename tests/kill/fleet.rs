@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
+use serde_json::Value as Json;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use crate::cluster::Cluster;
-use crate::harness::{Broker, Folder, SERVER, Setup};
+use crate::harness::{Broker, Folder, PASSWORD, SERVER, Setup, USER, at_binding, basic};
 use crate::http::{self, Request};
+use crate::lendings::Holder;
 use crate::proxy::{Cut, Proxy};
 
 /// How long a blow waits for an operation to hit: longer than a busy machine lets one wait for its turn.
@@ -83,6 +85,8 @@ pub struct Fleet {
     slots: Vec<Mutex<Option<Broker>>>,
     addresses: RwLock<Vec<Option<SocketAddr>>>,
     store: Store,
+    /// What those have said that were killed.
+    past: Mutex<Vec<String>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,6 +143,7 @@ impl Fleet {
                 .map(|broker| Mutex::new(Some(broker)))
                 .collect(),
             store,
+            past: Mutex::default(),
         }
     }
 
@@ -188,7 +193,9 @@ impl Fleet {
     /// Starts one again that was killed.
     pub fn revive(&self, number: usize) {
         let mut slot = locked(&self.slots[number]);
-        let broker = slot.take().expect("a broker that was killed").restarted();
+        let broker = slot.take().expect("a broker that was killed");
+        locked(&self.past).push(broker.log());
+        let broker = broker.restarted();
         self.listens(number, Some(broker.address));
         *slot = Some(broker);
     }
@@ -263,17 +270,16 @@ impl Fleet {
         })
     }
 
-    /// All that one has written.
+    /// All that they have written.
     pub fn logs(&self) -> String {
+        let mut logs = locked(&self.past).clone();
         let slots = self.slots.iter().map(locked);
-        slots
-            .map(|slot| slot.as_ref().map(Broker::log).unwrap_or_default())
-            .collect::<Vec<_>>()
-            .join("\n--- the next broker\n")
+        logs.extend(slots.map(|slot| slot.as_ref().map(Broker::log).unwrap_or_default()));
+        logs.join("\n--- the next broker\n")
     }
 
     /// Waits until somebody carries something out; whether somebody does.
-    fn await_work(&self) -> bool {
+    pub fn await_work(&self) -> bool {
         let until = Instant::now() + AIM;
         while Instant::now() < until {
             if self.leased() > 0 {
@@ -309,20 +315,42 @@ impl Fleet {
             .collect()
     }
 
-    /// Instances by id: offering, kind and state of the last operation.
+    /// Instances by id: plan, kind and state of the last operation.
     pub fn instances(&self) -> BTreeMap<String, String> {
-        let rows = self.ask("SELECT id, service_id || ' ' || kind || ' ' || state FROM instances");
+        let rows = self.ask("SELECT id, plan_id || ' ' || kind || ' ' || state FROM instances");
         rows.into_iter()
             .map(|row| (row[0].clone(), row[1].clone()))
             .collect()
     }
 
-    /// Bindings by instance and id: kind and state of the last operation.
+    /// Bindings by instance and id: plan, kind and state of the last operation.
     pub fn bindings(&self) -> BTreeMap<(String, String), String> {
         let rows = self
-            .ask("SELECT instance_id, id, service_id || ' ' || kind || ' ' || state FROM bindings");
+            .ask("SELECT instance_id, id, plan_id || ' ' || kind || ' ' || state FROM bindings");
         rows.into_iter()
             .map(|row| ((row[0].clone(), row[1].clone()), row[2].clone()))
+            .collect()
+    }
+
+    /// What a binding gives, as its broker says.
+    pub fn credentials(&self, (instance, binding): &(String, String)) -> Option<Json> {
+        let request = Request::new("GET", &at_binding(instance, binding))
+            .header("Authorization", &basic(USER, PASSWORD))
+            .header("X-Broker-API-Version", "2.17");
+        let answer = http::send(self.address(0)?, &request).ok()?;
+        (answer.status == 200).then(|| answer.json()["credentials"].clone())
+    }
+
+    /// What is lent: pool, entry, and who has it.
+    pub fn lent(&self) -> Vec<(String, String, Holder)> {
+        let rows = self.ask(
+            "SELECT pool, entry, instance_id, binding_id FROM lendings WHERE returned_at IS NULL",
+        );
+        rows.into_iter()
+            .map(|row| {
+                let binding = (!row[3].is_empty()).then(|| row[3].clone());
+                (row[0].clone(), row[1].clone(), (row[2].clone(), binding))
+            })
             .collect()
     }
 

@@ -26,6 +26,8 @@ mod harness;
 #[path = "../api/http.rs"]
 mod http;
 mod journal;
+mod lendings;
+mod logins;
 #[path = "../postgres/proxy.rs"]
 mod proxy;
 mod run;
@@ -37,7 +39,7 @@ mod worlds;
 use std::time::Duration;
 
 use fleet::Place;
-use run::{Blow, Outcome, Plan, blows, prove};
+use run::{Blow, Offer, Outcome, Plan, blows, prove};
 
 /// All kinds of calls were answered, and not all requests.
 fn assert_all_was_seen(outcome: &Outcome) {
@@ -67,10 +69,12 @@ fn lives_go_on_through_kills_on_sqlite() {
     let outcome = prove(&Plan {
         name: "kills on sqlite",
         place: Place::Sqlite,
+        offer: Offer::Acting,
         blow: Blow::Kill,
         blows: blows(20),
         clients: 12,
         least: Duration::ZERO,
+        meddle: None,
     });
     assert_well_aimed(&outcome);
     assert_all_was_seen(&outcome);
@@ -81,10 +85,12 @@ fn lives_go_on_through_kills_of_one_of_three_on_postgres() {
     let outcome = prove(&Plan {
         name: "kills of one of three on postgres",
         place: Place::Shared(3),
+        offer: Offer::Acting,
         blow: Blow::Kill,
         blows: blows(20),
         clients: 12,
         least: Duration::ZERO,
+        meddle: None,
     });
     assert_well_aimed(&outcome);
     assert_all_was_seen(&outcome);
@@ -95,10 +101,12 @@ fn lives_go_on_while_brokers_sleep_through_their_leases() {
     let outcome = prove(&Plan {
         name: "sleeps of one of three on postgres",
         place: Place::Shared(3),
+        offer: Offer::Acting,
         blow: Blow::Sleep,
         blows: blows(3),
         clients: 8,
         least: Duration::ZERO,
+        meddle: None,
     });
     assert_well_aimed(&outcome);
 }
@@ -108,10 +116,12 @@ fn lives_go_on_when_postgres_is_killed() {
     let outcome = prove(&Plan {
         name: "kills of postgres",
         place: Place::Own(2),
+        offer: Offer::Acting,
         blow: Blow::Database,
         blows: blows(3),
         clients: 8,
         least: Duration::ZERO,
+        meddle: None,
     });
     assert_well_aimed(&outcome);
 }
@@ -122,10 +132,12 @@ fn lives_go_on_when_commits_are_cut() {
     let outcome = prove(&Plan {
         name: "cut commits on postgres",
         place: Place::Cut(2),
+        offer: Offer::Acting,
         blow: Blow::Cut,
         blows: blows(60),
         clients: 8,
         least: Duration::ZERO,
+        meddle: None,
     });
     let unknown = ["provision", "deprovision", "bind", "update", "unbind"];
     let mut unknown = unknown.into_iter();
@@ -140,12 +152,87 @@ fn lives_go_on_while_postgres_sleeps_for_longer_than_a_lease() {
     let outcome = prove(&Plan {
         name: "sleeps of postgres",
         place: Place::Own(2),
+        offer: Offer::Acting,
         blow: Blow::DatabaseSleep,
         blows: blows(2),
         clients: 8,
         least: Duration::ZERO,
+        meddle: None,
     });
     assert_well_aimed(&outcome);
+}
+
+fn lending(name: &'static str, place: Place, blow: Blow, count: usize) -> Plan {
+    Plan {
+        name,
+        place,
+        offer: Offer::Lending,
+        blow,
+        blows: blows(count),
+        clients: 12,
+        least: Duration::ZERO,
+        meddle: None,
+    }
+}
+
+fn assert_all_was_lent(outcome: &Outcome) {
+    assert_well_aimed(outcome);
+    assert_all_was_seen(outcome);
+    let none_left =
+        ["provision", "bind"].map(|verb| outcome.figures.has(verb, "400 PoolExhausted"));
+    assert!(none_left.contains(&true), "nobody found a pool empty");
+}
+
+#[test]
+fn logins_and_entries_go_with_their_bindings_through_kills_on_sqlite() {
+    let outcome = prove(&lending("logins on sqlite", Place::Sqlite, Blow::Kill, 20));
+    assert_all_was_lent(&outcome);
+}
+
+#[test]
+fn logins_and_entries_go_with_their_bindings_through_kills_of_one_of_three_on_postgres() {
+    let place = Place::Shared(3);
+    let outcome = prove(&lending("logins on postgres", place, Blow::Kill, 20));
+    assert_all_was_lent(&outcome);
+}
+
+#[test]
+fn logins_and_entries_go_with_their_bindings_when_the_server_of_logins_is_killed() {
+    let outcome = prove(&lending(
+        "kills of the server of logins",
+        Place::Sqlite,
+        Blow::Server,
+        3,
+    ));
+    assert_well_aimed(&outcome);
+}
+
+/// The counter-proof: what the server's owner does behind the broker's back is found.
+#[test]
+fn a_login_that_was_made_up_and_one_that_was_lost_are_seen() {
+    let mut plan = lending("meddled with", Place::Sqlite, Blow::Kill, 0);
+    plan.blows = 0;
+    plan.least = Duration::from_secs(3);
+    plan.meddle = Some(|logins| {
+        logins.meddle("CREATE ROLE u_made_up LOGIN");
+        logins.meddle(
+            "DO $$ DECLARE name text; BEGIN
+               SELECT rolname INTO STRICT name FROM pg_roles
+               WHERE shobj_description(oid, 'pg_authid') LIKE 'catalog-broker binding %' LIMIT 1;
+               EXECUTE format('ALTER ROLE %I RENAME TO u_lost', name);
+               EXECUTE 'COMMENT ON ROLE u_lost IS NULL';
+             END $$",
+        );
+    });
+    let outcome = run::run(&plan, 7);
+    for what in ["the role u_made_up", "has no login", "does not get in"] {
+        let mut faults = outcome.faults.iter();
+        assert!(
+            faults.any(|fault| fault.contains(what)),
+            "{what}: {:?}",
+            outcome.faults
+        );
+    }
 }
 
 /// Where nothing falls, nothing is counted, and every operation has one attempt, but for those that want another.
@@ -154,10 +241,12 @@ fn a_run_without_kills_counts_none() {
     let outcome = prove(&Plan {
         name: "no kills",
         place: Place::Sqlite,
+        offer: Offer::Acting,
         blow: Blow::Kill,
         blows: 0,
         clients: 6,
         least: Duration::from_secs(2),
+        meddle: None,
     });
     assert_eq!(outcome.blows, figures::Blows::default());
     assert!(!outcome.figures.has("provision", "cut"));

@@ -12,6 +12,8 @@ use crate::client::{self, Said, Stage};
 use crate::figures::{Blows, Figures};
 use crate::fleet::{Fleet, PATIENCE, Place};
 use crate::journal::{self, Line, Made, Sleep};
+use crate::lendings::{self, Holder, Holders, ROOMS, SEATS};
+use crate::logins::{self, Held, Logins};
 use crate::proxy::Cut;
 use crate::worlds::Thing;
 
@@ -28,6 +30,17 @@ pub enum Blow {
     Database,
     /// The database sleeps for longer than a lease.
     DatabaseSleep,
+    /// The server that logins are made on is killed, and started again.
+    Server,
+}
+
+/// What is offered to the clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// Plans whose backends keep a journal, and plans of none.
+    Acting,
+    /// Logins on a server, and entries of pools.
+    Lending,
 }
 
 /// Longer than the lease of a second.
@@ -37,11 +50,14 @@ const LONG: Duration = Duration::from_millis(1700);
 pub struct Plan {
     pub name: &'static str,
     pub place: Place,
+    pub offer: Offer,
     pub blow: Blow,
     pub blows: usize,
     pub clients: usize,
     /// How long it goes on at least.
     pub least: Duration,
+    /// What is done behind the broker's back in the end, before all is compared.
+    pub meddle: Option<fn(&Logins)>,
 }
 
 /// What came of it.
@@ -89,10 +105,14 @@ pub fn prove(plan: &Plan) -> Outcome {
     let (operations, attempts, most) = journal::count(&outcome.journals);
     println!("{}", outcome.figures);
     println!("blows | {}: {} (SEED={seed})", plan.name, outcome.blows);
-    println!(
-        "backends | {operations} operations in {attempts} attempts, at most {most} at one; all in {:.1} s",
-        begun.elapsed().as_secs_f32()
-    );
+    let journals = match plan.offer {
+        Offer::Acting => {
+            format!("{operations} operations in {attempts} attempts, at most {most} at one; ")
+        }
+        Offer::Lending => String::new(),
+    };
+    let took = begun.elapsed().as_secs_f32();
+    println!("backends | {journals}all in {took:.1} s");
     assert!(
         outcome.faults.is_empty(),
         "{} with SEED={seed}, {} faults:\n{}",
@@ -108,14 +128,27 @@ pub fn prove(plan: &Plan) -> Outcome {
     outcome
 }
 
-fn run(plan: &Plan, seed: u64) -> Outcome {
+/// Makes a run, and tells what came of it.
+pub fn run(plan: &Plan, seed: u64) -> Outcome {
     let chance = Chance::new(seed);
     let backends = Backends::start();
+    let logins = (plan.offer == Offer::Lending).then(Logins::start);
+    let (catalog, plans) = match &logins {
+        None => (backends.catalog(), client::ACTING),
+        Some(logins) => (Backends::lending(&logins.url()), client::LENDING),
+    };
     let stage = Stage {
-        fleet: Fleet::start(&backends.catalog(), &plan.place),
+        fleet: Fleet::start(&catalog, &plan.place),
         figures: Figures::default(),
         stop: AtomicBool::new(false),
         faults: Mutex::default(),
+        plans,
+        patience: match plan.blow {
+            // The more often a server was away, the longer an operation waits for it.
+            Blow::Server => PATIENCE * 5,
+            _ => PATIENCE,
+        },
+        holders: Holders::default(),
     };
     let (blows, said) = thread::scope(|scope| {
         let clients: Vec<_> = (0..plan.clients)
@@ -125,7 +158,7 @@ fn run(plan: &Plan, seed: u64) -> Outcome {
             })
             .collect();
         let begun = Instant::now();
-        let blows = strike(&stage, plan, &mut chance.branch(0));
+        let blows = strike(&stage, (plan, logins.as_ref()), &mut chance.branch(0));
         while begun.elapsed() < plan.least && !stage.stop.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(20));
         }
@@ -159,14 +192,19 @@ fn run(plan: &Plan, seed: u64) -> Outcome {
     }
     if faults.is_empty() {
         faults.extend(accounts(&stage.fleet, &said, &made));
+        if let Some(logins) = &logins {
+            faults.extend(reckoned(&stage.fleet, logins, plan.meddle));
+        }
     }
-    println!(
-        "store | {:?}, {} instances and {} bindings in the end; the service refused {} that came too late",
-        stage.fleet.operations(),
-        made.instances.len(),
-        made.bindings.len(),
-        backends.late()
-    );
+    println!("store | {:?}", stage.fleet.operations());
+    if plan.offer == Offer::Acting {
+        println!(
+            "store | {} instances and {} bindings in the end; the service refused {} that came too late",
+            made.instances.len(),
+            made.bindings.len(),
+            backends.late()
+        );
+    }
     if !faults.is_empty() {
         keep(&journals, &stage.fleet);
     }
@@ -192,13 +230,16 @@ fn keep(journals: &[Vec<Line>; 2], fleet: &Fleet) {
     println!("journal and logs are in {} ({written:?})", folder.display());
 }
 
-fn strike(stage: &Stage, plan: &Plan, chance: &mut Chance) -> Blows {
+fn strike(stage: &Stage, (plan, logins): (&Plan, Option<&Logins>), chance: &mut Chance) -> Blows {
     let mut blows = Blows::default();
     for _ in 0..plan.blows {
         let rest = match plan.blow {
             Blow::Cut => 40,
+            // A database is made in some time more than a file is written.
+            Blow::Kill if plan.offer == Offer::Lending => 600,
             Blow::Kill | Blow::Sleep => 250,
             Blow::Database | Blow::DatabaseSleep => 600,
+            Blow::Server => 2000,
         };
         thread::sleep(Duration::from_millis(rest / 2 + chance.below(rest)));
         if stage.stop.load(Ordering::SeqCst) {
@@ -217,6 +258,12 @@ fn strike(stage: &Stage, plan: &Plan, chance: &mut Chance) -> Blows {
             Blow::Cut => fleet.cut(*chance.of(&[Cut::Before, Cut::After])),
             Blow::Database => fleet.strike_database(Duration::from_millis(chance.below(1500))),
             Blow::DatabaseSleep => fleet.let_database_sleep(LONG * 2),
+            Blow::Server => {
+                let hit = fleet.await_work();
+                let time = Duration::from_millis(chance.below(1500));
+                logins.expect("a server of logins").strike(time);
+                hit
+            }
         };
         blows.dealt += 1;
         blows.hit += usize::from(hit);
@@ -226,7 +273,7 @@ fn strike(stage: &Stage, plan: &Plan, chance: &mut Chance) -> Blows {
 
 /// Nothing stays in progress for ever, whoever began it.
 fn await_quiet(stage: &Stage) {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + stage.patience;
     while stage.fleet.in_progress() > 0 {
         if Instant::now() > until {
             let left = stage.fleet.in_progress();
@@ -256,7 +303,7 @@ fn accounts(fleet: &Fleet, said: &Said, made: &Made) -> Vec<String> {
     );
     let acted: BTreeSet<String> = instances
         .iter()
-        .filter(|(_, what)| !what.starts_with("fixed"))
+        .filter(|(_, what)| client::keeps_journal(what))
         .map(|(id, _)| id.clone())
         .collect();
     differ(
@@ -284,7 +331,7 @@ fn accounts(fleet: &Fleet, said: &Said, made: &Made) -> Vec<String> {
     );
     let acted: BTreeSet<(String, String)> = bindings
         .iter()
-        .filter(|(_, what)| !what.starts_with("fixed"))
+        .filter(|(_, what)| client::keeps_journal(what))
         .map(|(id, _)| id.clone())
         .collect();
     differ(
@@ -301,6 +348,57 @@ fn accounts(fleet: &Fleet, said: &Said, made: &Made) -> Vec<String> {
     if !odd.is_empty() {
         faults.push(format!("in progress without an operation: {odd:?}"));
     }
+    faults
+}
+
+/// What was made and lent is what the broker says that somebody has.
+fn reckoned(fleet: &Fleet, logins: &Logins, meddle: Option<fn(&Logins)>) -> Vec<String> {
+    let (instances, bindings) = (fleet.instances(), fleet.bindings());
+    let of = |plan: &str| -> BTreeSet<String> {
+        let all = instances.iter();
+        all.filter(|(_, what)| what.starts_with(plan))
+            .map(|(id, _)| id.clone())
+            .collect()
+    };
+    let mut held = Held {
+        instances: of("sql"),
+        ..Held::default()
+    };
+    let rooms = of("room-lent").into_iter().map(|id| (id, None));
+    let mut entitled: BTreeSet<Holder> = rooms.collect();
+    let mut shown = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (id, what) in &bindings {
+        let Some(credentials) = fleet.credentials(id) else {
+            faults.push(format!("{id:?} cannot be fetched"));
+            continue;
+        };
+        if what.starts_with("sql") {
+            held.bindings.insert(id.clone(), credentials);
+            continue;
+        }
+        let entry = credentials["entry"].as_str().unwrap_or_default();
+        let seat = what.starts_with("seat-lent").then(|| id.1.clone());
+        let holder = (id.0.clone(), seat);
+        if holder.1.is_some() {
+            entitled.insert(holder.clone());
+        }
+        shown.insert(holder, entry.to_owned());
+    }
+    if let Some(meddle) = meddle {
+        meddle(logins);
+    }
+    let lent = fleet.lent();
+    faults.extend(logins::judge(&logins.found(), &held));
+    faults.extend(lendings::judge(&lent, &entitled, &shown));
+    faults.extend(logins.refused(&held));
+    println!(
+        "lent | {} databases with {} logins, each of a binding; {} of {} entries lent, each to one",
+        held.instances.len(),
+        held.bindings.len(),
+        lent.len(),
+        SEATS + ROOMS
+    );
     faults
 }
 

@@ -127,6 +127,15 @@ impl Call {
         }
     }
 
+    /// Whether what it makes needs an entry of a pool.
+    fn borrows(&self) -> bool {
+        match self {
+            Self::Provision(want) => want.plan == "room-lent",
+            Self::Bind(_, want) => want.plan == "seat-lent",
+            _ => false,
+        }
+    }
+
     /// Whether it asks for a change.
     pub const fn changes(&self) -> bool {
         !matches!(self, Self::Fetch | Self::FetchBinding(_) | Self::Poll(..))
@@ -355,6 +364,9 @@ impl World {
                 Start::There => self.if_so(heard.status == 200),
                 Start::Refused(status, word) => {
                     self.if_so(heard.status == status && heard.word == word)
+                }
+                Start::Runs(world) if heard.word == "PoolExhausted" => {
+                    self.if_so(heard.status == 400 && world != *self && call.borrows())
                 }
                 Start::Runs(world) => world.ran(call, heard),
             },

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use catalog_broker::domain::id::OperationId;
+use catalog_broker::domain::operation::Subject;
 use tokio::sync::Notify;
 
 use crate::backend::Told;
@@ -27,18 +28,22 @@ pub struct Gauge {
     pub process: u32,
     counts: Mutex<Counts>,
     pub news: Notify,
+    /// That all unbinds have begun.
+    pub ended: Notify,
 }
 
 #[derive(Debug, Default)]
 pub struct Counts {
     attempts: Vec<Attempt>,
     pub sweeping: u32,
+    /// Bindings that have ended and whose unbind has not begun yet.
+    pub ending: u32,
     /// Goes up with all that makes the worker look again.
     pub epoch: u64,
     /// It has looked since, and there was nothing.
     pub looked: bool,
     /// Operations that were recorded with something left to do.
-    pub begun: Vec<OperationId>,
+    pub begun: Vec<(OperationId, Subject)>,
     /// When the latest attempt is due that is to be made again.
     pub due_again: Option<i64>,
     pub trouble: Option<String>,
@@ -59,6 +64,7 @@ impl Gauge {
             process,
             counts: Mutex::default(),
             news: Notify::new(),
+            ended: Notify::new(),
         }
     }
 
@@ -119,7 +125,7 @@ impl Gauge {
     pub fn quiet(&self) -> bool {
         let counts = self.counts();
         let moves = counts.attempts.iter().any(|attempt| attempt.moves);
-        counts.looked && !moves && counts.sweeping == 0
+        counts.looked && !moves && counts.sweeping == 0 && counts.ending == 0
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use catalog_broker::domain::backend::{Done, Failure, Outcome};
 use catalog_broker::domain::id::{BindingId, InstanceId, OperationId};
-use catalog_broker::domain::operation::Kind as RealKind;
+use catalog_broker::domain::operation::{Kind as RealKind, Subject};
 use catalog_broker::secret::Secret;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::model::{Acting, Flaw, Kind, Model, Op, Operation};
 use crate::steps::{Act, Ask, Ends, HOUR, KEEP, LEASE, Named, PROCESSES, SECOND, Step};
 use crate::tour;
 use crate::work::token;
-use crate::world::{Place, World};
+use crate::world::{Place, Process, World};
 
 /// The processes, and what is kept over all sequences.
 pub struct Machine {
@@ -154,9 +154,7 @@ impl Machine {
     }
 
     fn look(&mut self, life: &mut Life, by: usize) -> Result<(), String> {
-        self.world.process(by).settle()?;
-        life.model.look(self.number(by), now());
-        Ok(())
+        life.look(self.world.process(by))
     }
 
     fn ask(
@@ -211,8 +209,7 @@ impl Machine {
             .numbered(told.process)
             .ok_or("its process is gone")?;
         // It looks before: what is due by now is not due in the middle of what follows.
-        process.settle()?;
-        life.model.look(told.process, now());
+        life.look(process)?;
         process.gauge.counts().due_again = None;
         process.cue(
             &self.world.board,
@@ -234,8 +231,7 @@ impl Machine {
             .world
             .numbered(told.process)
             .ok_or("its process is gone")?;
-        process.settle()?;
-        life.model.look(told.process, now());
+        life.look(process)?;
         let text = format!("at {}", now());
         process.cue(&self.world.board, &told, Cue::Say(text.clone()))?;
         life.model.say(at, &text, now());
@@ -265,24 +261,33 @@ impl Machine {
 
     /// All comes to an end, and is found as it was left, until it is forgotten.
     fn come_to_its_end(&mut self, life: &mut Life) -> Result<(), String> {
+        self.all_done(life, |model| !model.operations.iter().any(Operation::runs))?;
+        self.see_all(life)?;
+        advance(KEEP + HOUR);
+        self.look(life, 0)?;
+        // No binding is left behind that ends in the next life.
+        self.all_done(life, |model| {
+            !model.operations.iter().any(Operation::runs) && !model.anything_ends()
+        })?;
+        self.see_all(life)?;
+        advance(KEEP + HOUR);
+        self.look(life, 0)?;
+        self.see_all(life)
+    }
+
+    fn all_done(&mut self, life: &mut Life, done: impl Fn(&Model) -> bool) -> Result<(), String> {
         for _ in 0..100 {
             while !life.model.acting.is_empty() {
                 self.end(life, 0, Ends::Done)?;
                 self.compare(life)?;
             }
-            if !life.model.operations.iter().any(Operation::runs) {
-                break;
+            if done(&life.model) {
+                return Ok(());
             }
             advance(LEASE + SECOND);
             self.look(life, 0)?;
         }
-        if life.model.operations.iter().any(Operation::runs) {
-            return Err("something goes on for ever".to_owned());
-        }
-        self.see_all(life)?;
-        advance(KEEP + HOUR);
-        self.look(life, 0)?;
-        self.see_all(life)
+        Err("something goes on for ever".to_owned())
     }
 
     fn see_all(&mut self, life: &mut Life) -> Result<(), String> {
@@ -325,8 +330,17 @@ impl Life {
         }
     }
 
+    /// A process looks for what is due and for what has ended, in the world and in the model.
+    fn look(&mut self, process: &Process) -> Result<(), String> {
+        process.gauge.counts().begun.clear();
+        process.settle()?;
+        let begun = std::mem::take(&mut process.gauge.counts().begun);
+        self.model.look(process.gauge.process, now());
+        self.learn(&begun)
+    }
+
     /// The name that a broker has given to what it has just recorded.
-    fn learn(&mut self, begun: &[OperationId]) -> Result<(), String> {
+    fn learn(&mut self, begun: &[(OperationId, Subject)]) -> Result<(), String> {
         let operations = self.model.operations.iter().enumerate();
         let named =
             operations.filter(|(op, operation)| operation.named && !self.ids.contains_key(op));
@@ -338,7 +352,16 @@ impl Life {
                 new.len()
             ));
         }
-        self.ids.extend(new.into_iter().zip(begun.iter().cloned()));
+        for op in new {
+            let (instance, of) = self.model.operations[op].subject;
+            let (instance, of) = (self.instance(instance), of.map(binding));
+            let its = begun.iter().find(|(_, subject)| {
+                subject.instance().as_str() == instance && subject.binding() == of.as_ref()
+            });
+            let (id, _) =
+                its.ok_or_else(|| format!("nothing was recorded of {instance} {of:?}"))?;
+            self.ids.insert(op, id.clone());
+        }
         Ok(())
     }
 
@@ -401,7 +424,7 @@ fn outcome(ends: Ends, ended: u32) -> Outcome {
             description: Some(format!("done {token}")),
         }),
         Ends::DoneBare => Outcome::Done(Done::default()),
-        Ends::Refused => Outcome::Refused(format!("refused {token}")),
+        Ends::Refused => Outcome::Refused(format!("refused {token}").into()),
         Ends::Failed => Outcome::Failed(Failure {
             description: format!("failed {token}"),
             ..Failure::default()

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use catalog_broker::template::time::format_utc;
 use serde_json::{Value, json};
 
 use crate::offer::{self, PLANS, Plan, Respond};
@@ -119,6 +120,8 @@ pub struct Binding {
     pub last: Op,
     pub credentials: Option<Value>,
     pub left: Option<Value>,
+    /// When it ends, and when it is unbound for that, but for the grace.
+    pub ends: Option<(i64, i64)>,
     /// Its bind has not come to a good end yet.
     unmade: bool,
 }
@@ -169,6 +172,8 @@ pub struct Model {
     pub seen: BTreeMap<&'static str, usize>,
     /// When each process has last forgotten something.
     pub swept: BTreeMap<u32, i64>,
+    /// When each process has last looked for what has ended.
+    pub looked: BTreeMap<u32, i64>,
     /// What is wrong with it on purpose.
     pub flaw: Option<Flaw>,
 }
@@ -188,16 +193,19 @@ pub enum Flaw {
     FailedCreateGoes,
     /// A delete that fails makes what was never made.
     FailedDeleteMakes,
+    /// No binding ends.
+    NothingEnds,
 }
 
 impl Flaw {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CancelDoesNotWait,
         Self::LateResultCounts,
         Self::TriesForEver,
         Self::NeverSweeps,
         Self::FailedCreateGoes,
         Self::FailedDeleteMakes,
+        Self::NothingEnds,
     ];
 }
 
@@ -337,9 +345,13 @@ impl Model {
         match self
             .bindings
             .get(&(instance, binding))
-            .and_then(|binding| binding.credentials.clone())
+            .and_then(|binding| Some((binding.credentials.clone()?, binding.ends)))
         {
-            Some(credentials) => json!({ "credentials": credentials }),
+            Some((credentials, None)) => json!({ "credentials": credentials }),
+            Some((credentials, Some((end, _)))) => json!({
+                "metadata": { "expires_at": format_utc(end), "renew_before": format_utc(end - 60_000) },
+                "credentials": credentials,
+            }),
             None => json!({}),
         }
     }
@@ -521,6 +533,7 @@ impl Model {
             last: op,
             credentials: None,
             left: None,
+            ends: named.ttl.map(|ttl| (now + ttl, now + ttl)),
             unmade: true,
         };
         self.bindings.insert(key, binding);
@@ -571,7 +584,7 @@ impl Model {
         }
     }
 
-    fn record(
+    pub fn record(
         &mut self,
         kind: Kind,
         subject: Subject,

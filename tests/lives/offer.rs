@@ -10,6 +10,7 @@ use catalog_broker::domain::catalog::Catalog;
 use catalog_broker::domain::offering::{Offering, Plan as Offered};
 
 use crate::backend::{Board, Played};
+use crate::steps::SECOND;
 
 pub const SERVICE: &str = "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e7000";
 
@@ -30,9 +31,11 @@ pub struct Plan {
     pub max_attempts: u32,
     /// Its queue.
     pub backend: &'static str,
+    /// How long its bindings live, in milliseconds.
+    pub ttl: Option<i64>,
 }
 
-pub const PLANS: [Plan; 4] = [
+pub const PLANS: [Plan; 5] = [
     Plan {
         id: "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e7001",
         name: "later",
@@ -40,6 +43,7 @@ pub const PLANS: [Plan; 4] = [
         poll_every: Some(7),
         max_attempts: 3,
         backend: "wide",
+        ttl: None,
     },
     Plan {
         id: "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e7002",
@@ -48,6 +52,7 @@ pub const PLANS: [Plan; 4] = [
         poll_every: None,
         max_attempts: 2,
         backend: "wide",
+        ttl: None,
     },
     Plan {
         id: "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e7003",
@@ -56,6 +61,7 @@ pub const PLANS: [Plan; 4] = [
         poll_every: Some(11),
         max_attempts: 2,
         backend: "wide",
+        ttl: None,
     },
     Plan {
         id: "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e7004",
@@ -64,6 +70,16 @@ pub const PLANS: [Plan; 4] = [
         poll_every: None,
         max_attempts: 3,
         backend: NARROW,
+        ttl: None,
+    },
+    Plan {
+        id: "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e7005",
+        name: "ends",
+        respond: Respond::Async,
+        poll_every: None,
+        max_attempts: 2,
+        backend: "wide",
+        ttl: Some(90 * 60 * SECOND),
     },
 ];
 
@@ -110,6 +126,13 @@ fn document() -> String {
         );
         if let Some(seconds) = plan.poll_every {
             let _ = write!(text, "\n        poll_every: {seconds}s");
+        }
+        if let Some(ttl) = plan.ttl {
+            let ttl = ttl / SECOND;
+            let _ = write!(
+                text,
+                "\n        binding: {{ ttl: {ttl}s, renew_before: 60s }}"
+            );
         }
     }
     text.push('\n');

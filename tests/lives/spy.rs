@@ -8,12 +8,15 @@ use catalog_broker::domain::instance::Instance;
 use catalog_broker::domain::json::FingerprintKey;
 use catalog_broker::domain::operation::{Operation, Subject};
 use catalog_broker::domain::store::{
-    Answer, Begun, Change, End, Ending, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take,
-    Taken, Unbound,
+    Answer, Begun, Change, Claim, End, Ending, Lease, Lookup, PlanInUse, Renewal, Store,
+    StoreError, Take, Taken, Unbound,
 };
 use catalog_broker::domain::time::Timestamp;
 
 use crate::gauge::Gauge;
+
+/// Whoever asks for an unbind of what has ended.
+const EXPIRY: &str = "expiry";
 
 pub struct Spy {
     pub store: Arc<dyn Store>,
@@ -32,13 +35,26 @@ impl Spy {
 
 impl Store for Spy {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
-        let id = change.job.is_some().then(|| change.operation.id.clone());
+        let operation = &change.operation;
+        let begins = change
+            .job
+            .is_some()
+            .then(|| (operation.id.clone(), operation.subject.clone()));
+        let job = change.job.as_ref();
+        let ends = job.is_some_and(|job| job.task.expose().asker.login == EXPIRY);
         Box::pin(async move {
-            let begun = self.note(self.store.begin(change).await)?;
-            if matches!(begun, Begun::Done) {
-                self.gauge.counts().begun.extend(id);
+            let begun = self.store.begin(change).await;
+            if matches!(begun, Ok(Begun::Done)) {
+                self.gauge.counts().begun.extend(begins);
             }
-            Ok(begun)
+            if ends {
+                let mut counts = self.gauge.counts();
+                counts.ending = counts.ending.saturating_sub(1);
+                drop(counts);
+                self.gauge.rung();
+                self.gauge.ended.notify_one();
+            }
+            self.note(begun)
         })
     }
 
@@ -64,6 +80,10 @@ impl Store for Spy {
 
     fn take(&self, take: Take) -> Answer<'_, Vec<Taken>> {
         Box::pin(async move {
+            // What begins by itself begins first, so that a sequence has one outcome.
+            while self.gauge.counts().ending > 0 {
+                self.gauge.ended.notified().await;
+            }
             let epoch = self.gauge.counts().epoch;
             let taken = self.store.take(take).await;
             if let Ok(taken) = &taken {
@@ -122,6 +142,17 @@ impl Store for Spy {
             let swept = self.store.sweep(before, most).await;
             self.gauge.counts().sweeping -= 1;
             self.note(swept)
+        })
+    }
+
+    fn claim_expired(&self, claim: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>> {
+        Box::pin(async move {
+            let mut claimed = self.store.claim_expired(claim).await;
+            if let Ok(claimed) = &mut claimed {
+                claimed.sort_by_key(|(instance, id)| (instance.to_string(), id.to_string()));
+                self.gauge.counts().ending += u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+            }
+            self.note(claimed)
         })
     }
 

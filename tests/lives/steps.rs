@@ -134,6 +134,8 @@ pub const HOUR: i64 = 3600 * SECOND;
 
 /// How long a lease lasts: no real timer comes near it.
 pub const LEASE: i64 = HOUR;
+/// How long after its end a binding is unbound.
+pub const GRACE: i64 = HOUR;
 /// How long finished operations are kept.
 pub const KEEP: i64 = 10 * HOUR;
 

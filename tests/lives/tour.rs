@@ -10,9 +10,10 @@ const LATER: usize = 0;
 const EITHER: usize = 1;
 const WAITS: usize = 2;
 const NARROW: usize = 3;
+const ENDS: usize = 4;
 
 /// What must have happened to work on the way.
-pub const WORK: [&str; 20] = [
+pub const WORK: [&str; 23] = [
     "a delete waits for what it cancels",
     "done",
     "ended with its lease",
@@ -32,6 +33,9 @@ pub const WORK: [&str; 20] = [
     "taken up after a lease ran out",
     "taken up once more",
     "unbound on the way of a deprovision",
+    "unbound once more, for it has ended",
+    "unbound, for it has ended",
+    "what has ended waits for its instance",
     "what a delete cancels lets it go",
 ];
 
@@ -48,6 +52,7 @@ pub fn tour() -> Vec<Vec<Leg>> {
         processes(),
         narrow(),
         mistakes(),
+        endings(),
     ]
 }
 
@@ -151,6 +156,57 @@ fn whole_life() -> Vec<Leg> {
         go(Step::Look(0)),
         ask(LATER, Act::Poll, "OperationNotFound"),
         ask(LATER, Act::PollBinding, "OperationNotFound"),
+    ]
+}
+
+/// Bindings end after an hour and a half, and are unbound an hour later.
+fn endings() -> Vec<Leg> {
+    let wait = || go(Step::Wait(LEASE + SECOND));
+    vec![
+        ask(ENDS, Act::Provision, "202"),
+        end(Ends::Done),
+        ask(ENDS, Act::Bind, "202"),
+        end(Ends::Done),
+        wait(),
+        wait(),
+        // It has ended, and is there still.
+        ask(ENDS, Act::FetchBinding, "200"),
+        ask(ENDS, Act::Bind, "200"),
+        wait(),
+        go(Step::Look(0)),
+        ask(ENDS, Act::FetchBinding, "BindingNotFound"),
+        ask(ENDS, Act::PollBinding, "200 InProgress"),
+        ask(ENDS, Act::Bind, "ConcurrencyError"),
+        // A platform that asks for the same joins it.
+        ask(ENDS, Act::Unbind, "202"),
+        end(Ends::Failed),
+        ask(ENDS, Act::PollBinding, "200 Failed"),
+        // It rests before it is tried again, whoever looks.
+        go(Step::Wait(2 * SECOND)),
+        go(Step::Look(1)),
+        ask(ENDS, Act::PollBinding, "200 Failed"),
+        // And does not go beside a change of its instance.
+        with(ENDS, Act::Update, "202", |ask| ask.size = Some(1)),
+        wait(),
+        go(Step::Look(0)),
+        go(Step::Look(1)),
+        ask(ENDS, Act::Unbind, "ConcurrencyError"),
+        go(Step::End(0, Ends::Done)),
+        go(Step::End(0, Ends::Done)),
+        wait(),
+        go(Step::Look(1)),
+        end(Ends::Done),
+        ask(ENDS, Act::PollBinding, "410"),
+        ask(ENDS, Act::Unbind, "410"),
+        // Another one of its id lives as long as it did.
+        ask(ENDS, Act::Bind, "202"),
+        end(Ends::Done),
+        go(Step::Look(0)),
+        ask(ENDS, Act::FetchBinding, "200"),
+        ask(ENDS, Act::Deprovision, "202"),
+        end(Ends::Done),
+        end(Ends::Done),
+        ask(ENDS, Act::PollBinding, "410"),
     ]
 }
 

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Acting, Flaw, Kind, Model, Op, Operation, Report, State, dashboard};
+use crate::model::{Acting, Binding, Flaw, Kind, Model, Op, Operation, Report, State, dashboard};
 use crate::offer::{LIMIT, NARROW};
-use crate::steps::{Ends, KEEP, LEASE, SECOND};
+use crate::steps::{Ends, GRACE, HOUR, KEEP, LEASE, SECOND};
 
 /// How often a process looks for what can be forgotten, at most.
 const SWEEP_EVERY: i64 = 60 * SECOND;
@@ -12,6 +12,7 @@ const SWEEP_EVERY: i64 = 60 * SECOND;
 impl Model {
     /// A process looks, until nothing is due.
     pub fn look(&mut self, process: u32, now: i64) {
+        self.expire(process, now);
         while let Some(op) = self.next_due(now) {
             self.take(process, op, now);
         }
@@ -23,6 +24,53 @@ impl Model {
             self.note("held back by the limit");
         }
         self.sweep(process, now);
+    }
+
+    /// What has ended is unbound as if its platform had asked for it; what that comes to is seen after a rest.
+    fn expire(&mut self, process: u32, now: i64) {
+        let last = self.looked.get(&process);
+        if last.is_some_and(|last| now < last + SECOND) {
+            return;
+        }
+        self.looked.insert(process, now);
+        if self.flaw == Some(Flaw::NothingEnds) {
+            return;
+        }
+        let by = now - GRACE;
+        let keys: Vec<(usize, usize)> = self.bindings.keys().copied().collect();
+        for key in keys {
+            let Some(binding) = self.bindings.get_mut(&key) else {
+                continue;
+            };
+            let Some((end, due)) = binding.ends else {
+                continue;
+            };
+            if due > by || self.operations[binding.last].runs() {
+                continue;
+            }
+            binding.ends = Some((end, by + (by - end).clamp(60 * SECOND, HOUR)));
+            let instance = &self.instances[&key.0];
+            if self.operations[instance.last].runs() {
+                self.note("what has ended waits for its instance");
+                continue;
+            }
+            let (its, last) = (instance.plan, binding.last);
+            let note = match self.operations[last].kind {
+                Kind::Unbind => "unbound once more, for it has ended",
+                _ => "unbound, for it has ended",
+            };
+            self.note(note);
+            let op = self.record(Kind::Unbind, (key.0, Some(key.1)), its, None, now);
+            if let Some(binding) = self.bindings.get_mut(&key) {
+                binding.last = op;
+            }
+        }
+    }
+
+    /// Whether there is a binding that will end by itself.
+    pub fn anything_ends(&self) -> bool {
+        let ends = |binding: &Binding| binding.ends.is_some();
+        self.flaw != Some(Flaw::NothingEnds) && self.bindings.values().any(ends)
     }
 
     fn next_due(&self, now: i64) -> Option<Op> {
@@ -51,7 +99,7 @@ impl Model {
         let (attempt, tries) = (operation.attempt, operation.tries);
         if tries > operation.max_attempts && self.flaw != Some(Flaw::TriesForEver) {
             self.note("given up at its beginning");
-            let report = given_up(tries - 1, None);
+            let report = given_up(self.operations[op].kind, tries - 1, None);
             self.over(op, attempt, State::Failed, report, None, now);
             return;
         }
@@ -175,8 +223,11 @@ impl Model {
                 );
             }
             Ends::Refused => {
+                let first = attempt <= 1 && acting.tries <= 1;
+                let untouched = first && matches!(kind, Kind::Update | Kind::Deprovision);
                 let report = Report {
                     refused: true,
+                    usable: untouched.then_some(true),
                     ..Report::of(format!("refused {token}"))
                 };
                 self.over(op, attempt, State::Failed, report, None, now);
@@ -200,7 +251,7 @@ impl Model {
                     && self.flaw != Some(Flaw::TriesForEver)
                 {
                     self.note("given up at its end");
-                    let report = given_up(acting.tries, Some(&said));
+                    let report = given_up(kind, acting.tries, Some(&said));
                     self.over(op, attempt, State::Failed, report, None, now);
                 } else if self.counts(op, attempt) {
                     let after = after.map(|after| now + i64::from(after));
@@ -347,6 +398,7 @@ impl Model {
     pub fn crash(&mut self, process: u32) {
         self.acting.retain(|acting| acting.process != process);
         self.swept.remove(&process);
+        self.looked.remove(&process);
     }
 
     /// A process stops: its attempts do not count, and others go on at once.
@@ -397,9 +449,13 @@ fn state(token: &Value) -> Option<Value> {
     (!token.is_null()).then(|| token.clone())
 }
 
-fn given_up(tries: u32, said: Option<&str>) -> Report {
-    Report::of(match said {
+fn given_up(kind: Kind, tries: u32, said: Option<&str>) -> Report {
+    let text = match said {
         Some(said) => format!("{said} (given up after {tries} attempts)"),
         None => format!("The operation was given up after {tries} attempts."),
-    })
+    };
+    Report {
+        repeatable: (kind == Kind::Update).then_some(true),
+        ..Report::of(text)
+    }
 }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::broker::Broker;
 use catalog_broker::domain::catalog::Catalog;
+use catalog_broker::domain::expiry::{Expiry, Unbinds};
 use catalog_broker::domain::live::Live;
 use catalog_broker::domain::store::Store;
-use catalog_broker::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
+use catalog_broker::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker, Working};
 use catalog_broker::secret::Secret;
 use catalog_broker::store::Keys;
@@ -22,7 +23,7 @@ use crate::backend::{Board, Cue, Told};
 use crate::clock::clock;
 use crate::gauge::{Gauge, run};
 use crate::offer::{self, PATIENT};
-use crate::steps::{KEEP, LEASE, PROCESSES};
+use crate::steps::{GRACE, KEEP, LEASE, PROCESSES};
 
 /// No machine is so busy that nothing moves for so long.
 pub const STUCK: Duration = Duration::from_secs(60);
@@ -73,6 +74,7 @@ impl Witness for Watch {
     }
 
     fn adopted(&self, _: &Adopted<'_>) {}
+    fn expired(&self, _: &Expired<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}
 }
 
@@ -172,6 +174,10 @@ impl World {
             at_once: 1_000,
             look_every: PATIENT * 100,
             keep: Duration::from_millis(KEEP.unsigned_abs()),
+            expiry: Expiry {
+                unbinds: Unbinds::Told,
+                grace: Duration::from_millis(GRACE.unsigned_abs()),
+            },
         };
         let worker = Worker::new(
             Arc::new(Live::new(Arc::clone(&self.catalog))),
@@ -288,7 +294,12 @@ impl Process {
         });
         let mut moved = Instant::now();
         loop {
-            let begun = self.gauge.counts().begun.first().cloned();
+            let begun = self
+                .gauge
+                .counts()
+                .begun
+                .first()
+                .map(|begun| begun.0.clone());
             let acting = |told: &Told| {
                 let of_it = begun.as_ref().is_some_and(|id| told.is_of(id));
                 of_it && told.process == self.gauge.process

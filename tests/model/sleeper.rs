@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use catalog_broker::domain::bells::Bells;
 use catalog_broker::domain::catalog::Catalog;
+use catalog_broker::domain::expiry::{Expiry, Unbinds};
 use catalog_broker::domain::live::Live;
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::domain::version::NEWEST;
-use catalog_broker::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
+use catalog_broker::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
 use catalog_broker::domain::worker::{Terms, Worker};
 use tokio::runtime::Builder;
 
@@ -41,6 +42,7 @@ impl Witness for Ear {
 
     fn adopted(&self, _: &Adopted<'_>) {}
 
+    fn expired(&self, _: &Expired<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}
 }
 
@@ -69,6 +71,10 @@ fn a_worker_that_slept_before_it_acts_does_not() {
                 at_once: 1,
                 look_every: Duration::from_millis(10),
                 keep: LEASE,
+                expiry: Expiry {
+                    unbinds: Unbinds::Nothing,
+                    grace: Duration::ZERO,
+                },
             },
         );
         let working = worker.start();

@@ -33,4 +33,7 @@ mod lives;
 mod mysql;
 mod own;
 mod probe;
+mod rotation;
 mod trouble;
+mod upgrades;
+mod waits;

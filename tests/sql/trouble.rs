@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::harness::{Broker, Setup, at_binding, at_instance};
 use crate::http::{self, Response};
-use crate::stage::{Admin, Stage, asked, asked_bind, assert_same, dump, url};
+use crate::stage::{Admin, Stage, WORD, asked, asked_bind, assert_same, dump, url};
 
 /// Answers at once, and tries for as long as the tests may take.
 const CATALOG: &str = r#"
@@ -33,6 +33,18 @@ services:
         name: slow
         description: Takes its time
         backend: { statements: { provision: [ CREATE ROLE slow, SELECT pg_sleep(600) ], deprovision: [ SELECT 1 ], bind: [], unbind: [] } }
+      - id: asks
+        name: asks
+        description: Asks before it removes
+        backend: { statements: { provision: [ SELECT 1 ], deprovision: [ { statement: DROP ROLE asked_for, only_if: SELECT 1 } ], bind: [], unbind: [] } }
+      - id: lists
+        name: lists
+        description: Removes what it was told of
+        backend: { statements: { provision: [ SELECT 1 ], deprovision: [ { statement: "DROP ROLE {{ row | ident }}", each: SELECT 'listed' } ], bind: [], unbind: [] } }
+      - id: plain
+        name: plain
+        description: Removes without a question
+        backend: { statements: { provision: [ SELECT 1 ], deprovision: [ DROP ROLE asked_for ], bind: [], unbind: [] } }
 "#;
 
 pub(crate) fn asked_for(
@@ -106,26 +118,61 @@ fn a_server_that_is_away_is_waited_for() {
     assert_same(&dump(&stage.cluster), &before);
 }
 
-/// The operation waits and says why; a broker that is started with the new password goes on with it.
+/// Under load: operations wait and say why, without a word of any password, and a broker that is started with the new one
+/// goes on with all of them.
 #[test]
-fn a_password_that_was_changed_is_said_and_its_successor_goes_on() {
+fn a_password_that_was_changed_under_load_is_said_and_its_successor_goes_on() {
     let stage = Stage::with(Cluster::start(&[]), Admin::Plain, CATALOG);
     let one = at_instance("one");
     asked_for(&stage.broker, "PUT", &one, &asked("database")).expect("an answer");
     succeeded(&stage.broker, &one);
-    stage.cluster.sql(
-        "postgres",
-        "ALTER ROLE admin PASSWORD 'n3w'; SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'admin'",
-    );
+    let (stop, bindings) = (AtomicBool::new(false), bindings());
+    thread::scope(|scope| {
+        let broker = &stage.broker;
+        for part in bindings.chunks(4) {
+            let stop = &stop;
+            scope.spawn(move || load(|| Some(broker.address), broker, part, stop));
+        }
+        let until = Instant::now() + Duration::from_secs(60);
+        while made(&stage.cluster).is_empty() {
+            assert!(Instant::now() < until, "nothing is made:\n{}", broker.log());
+        }
+        stage.cluster.sql(
+            "postgres",
+            "ALTER ROLE admin PASSWORD 'n3w'; SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'admin'",
+        );
+        let refusals = || {
+            broker
+                .log()
+                .matches("password authentication failed")
+                .count()
+        };
+        let until = Instant::now() + Duration::from_secs(60);
+        while refusals() < 5 {
+            assert!(Instant::now() < until, "never refused:\n{}", broker.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    // What was under way waits, and what is asked for now, too.
     let path = at_binding("one", "first");
     asked_for(&stage.broker, "PUT", &path, &asked_bind("database")).expect("an answer");
     wait_for_description(&stage.broker, &path, "refuses the broker's own login");
+    let described = stage.broker.get(&format!("{path}/last_operation"));
+    assert!(
+        described
+            .description()
+            .contains("its password may have been changed")
+    );
     let Stage {
         cluster,
         mut broker,
     } = stage;
     broker.signal("TERM");
     broker.wait();
+    for told in [broker.log(), described.text()] {
+        assert!(!told.contains(WORD) && !told.contains("n3w"), "{told}");
+    }
     let admin = url(cluster.port, "admin", "n3w", "shared");
     let next = Setup::new(CATALOG)
         .env("PG_ADMIN", &admin)
@@ -137,6 +184,36 @@ fn a_password_that_was_changed_is_said_and_its_successor_goes_on() {
         crate::stage::psql(&cluster, login, "SELECT 1"),
         Ok("1".to_owned())
     );
+    let mut bindings = bindings;
+    bindings.push(("one".to_owned(), "first".to_owned()));
+    settle(&next, &cluster, &bindings);
+}
+
+/// A statement of an attempt that died may have its effect after the next one has asked: what is gone then is asked for
+/// once more. Who removes without asking is told by the server.
+#[test]
+fn what_was_there_a_moment_ago_is_asked_for_again() {
+    let stage = Stage::with(Cluster::start(&[]), Admin::Plain, CATALOG);
+    for plan in ["asks", "lists", "plain"] {
+        let path = at_instance(plan);
+        asked_for(&stage.broker, "PUT", &path, &asked(plan)).expect("an answer");
+        succeeded(&stage.broker, &path);
+        let gone = format!("{path}?service_id=db&plan_id={plan}");
+        asked_for(&stage.broker, "DELETE", &gone, &Value::Null).expect("an answer");
+    }
+    for plan in ["asks", "lists"] {
+        wait_for_description(&stage.broker, &at_instance(plan), "refused statement 1");
+    }
+    let plain = awaited(&stage.broker, &at_instance("plain"));
+    assert_eq!(plain.json()["state"], "failed", "{}", plain.text());
+    stage.cluster.sql(
+        "postgres",
+        "CREATE ROLE asked_for; GRANT asked_for TO admin WITH ADMIN OPTION;
+         CREATE ROLE listed; GRANT listed TO admin WITH ADMIN OPTION",
+    );
+    for plan in ["asks", "lists"] {
+        assert_eq!(awaited(&stage.broker, &at_instance(plan)).status, 410);
+    }
 }
 
 /// A delete stops what runs on the server, and what it had done is undone.

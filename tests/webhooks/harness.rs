@@ -205,7 +205,7 @@ pub fn failed(outcome: Outcome) -> Failure {
 
 pub fn refused(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Refused(why) => why,
+        Outcome::Refused(refusal) => refusal.description,
         other => panic!("not refused: {other:?}"),
     }
 }

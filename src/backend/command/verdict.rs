@@ -55,7 +55,7 @@ fn judge(report: Report, reply: Result<Reply, NoReply>) -> Outcome {
 fn said(code: i32, reply: Reply) -> Outcome {
     match code {
         AGAIN => reply.again(),
-        REFUSED => reply.refused(REFUSES),
+        REFUSED => reply.refused(REFUSES, false),
         _ => reply.failed(FAILED),
     }
 }
@@ -84,6 +84,9 @@ fn tell(report: &Report, reply: &Result<Reply, NoReply>, work: &Work<'_>) {
         Report::NotStarted { why, .. } => Some(format!("the program was not started: {why}")),
     };
     let wrong = match reply {
+        Ok(reply) if matches!(report, Report::Exited(DONE)) && !work.kind.removes() => {
+            reply.oddity()
+        }
         Ok(_) => None,
         Err(NoReply::TooLong) => Some("its output is longer than it may be".to_owned()),
         Err(NoReply::Malformed) => Some("its output is no JSON object of the contract".to_owned()),
@@ -110,7 +113,7 @@ mod tests {
     fn described(outcome: Outcome) -> (&'static str, Option<String>) {
         match outcome {
             Outcome::Done(done) => ("done", done.description),
-            Outcome::Refused(why) => ("refused", Some(why)),
+            Outcome::Refused(refusal) => ("refused", Some(refusal.description)),
             Outcome::Failed(failure) => ("failed", Some(failure.description)),
             Outcome::Again { description, .. } => ("again", description),
         }

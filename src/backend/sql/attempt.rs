@@ -2,16 +2,14 @@
 //! transaction; some once for each row of an answer.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
-
-use tokio::time::error::Elapsed;
 
 use super::Sql;
-use super::link::Refusal;
-use super::server::{GRACE, Room, Session, SqlServer};
+use super::link::Rows;
+use super::queue::{Queue, Told};
+use super::server::{Room, Session, SqlServer};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
-use super::trouble::Trouble;
+use super::trouble::{Asked, Trouble};
 use crate::domain::backend::Work;
 use crate::template::{Draw, RenderError, Scope, StatementScope, Tree};
 
@@ -36,12 +34,13 @@ pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Re
         removes: work.kind.removes(),
         at: 0,
         place: Place::Nowhere,
+        queue: Queue::default(),
     };
     for step in steps {
         run.at += 1;
         run.step(step).await?;
     }
-    run.leave().await
+    run.end().await
 }
 
 /// In place of a row of an answer, before there is one: a word that is a name, a text and a number.
@@ -123,6 +122,8 @@ struct Run<'a> {
     /// Which step it is; counts from 1.
     at: usize,
     place: Place,
+    /// What goes to the server with the next statement that is waited for.
+    queue: Queue,
 }
 
 /// Where the last step ran. No database is the one that the URL names.
@@ -149,34 +150,50 @@ impl Run<'_> {
         if in_transaction != step.transaction {
             self.turn(step.transaction).await?;
         }
+        let asked = Asked {
+            unless: step.unless.is_some(),
+            only_if: step.only_if.is_some() || step.each.is_some(),
+        };
         if let Some(question) = step.only_if
-            && self.send(question).await?.is_empty()
+            && self.ask(question).await?.is_empty()
         {
             return Ok(());
         }
-        let asked = step.unless.is_some();
         if let Some(question) = step.unless
-            && !self.send(question).await?.is_empty()
+            && !self.ask(question).await?.is_empty()
         {
             return Ok(());
         }
-        if let Some((question, statement)) = step.each {
-            return self.each(question, statement).await;
+        match step.each {
+            Some((question, statement)) => self.each(question, statement, asked).await,
+            None => self.run(step.statement, asked).await,
         }
-        let sent = self.send(step.statement).await;
-        sent.map(|_| ())
-            .map_err(|trouble| trouble.after_question(asked))
     }
 
-    /// What is gone since the answer came needs nothing done to it.
-    async fn each(&mut self, question: Rendered, statement: &Statement) -> Result<(), Trouble> {
-        for row in self.send(question).await?.into_iter().flatten() {
+    async fn run(&mut self, statement: Rendered, asked: Asked) -> Result<(), Trouble> {
+        self.queue.push(self.at, Told::Run(statement), asked);
+        let is_whole = self.sql.server.dialect().is_all_or_nothing();
+        if is_whole && matches!(&self.place, Place::In(stay) if stay.in_transaction) {
+            // Where it fails, the server does nothing of what comes after it.
+            return Ok(());
+        }
+        self.flush().await.map(drop)
+    }
+
+    /// What has ended since the answer came needs nothing done to it.
+    async fn each(
+        &mut self,
+        question: Rendered,
+        statement: &Statement,
+        asked: Asked,
+    ) -> Result<(), Trouble> {
+        for row in self.ask(question).await?.into_iter().flatten() {
             let at = self.at;
             let rendered = rendered_for(&row, statement, self.scope)
-                .map_err(|error| Trouble::Rendering { at, error })?;
-            match self.send(rendered).await {
-                Err(trouble) if trouble.is_gone() => {}
-                sent => drop(sent?),
+                .map_err(|error| Trouble::Row { at, error })?;
+            match self.run(rendered, asked).await {
+                Err(trouble) if trouble.is_ended() => {}
+                sent => sent?,
             }
         }
         Ok(())
@@ -204,56 +221,68 @@ impl Run<'_> {
 
     /// Ends what is begun, and gives the connection back.
     async fn leave(&mut self) -> Result<(), Trouble> {
+        if let Some(session) = self.let_go().await? {
+            session.give_back().await;
+        }
+        Ok(())
+    }
+
+    /// The same, in the end: nobody waits for the connection.
+    async fn end(mut self) -> Result<(), Trouble> {
+        if let Some(session) = self.let_go().await? {
+            session.give_back_later(self.room).await;
+        }
+        Ok(())
+    }
+
+    /// Ends what is begun; the session that it was begun in.
+    async fn let_go(&mut self) -> Result<Option<Session>, Trouble> {
         if matches!(&self.place, Place::In(stay) if stay.in_transaction) {
             self.turn(false).await?;
         }
-        if let Place::In(stay) = std::mem::replace(&mut self.place, Place::Nowhere) {
-            stay.session.give_back().await;
-        }
-        Ok(())
+        Ok(match std::mem::replace(&mut self.place, Place::Nowhere) {
+            Place::In(stay) => Some(stay.session),
+            _ => None,
+        })
     }
 
-    /// Begins a transaction, or commits it.
+    /// Begins a transaction, or commits it. Nothing is committed before all of it is answered: a server that is behind must
+    /// not commit for somebody who is gone, and maybe has a successor.
     async fn turn(&mut self, begin: bool) -> Result<(), Trouble> {
-        let (at, limit) = (self.at, self.limit());
-        let Place::In(stay) = &mut self.place else {
+        if !begin {
+            self.flush().await?;
+        }
+        let told = if begin { Told::Begin } else { Told::Commit };
+        self.queue.push(self.at, told, Asked::default());
+        if let Place::In(stay) = &mut self.place {
+            stay.in_transaction = begin;
+        }
+        if begin {
             return Ok(());
-        };
-        let turned = tokio::time::timeout(limit, stay.session.link()?.turn(begin)).await;
-        done(turned, at, Vec::new())?;
-        stay.in_transaction = begin;
-        Ok(())
+        }
+        self.flush().await.map(drop)
     }
 
-    fn limit(&self) -> Duration {
-        self.sql.server.timeout.saturating_add(GRACE)
+    /// The rows of a question.
+    async fn ask(&mut self, question: Rendered) -> Result<Rows, Trouble> {
+        self.queue
+            .push(self.at, Told::Run(question), Asked::default());
+        self.flush().await
     }
 
-    /// What comes back is the first column of each row.
-    async fn send(&mut self, rendered: Rendered) -> Result<Vec<Option<String>>, Trouble> {
-        let (at, limit) = (self.at, self.limit());
-        let Place::In(stay) = &mut self.place else {
-            return Ok(Vec::new());
-        };
-        let sent = tokio::time::timeout(limit, stay.session.link()?.run(&rendered.sql)).await;
-        done(sent, at, rendered.values)
-    }
-}
-
-fn done<T>(
-    sent: Result<Result<T, Refusal>, Elapsed>,
-    at: usize,
-    values: Vec<String>,
-) -> Result<T, Trouble> {
-    match sent {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(Trouble::Statement {
-            at,
-            error,
-            values,
-            asked: false,
-        }),
-        Err(_) => Err(Trouble::Slow("a statement")),
+    /// Sends all that waits; the rows of the last one.
+    async fn flush(&mut self) -> Result<Rows, Trouble> {
+        let queue = std::mem::take(&mut self.queue);
+        if queue.is_empty() {
+            return Ok(Rows::new());
+        }
+        match &mut self.place {
+            Place::In(stay) => {
+                let timeout = self.sql.server.timeout;
+                queue.send(stay.session.link()?, timeout).await
+            }
+            _ => Ok(Rows::new()),
+        }
     }
 }
 
@@ -261,8 +290,13 @@ fn done<T>(
 pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Trouble> {
     let room = server.room().await?;
     let mut session = room.session(None).await?;
-    let asked = session.link()?.run(server.inventory()).await;
-    let names = done(Ok(asked), 0, Vec::new())?;
+    let question = Rendered {
+        sql: server.inventory().to_owned(),
+        values: Vec::new(),
+    };
+    let mut queue = Queue::default();
+    queue.push(0, Told::Run(question), Asked::default());
+    let names = queue.send(session.link()?, server.timeout).await?;
     session.give_back().await;
     Ok(names.into_iter().flatten().collect())
 }

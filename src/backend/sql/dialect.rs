@@ -33,6 +33,13 @@ impl Dialect {
         }
     }
 
+    /// Whether a transaction is all or nothing, whatever stands in it: behind what failed nothing of it is done, and of what
+    /// was done before nothing stays. MySQL commits by itself what makes, changes or drops something, and goes on behind what
+    /// failed.
+    pub(super) const fn is_all_or_nothing(self) -> bool {
+        matches!(self, Self::Postgres)
+    }
+
     /// What people call it.
     pub const fn name(self) -> &'static str {
         match self {

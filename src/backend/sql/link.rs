@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::dialect::Dialect;
 use super::{mysql, postgres};
@@ -19,6 +20,20 @@ pub(super) enum Link {
     Postgres(postgres::Link),
     MySql(mysql::Link),
 }
+
+/// What a connection is told to do.
+#[derive(Clone, Copy)]
+pub(super) enum Order<'a> {
+    /// To run one statement; with a second one in it, it is refused.
+    Run(&'a str),
+    /// To begin a transaction.
+    Begin,
+    /// To commit it.
+    Commit,
+}
+
+/// The first column of each row of an answer.
+pub(super) type Rows = Vec<Option<String>>;
 
 /// What a server, or the way to it, answered in place of what was asked for.
 #[derive(Debug)]
@@ -44,10 +59,29 @@ pub(super) enum Cause {
     DependedOn,
     /// What was to be made is there already.
     IsThere,
-    /// What was to be ended is not there any more.
-    IsGone,
+    /// What was to be removed is not there.
+    IsNotThere,
+    /// Either of these two: of logins MySQL does not say which.
+    IsThereOrNot,
+    /// What was to be ended has ended by itself.
+    Ended,
     /// Anything else.
     Other,
+}
+
+impl Cause {
+    /// Whether what was to be made may be there already.
+    pub(super) const fn is_there(self) -> bool {
+        matches!(self, Self::IsThere | Self::IsThereOrNot)
+    }
+
+    /// Whether what was to be removed may be gone already.
+    pub(super) const fn is_not_there(self) -> bool {
+        matches!(
+            self,
+            Self::IsNotThere | Self::NoDatabase | Self::IsThereOrNot
+        )
+    }
 }
 
 impl Way {
@@ -123,19 +157,13 @@ impl Link {
         }
     }
 
-    /// Runs one statement, which a second one in it would be refused with: the first column of each row of its answer.
-    pub(super) async fn run(&mut self, sql: &str) -> Result<Vec<Option<String>>, Refusal> {
+    /// Does all of it, in this order; what each comes to, up to the first that is refused or further. PostgreSQL is sent all
+    /// of it before it has answered any; elsewhere each waits for the one before. That nothing is done behind what is refused
+    /// holds for [`Dialect::is_all_or_nothing`] in a transaction, and elsewhere.
+    pub(super) async fn carry_out(&mut self, orders: &[Order<'_>]) -> Vec<Result<Rows, Refusal>> {
         match self {
-            Self::Postgres(link) => link.run(sql).await,
-            Self::MySql(link) => link.run(sql).await,
-        }
-    }
-
-    /// Begins a transaction, or commits it.
-    pub(super) async fn turn(&mut self, begin: bool) -> Result<(), Refusal> {
-        match self {
-            Self::Postgres(link) => link.turn(begin).await,
-            Self::MySql(link) => link.turn(begin).await,
+            Self::Postgres(link) => link.carry_out(orders).await,
+            Self::MySql(link) => link.carry_out(orders).await,
         }
     }
 
@@ -155,11 +183,11 @@ impl Link {
         }
     }
 
-    /// Lets go in the middle of something: the server is told to stop it, and to undo it.
-    pub(super) async fn cancel(self) {
+    /// Lets go in the middle of something: nothing more is sent, and the server is told to stop it, and to undo it.
+    pub(super) fn cancel(self, runtime: &Handle) {
         match self {
-            Self::Postgres(link) => link.cancel().await,
-            Self::MySql(link) => link.cancel().await,
+            Self::Postgres(link) => link.cancel(runtime),
+            Self::MySql(link) => link.cancel(runtime),
         }
     }
 }
@@ -169,6 +197,14 @@ impl Refusal {
         match self {
             Self::Postgres(error) => postgres::cause(error),
             Self::MySql(error) => mysql::cause(error),
+        }
+    }
+
+    /// Whether a value of the statement is to blame: with the same one it would be refused again.
+    pub(super) fn is_of_values(&self) -> bool {
+        match self {
+            Self::Postgres(error) => postgres::is_of_values(error),
+            Self::MySql(error) => mysql::is_of_values(error),
         }
     }
 

@@ -17,8 +17,9 @@
 //!
 //! In reading order: [`dialect`] is what kind of server it is; [`settings`] and [`server`] are the way to it, [`link`] one
 //! connection of either kind, [`postgres`] and [`mysql`] what is theirs alone; [`steps`] and [`statement`] what is run,
-//! [`attempt`] how; [`outputs`] and [`trouble`] are what comes of it.
+//! [`attempt`] and [`queue`] how; [`outputs`], [`trouble`] and [`aftermath`] are what comes of it.
 
+mod aftermath;
 mod attempt;
 mod dialect;
 mod lexer;
@@ -26,7 +27,9 @@ mod link;
 mod mysql;
 mod outputs;
 mod postgres;
+mod queue;
 mod quote;
+mod scram;
 mod server;
 mod settings;
 mod statement;
@@ -39,7 +42,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use self::trouble::Trouble;
-use crate::domain::backend::{Acting, Backend, Done, Looking, Outcome, Progress, Work};
+use crate::domain::backend::{Acting, Backend, Done, Looking, Outcome, Previous, Progress, Work};
 use crate::domain::json::Object;
 use crate::domain::operation::Kind;
 use crate::secret::Secret;
@@ -71,7 +74,10 @@ impl Sql {
             }),
             Err(trouble) => {
                 self.complain(&work, &trouble);
-                trouble.outcome(work.kind)
+                let mut outcome = trouble.outcome(work.kind);
+                let steps = self.steps.of(work.kind);
+                aftermath::mark(&mut outcome, &trouble, self.server.dialect(), steps);
+                outcome
             }
         }
     }
@@ -130,17 +136,18 @@ impl Sql {
 
 /// `previous`: nothing but in an update.
 fn previous(work: &Work<'_>) -> Object {
-    let Some(instance) = work.previous else {
+    let Some(Previous {
+        instance,
+        plan_name,
+    }) = work.previous
+    else {
         return Object::new();
     };
-    let plans = work.chosen.offering.plans.iter();
-    let name = plans
-        .filter(|plan| plan.id == instance.plan_id)
-        .map(|plan| plan.name.to_string())
-        .next();
+    let details = instance.details.expose();
     let previous = json!({
-        "plan": { "id": instance.plan_id.as_str(), "name": name },
-        "parameters": instance.details.expose().parameters,
+        "plan": { "id": instance.plan_id.as_str(), "name": plan_name },
+        "parameters": details.parameters,
+        "maintenance_info": { "version": details.maintenance_version },
     });
     match previous {
         Value::Object(previous) => previous,

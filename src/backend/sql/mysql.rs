@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, Error, Row, Value};
+use tokio::runtime::Handle;
 
-use super::link::{Cause, Names, Refusal};
+use super::link::{Cause, Names, Order, Refusal, Rows};
 use super::server::CANCEL;
 use super::settings::SqlError;
 use crate::mysql::{self, Target};
@@ -74,9 +75,27 @@ impl Link {
         )
     }
 
+    /// One behind the other: the server would go on behind what it refused.
+    pub(super) async fn carry_out(&mut self, orders: &[Order<'_>]) -> Vec<Result<Rows, Refusal>> {
+        let mut answers = Vec::new();
+        for order in orders {
+            let answer = match *order {
+                Order::Run(sql) => self.run(sql).await,
+                Order::Begin => self.turn(true).await.map(|()| Rows::new()),
+                Order::Commit => self.turn(false).await.map(|()| Rows::new()),
+            };
+            let is_refused = answer.is_err();
+            answers.push(answer);
+            if is_refused {
+                break;
+            }
+        }
+        answers
+    }
+
     /// As a prepared statement, for the library has the server take several at a time where they come as text; prepared,
     /// a second one is refused, wherever it comes from.
-    pub(super) async fn run(&mut self, sql: &str) -> Result<Vec<Option<String>>, Refusal> {
+    async fn run(&mut self, sql: &str) -> Result<Rows, Refusal> {
         if !sql.is_ascii() {
             self.conn.query_drop(CHARSET).await?;
         }
@@ -86,7 +105,7 @@ impl Link {
 
     /// What makes or drops something commits by itself. So that what comes behind it is a transaction again, none is
     /// begun, but committing is left to us.
-    pub(super) async fn turn(&mut self, begin: bool) -> Result<(), Refusal> {
+    async fn turn(&mut self, begin: bool) -> Result<(), Refusal> {
         if begin {
             return Ok(self.conn.query_drop("SET SESSION autocommit = 0").await?);
         }
@@ -107,19 +126,21 @@ impl Link {
     }
 
     /// A server does not look after its client while it is busy: it is told over another connection.
-    pub(super) async fn cancel(self) {
+    pub(super) fn cancel(self, runtime: &Handle) {
         let Self { conn, target } = self;
         let kill = format!("KILL CONNECTION {}", conn.id());
         drop(conn);
-        let stopping = async {
+        let stopping = async move {
             let mut other = target.connect(None, Vec::new()).await?;
             other.query_drop(kill).await?;
             other.disconnect().await
         };
-        let stopped = tokio::time::timeout(CANCEL, stopping).await;
-        if let Ok(Err(error)) = stopped {
-            log::debug!(target: "backend", "a statement is not stopped: {}", mysql::told(&error));
-        }
+        runtime.spawn(async move {
+            let stopped = tokio::time::timeout(CANCEL, stopping).await;
+            if let Ok(Err(error)) = stopped {
+                log::debug!(target: "backend", "a statement is not stopped: {}", mysql::told(&error));
+            }
+        });
     }
 }
 
@@ -161,10 +182,28 @@ fn of(code: u16) -> Cause {
             Cause::Passing
         }
         1010 | 1451 => Cause::DependedOn,
-        1007 | 1050 | 1062 | 1396 => Cause::IsThere,
-        1094 => Cause::IsGone,
+        1007 | 1050 | 1062 => Cause::IsThere,
+        // A database; what a login may, or the login itself.
+        1008 | 1133 | 1141 | 1147 | 1269 => Cause::IsNotThere,
+        1396 => Cause::IsThereOrNot,
+        1094 => Cause::Ended,
         _ => Cause::Other,
     }
+}
+
+/// A value that does not fit.
+const UNFIT: &[u16] = &[1059, 1102, 1264, 1292, 1365, 1366, 1406, 1411, 1470, 1690];
+
+/// A constraint, of a column or of a table.
+const CONSTRAINTS: &[u16] = &[1048, 1451, 1452, 3819, 4025];
+
+/// One that is there already is no constraint but where it is a row.
+pub(super) fn is_of_values(error: &Error) -> bool {
+    matches!(error, Error::Server(error) if is_value(error.code))
+}
+
+fn is_value(code: u16) -> bool {
+    UNFIT.contains(&code) || CONSTRAINTS.contains(&code) || code == 1062
 }
 
 /// A few words for the commonest.
@@ -182,10 +221,8 @@ pub(super) fn condition(error: &Error) -> String {
             "something that it names is not there"
         }
         1524 => "the server has not the plugin that it names",
-        1059 | 1102 | 1264 | 1292 | 1365 | 1366 | 1406 | 1411 | 1470 | 1690 => {
-            "a value does not fit"
-        }
-        1048 | 1451 | 1452 | 3819 | 4025 => "a constraint is against it",
+        code if UNFIT.contains(&code) => "a value does not fit",
+        code if CONSTRAINTS.contains(&code) => "a constraint is against it",
         _ => "it could not be carried out",
     };
     format!("{words} (error {})", error.code)
@@ -221,12 +258,25 @@ mod tests {
             (1205, Cause::Passing),
             (1213, Cause::Passing),
             (1927, Cause::Passing),
-            (1396, Cause::IsThere),
-            (1094, Cause::IsGone),
+            (1007, Cause::IsThere),
+            (1008, Cause::IsNotThere),
+            (1396, Cause::IsThereOrNot),
+            (1094, Cause::Ended),
+            (1146, Cause::Other),
             (1064, Cause::Other),
             (1142, Cause::Other),
         ] {
             assert_eq!(of(code), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_values_are_to_blame_for_is_told_from_what_an_operator_mends() {
+        for code in [1264, 1366, 1406, 1048, 1062, 1452, 4025] {
+            assert!(is_value(code), "{code}");
+        }
+        for code in [1007, 1045, 1064, 1142, 1146, 1205, 1396] {
+            assert!(!is_value(code), "{code}");
         }
     }
 }

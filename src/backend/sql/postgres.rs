@@ -1,14 +1,18 @@
 //! What is PostgreSQL's alone: how a connection is made, prepared, made like new and let go of, and what its SQLSTATEs
 //! come to.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, Row};
 
-use super::link::{Cause, Names, Refusal};
+use super::link::{Cause, Names, Order, Refusal, Rows};
 use super::server::CANCEL;
 use super::settings::SqlError;
 use crate::postgres::{self, Target, Tls, told};
@@ -104,15 +108,21 @@ impl Link {
         self.client.is_closed()
     }
 
-    /// In the protocol that takes one statement at a time: a second one is refused, wherever it comes from.
-    pub(super) async fn run(&self, sql: &str) -> Result<Vec<Option<String>>, Refusal> {
-        let rows = self.client.query_typed(sql, &[]).await?;
-        Ok(rows.iter().map(first).collect())
-    }
-
-    pub(super) async fn turn(&self, begin: bool) -> Result<(), Refusal> {
-        let sql = if begin { "BEGIN" } else { "COMMIT" };
-        self.run(sql).await.map(drop)
+    /// Each is a message of its own, in the protocol that takes one statement at a time: a second one in it is refused,
+    /// wherever it comes from.
+    pub(super) async fn carry_out(&self, orders: &[Order<'_>]) -> Vec<Result<Rows, Refusal>> {
+        let sent = orders.iter().map(|order| {
+            let sql = match *order {
+                Order::Run(sql) => sql,
+                Order::Begin => "BEGIN",
+                Order::Commit => "COMMIT",
+            };
+            async move {
+                let rows = self.client.query_typed(sql, &[]).await?;
+                Ok(rows.iter().map(first).collect())
+            }
+        });
+        all(sent).await
     }
 
     pub(super) async fn renew(&self, timeout: Duration) -> Result<(), Refusal> {
@@ -132,11 +142,35 @@ impl Link {
         let _ = tokio::time::timeout(CANCEL, gone).await;
     }
 
-    pub(super) async fn cancel(self) {
+    pub(super) fn cancel(self, runtime: &Handle) {
         let token = self.client.cancel_token();
         self.driver.abort();
-        let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls)).await;
+        runtime.spawn(async move {
+            let _ = tokio::time::timeout(CANCEL, token.cancel_query(self.tls)).await;
+        });
     }
+}
+
+/// What all come to. Each is begun in its turn, before any is waited for.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (future, output) in running.iter_mut().zip(&mut outputs) {
+            if output.is_none()
+                && let Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *output = Some(ready);
+            }
+        }
+        if outputs.iter().all(Option::is_some) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
 }
 
 /// What is no text and no number is told as nothing.
@@ -175,6 +209,7 @@ fn of(code: &SqlState) -> Cause {
         SqlState::DUPLICATE_DATABASE,
         SqlState::DUPLICATE_SCHEMA,
     ];
+    let not_there = [SqlState::UNDEFINED_OBJECT, SqlState::INVALID_SCHEMA_NAME];
     match &code.code()[..2] {
         "28" => Cause::Login,
         "53" => Cause::Full,
@@ -183,6 +218,7 @@ fn of(code: &SqlState) -> Cause {
         _ if *code == SqlState::DEPENDENT_OBJECTS_STILL_EXIST => Cause::DependedOn,
         _ if passing.contains(code) => Cause::Passing,
         _ if there.contains(code) => Cause::IsThere,
+        _ if not_there.contains(code) => Cause::IsNotThere,
         _ => Cause::Other,
     }
 }
@@ -190,6 +226,12 @@ fn of(code: &SqlState) -> Cause {
 /// Whether the URL has no login that the server asks for.
 fn is_config(error: &Error) -> bool {
     error.to_string().contains("authentication") || told(error).contains("password missing")
+}
+
+/// Data that do not fit, and constraints.
+pub(super) fn is_of_values(error: &Error) -> bool {
+    let class = error.code().map(|code| &code.code()[..2]);
+    matches!(class, Some("22" | "23"))
 }
 
 /// A few words for the commonest.
@@ -241,6 +283,9 @@ mod tests {
             ("42501", Cause::Other),
             ("42601", Cause::Other),
             ("42710", Cause::IsThere),
+            ("42704", Cause::IsNotThere),
+            ("3F000", Cause::IsNotThere),
+            ("42P01", Cause::Other),
             ("42P07", Cause::Other),
             ("2BP01", Cause::DependedOn),
         ] {

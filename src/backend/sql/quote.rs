@@ -3,10 +3,10 @@
 
 mod mysql;
 
-use postgres_protocol::password::scram_sha_256;
 use serde_json::Value;
 
 use super::dialect::Dialect;
+use super::scram::verifier;
 
 /// How long a name may be, in bytes: the server would cut a longer one off, and two could become one.
 const LONGEST: usize = 63;
@@ -86,7 +86,7 @@ impl Filter {
             (Self::Int, _) => int(value),
             (Self::Scram, _) => {
                 let password = password(value)?;
-                Ok(literal(&scram_sha_256(password.as_bytes())))
+                Ok(literal(&verifier(&password)))
             }
             (Self::NativeHash, _) => Ok(mysql::native_hash(&password(value)?)),
         }

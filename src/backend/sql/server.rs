@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::dialect::Dialect;
 use super::link::{Link, Refusal, Way};
@@ -31,7 +31,7 @@ pub struct SqlServer {
     pub(super) names: Object,
     way: Way,
     most: usize,
-    room: Semaphore,
+    room: Arc<Semaphore>,
     /// Connections that wait for the next attempt.
     idle: Arc<Mutex<Vec<Connection>>>,
     /// How many there are, those that are being made among them.
@@ -62,7 +62,7 @@ impl Drop for Counted {
 /// Room for one attempt.
 pub(super) struct Room<'a> {
     server: &'a SqlServer,
-    _permit: SemaphorePermit<'a>,
+    permit: OwnedSemaphorePermit,
 }
 
 /// A connection while an attempt uses it.
@@ -96,7 +96,7 @@ impl SqlServer {
             concurrency: settings.concurrency,
             timeout: settings.timeout,
             most: settings.connections,
-            room: Semaphore::new(settings.connections),
+            room: Arc::new(Semaphore::new(settings.connections)),
             idle: Arc::default(),
             open: Arc::default(),
         })
@@ -119,11 +119,12 @@ impl SqlServer {
 
     /// Waits for room.
     pub(super) async fn room(&self) -> Result<Room<'_>, Trouble> {
-        let permit = tokio::time::timeout(self.timeout, self.room.acquire()).await;
+        let acquiring = Arc::clone(&self.room).acquire_owned();
+        let permit = tokio::time::timeout(self.timeout, acquiring).await;
         match permit {
             Ok(Ok(permit)) => Ok(Room {
                 server: self,
-                _permit: permit,
+                permit,
             }),
             _ => Err(Trouble::Full),
         }
@@ -209,6 +210,18 @@ impl Session {
         matches!(renewed, Ok(Ok(())))
     }
 
+    /// The same without waiting for it, where it is kept: what was done on it is done. Its room is taken meanwhile.
+    pub(super) async fn give_back_later(self, room: Room<'_>) {
+        if !self.is_own {
+            return self.give_back().await;
+        }
+        let permit = room.permit;
+        tokio::spawn(async move {
+            self.give_back().await;
+            drop(permit);
+        });
+    }
+
     /// Its transaction is over: it is kept as if it were new, or closed politely.
     pub(super) async fn give_back(mut self) {
         if self.is_own && !self.is_renewed().await {
@@ -231,7 +244,7 @@ impl Drop for Session {
         if let Some(Connection { link, .. }) = self.connection.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(link.cancel());
+            link.cancel(&runtime);
         }
     }
 }

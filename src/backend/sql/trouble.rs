@@ -21,11 +21,22 @@ pub(super) enum Trouble {
         at: usize,
         error: Refusal,
         values: Vec<String>,
-        /// Whether it was asked before that what the statement makes is not there.
-        asked: bool,
+        /// What was asked before it.
+        asked: Asked,
     },
     /// A value fits no statement.
     Rendering { at: usize, error: RenderError },
+    /// What the server answered fits no statement. Others were run before.
+    Row { at: usize, error: RenderError },
+}
+
+/// What was asked before a statement, and answered so that it was run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Whether what it makes is there: it was not (`unless`).
+    pub(super) unless: bool,
+    /// Whether what it is about is there: it was (`only_if`, or a row of `each`).
+    pub(super) only_if: bool,
 }
 
 const AWAY: &str = "The database server cannot be reached at the moment.";
@@ -34,22 +45,24 @@ const LOGIN: &str = "The database server refuses the broker's own login. Ask the
 const BUSY: &str = "The database server could not carry this out at the moment.";
 
 impl Trouble {
-    /// The same, of a statement whose `unless` was asked before it, or not.
-    pub(super) fn after_question(mut self, is: bool) -> Self {
-        if let Self::Statement { asked, .. } = &mut self {
-            *asked = is;
-        }
-        self
-    }
-
     /// Whether the database that was to be connected to is not there.
     pub(super) fn is_no_database(&self) -> bool {
         matches!(self, Self::Connecting(error) if error.cause() == Cause::NoDatabase)
     }
 
-    /// Whether what was to be ended is not there any more.
-    pub(super) fn is_gone(&self) -> bool {
-        matches!(self, Self::Statement { error, .. } if error.cause() == Cause::IsGone)
+    /// Whether what was to be ended has ended by itself.
+    pub(super) fn is_ended(&self) -> bool {
+        matches!(self, Self::Statement { error, .. } if error.cause() == Cause::Ended)
+    }
+
+    /// Whether the values are to blame that the user asked for: with the same ones it would fail again. All else can be mended
+    /// by an operator, or passes.
+    pub(super) fn is_of_values(&self) -> bool {
+        match self {
+            Self::Rendering { .. } => true,
+            Self::Statement { error, .. } => error.is_of_values(),
+            Self::Full | Self::Connecting(_) | Self::Slow(_) | Self::Row { .. } => false,
+        }
     }
 
     /// What comes of it.
@@ -70,19 +83,28 @@ impl Trouble {
                 at, error, asked, ..
             } => match error.cause() {
                 Cause::Away => again(AWAY),
-                Cause::Passing | Cause::Full | Cause::IsGone => again(BUSY),
+                Cause::Passing | Cause::Full | Cause::Ended => again(BUSY),
                 Cause::DependedOn if kind.removes() => again(BUSY),
-                // Another attempt may have been quicker: the next one is told so by `unless`.
-                Cause::IsThere if *asked => again(&refused(*at, error, kind)),
+                // Another attempt may have been quicker: the next one is told so by `unless`, or by `only_if` and `each`.
+                cause if asked.unless && cause.is_there() => again(&refused(*at, error, kind)),
+                cause if asked.only_if && kind.removes() && cause.is_not_there() => {
+                    again(&refused(*at, error, kind))
+                }
                 _ => failed(refused(*at, error, kind)),
             },
             // Nothing was run yet. Of what is made nothing is kept then, which could not be named when it is removed.
-            Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(format!(
-                "This cannot be done with the values that it has: one {}.",
-                error.sentence()
-            )),
+            Self::Rendering { error, .. } if !kind.removes() => Outcome::Refused(
+                format!(
+                    "This cannot be done with the values that it has: one {}.",
+                    error.sentence()
+                )
+                .into(),
+            ),
             Self::Rendering { at, .. } => failed(format!(
                 "Statement {at} of `{kind}` cannot be made of the values at hand. Ask the operator of the broker: its log names the expression."
+            )),
+            Self::Row { at, .. } => failed(format!(
+                "Statement {at} of `{kind}` cannot be made of what the database server answered. Ask the operator of the broker: its log names the expression."
             )),
         }
     }
@@ -99,6 +121,7 @@ impl Trouble {
                 format!("statement {at}: {}", without(values, &error.told()))
             }
             Self::Rendering { at, error } => format!("statement {at}: {error}"),
+            Self::Row { at, error } => format!("statement {at}, for a row of `each`: {error}"),
         }
     }
 }

@@ -157,6 +157,14 @@ impl<'a> Attempt<'a> {
             attempt = self.work.attempt;
             "{what}: webhook {} at {} {}", self.hook.name, self.hook.address.origin(), ending.reason
         );
+        if let Some(oddity) = &ending.oddity {
+            log::warn!(
+                target: "backend",
+                operation = self.work.operation.as_str(),
+                attempt = self.work.attempt;
+                "webhook {}: {oddity}", self.hook.name
+            );
+        }
     }
 }
 

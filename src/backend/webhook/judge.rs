@@ -51,6 +51,8 @@ pub(super) struct Ending {
     pub(super) outcome: Box<Outcome>,
     /// For the log.
     pub(super) reason: String,
+    /// Also for the log: what is likely to be a mistake, though it is no reason to fail.
+    pub(super) oddity: Option<String>,
 }
 
 /// What `answer` means, whose `Retry-After` is `after`.
@@ -69,12 +71,18 @@ pub(super) fn judge(asked: Asked, kind: Kind, answer: Answer, after: Option<Dura
         Err(_) => Reply::default(),
     };
     let outcome = match (status, asked) {
-        (200 | 201 | 204, _) => reply.done(),
+        (200 | 201 | 204, _) => {
+            let oddity = reply.oddity().filter(|_| !kind.removes());
+            return Verdict::Over(Ending {
+                oddity,
+                ..Ending::new(reply.done(), reason)
+            });
+        }
         (404 | 410, Asked::Act) if kind.removes() => Outcome::Done(Done::default()),
         (404 | 410, Asked::Poll) => reply.failed(LOST),
         (408 | 425 | 429, _) => again(reply, after, BUSY),
-        (401 | 403, Asked::Act) => reply.refused(LOGIN),
-        (400..=499, Asked::Act) => reply.refused(REFUSED),
+        (401 | 403, Asked::Act) => reply.refused(LOGIN, true),
+        (400..=499, Asked::Act) => reply.refused(REFUSED, false),
         (400..=499, Asked::Poll) => reply.failed(FAILED),
         (500, _) if reply.failed => reply.failed(FAILED),
         (500..=599, _) => again(reply, after, BROKEN),
@@ -147,6 +155,7 @@ impl Ending {
         Self {
             outcome: Box::new(outcome),
             reason,
+            oddity: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! From this one table come the errors for unknown keys and wrong types, the types of overrides, where references and
 //! templates are read, and the JSON schema for editors.
 
+mod expiry;
 mod private;
 mod published;
 mod schema;

@@ -2,6 +2,7 @@
 
 use super::Reading::{Constants, References, Statements, Templates};
 use super::Shape::{Bool, Duration, Free, Integer, List, Text, TextOr, Word, WordOr};
+use super::expiry::{INHERITS, REFRESH, RENEW_BEFORE, TTL};
 use super::{Key, Others, Record, Shape};
 
 /// `instance` of a plan.
@@ -28,7 +29,7 @@ pub(crate) static INSTANCE: Record = Record {
         ),
     ],
     others: Others::Refused,
-    later: &["derive"],
+    later: &[],
 };
 
 static INSTANCE_METADATA: Record = Record {
@@ -103,9 +104,13 @@ pub(crate) static BINDING: Record = Record {
             References,
             "What a bind must be for: [app] refuses service keys.",
         ),
+        TTL,
+        RENEW_BEFORE,
+        INHERITS,
+        REFRESH,
     ],
     others: Others::Refused,
-    later: &["ttl", "renew_before", "refresh", "derive"],
+    later: &[],
 };
 
 static VOLUME_MOUNT: Record = Record {
@@ -217,6 +222,61 @@ pub(crate) static ADOPT: Record = Record {
         References,
         "When it ends: a date, 2027-03-31, to its end (UTC), or a time, 2027-03-31T12:00:00Z.",
     )],
+    others: Others::Refused,
+    later: &[],
+};
+
+/// `lifecycle` of a plan.
+pub(crate) static LIFECYCLE: Record = Record {
+    name: "lifecycle",
+    keys: &[
+        Key::new(
+            "state",
+            Word(&["active", "deprecated", "retired"]),
+            References,
+            "active: as ever. deprecated: users are told. retired: no new instance, and none from another plan.",
+        )
+        .required(),
+        Key::new(
+            "note",
+            Text,
+            References,
+            "What users are told behind the description.",
+        ),
+        Key::new(
+            "successor",
+            Text,
+            References,
+            "The name of the plan of the same service to take instead.",
+        ),
+        Key::new(
+            "after",
+            Text,
+            References,
+            "When a deprecated plan is retired by itself: after a date, 2027-03-31 (UTC), or a time, 2027-03-31T12:00:00Z.",
+        ),
+    ],
+    others: Others::Refused,
+    later: &[],
+};
+
+/// `derive` of the document, an offering or a plan.
+pub(crate) static DERIVE: Record = Record {
+    name: "derive",
+    keys: &[
+        Key::new(
+            "keys",
+            Free,
+            Constants,
+            "Keys by their versions, each 32 bytes or more in base64, by reference; a folder of them is \"${dir:/path}\".",
+        ),
+        Key::new(
+            "current",
+            Text,
+            References,
+            "The version that new bindings are made with. Default: the only one.",
+        ),
+    ],
     others: Others::Refused,
     later: &[],
 };

@@ -2,14 +2,13 @@
 
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
-use super::private::{ADOPT, BACKEND, BINDING, INSTANCE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS};
+use super::private::{
+    ADOPT, BACKEND, BINDING, DERIVE, INSTANCE, LIFECYCLE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS,
+};
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
 use super::{Key, Others, Record, Shape};
-
-/// Keys of later versions on offerings and plans.
-const LATER: &[&str] = &["lifecycle", "derive"];
 
 const ACCEPT: Key = Key::new(
     "accept",
@@ -77,6 +76,18 @@ const LIMITS_KEY: Key = Key::new(
     References,
     "Private: how much there may be of a plan; on an offering, of all its plans together.",
 );
+const LIFECYCLE_KEY: Key = Key::new(
+    "lifecycle",
+    Shape::Record(&LIFECYCLE),
+    References,
+    "Private: how far the life of a plan is; what users need to know of it is published.",
+);
+const DERIVE_KEY: Key = Key::new(
+    "derive",
+    Shape::Record(&DERIVE),
+    References,
+    "Private: the keys that `derive('label', n)` in templates makes credentials of, without a store.",
+);
 const OFFERED: Key = Key::new(
     "offered",
     Bool,
@@ -121,6 +132,7 @@ pub(crate) static DOCUMENT: Record = Record {
             "Private: what every offering begins with.",
         ),
         VALUES,
+        DERIVE_KEY,
         Key::new(
             "backends",
             Shape::Named(&NAMED_BACKEND),
@@ -224,6 +236,7 @@ pub(crate) static OFFERING: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
         Key::new(
@@ -234,7 +247,7 @@ pub(crate) static OFFERING: Record = Record {
         ),
     ],
     others: Others::Extensions,
-    later: LATER,
+    later: &[],
 };
 
 /// An offering without what names it.
@@ -263,11 +276,12 @@ static SERVICE_DEFAULTS: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
     others: Others::Refused,
-    later: LATER,
+    later: &[],
 };
 
 const FREE: Key = Key::new(
@@ -347,11 +361,13 @@ pub(crate) static PLAN: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        LIFECYCLE_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
     others: Others::Extensions,
-    later: LATER,
+    later: &[],
 };
 
 /// A plan without what names it.
@@ -379,9 +395,11 @@ static PLAN_DEFAULTS: Record = Record {
         MAX_ATTEMPTS,
         ADOPT_KEY,
         LIMITS_KEY,
+        LIFECYCLE_KEY,
+        DERIVE_KEY,
         OFFERED,
         ACCEPT,
     ],
     others: Others::Refused,
-    later: LATER,
+    later: &[],
 };

@@ -66,7 +66,8 @@ fn unknown(plan: &PlanDraft) -> Vec<(String, String)> {
             let by_parameters = expression
                 .names()
                 .any(|name| name.starts_with("instance.parameters"));
-            if by_parameters || expression.functions().iter().next().is_some() {
+            let mut functions = expression.functions().iter();
+            if by_parameters || functions.any(|function| function.is_made_once()) {
                 found.push((dotted(root, &path), expression.source().to_owned()));
             }
         }

@@ -78,7 +78,8 @@ pub(super) fn made_again(draft: &Draft<'_>, report: &mut Report<'_>) {
                 continue;
             }
             for (path, expression) in tree.expressions() {
-                if let Some(function) = expression.functions().iter().next() {
+                let mut functions = expression.functions().iter();
+                if let Some(function) = functions.find(|function| function.is_made_once()) {
                     let (path, place) = follow(&plan.node, &plan.path, &dotted(root, &path));
                     let message =
                         format!("every update renders this again, with another {function}");

@@ -4,20 +4,26 @@
 mod accept;
 mod adopting;
 mod answers;
+mod derive;
+mod expiry;
 mod ids;
+mod lifecycle;
 mod limits;
 mod plans;
 mod pools;
+mod programs;
 mod published;
 mod renderings;
 mod responding;
 mod schemas;
 mod secrets;
+mod statements;
 mod store;
 mod table;
 
 use std::cell::OnceCell;
 
+pub(crate) use store::trees;
 pub use table::RULES;
 
 use super::draft::Draft;

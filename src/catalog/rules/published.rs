@@ -32,14 +32,9 @@ pub(super) fn required(draft: &Draft<'_>, report: &mut Report<'_>) {
     }
     for (_, plan) in draft.plans() {
         missing(&PLAN, &plan.node, &plan.path, draft, report);
-        within(
-            "maintenance_info",
-            &PLAN,
-            &plan.node,
-            &plan.path,
-            draft,
-            report,
-        );
+        for key in ["maintenance_info", "lifecycle"] {
+            within(key, &PLAN, &plan.node, &plan.path, draft, report);
+        }
     }
 }
 

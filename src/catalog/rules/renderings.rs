@@ -2,6 +2,7 @@
 //! parameters, on Cloud Foundry and on Kubernetes.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -12,7 +13,9 @@ use crate::catalog::pool;
 use crate::catalog::responding::acts;
 use crate::document::{Node, Path, Place};
 use crate::domain::answer::BindTarget;
-use crate::template::{BindingScope, Draw, InstanceScope, Named, RenderError, Scope, Tree};
+use crate::template::{
+    BindingScope, Deriving, Draw, InstanceScope, Key, Keys, Named, RenderError, Scope, Tree,
+};
 
 /// What came of all of them.
 #[derive(Default)]
@@ -56,13 +59,26 @@ enum Target {
 
 type Object = Map<String, Json>;
 
-/// Chance that is none: the same letters each time, of every kind.
+/// Chance that is none: the same letters each time, of every kind; and a key that is none.
 fn draw() -> Draw {
     Draw::with_chance(0, |bytes| {
         for (index, byte) in bytes.iter_mut().enumerate() {
             *byte = u8::try_from(index * 37 % 248).unwrap_or_default();
         }
         Ok(())
+    })
+    .deriving(deriving())
+}
+
+fn deriving() -> Option<Deriving> {
+    let version: Arc<str> = "v1".into();
+    let key = Key::parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").ok()?;
+    let keys = Keys::new(&version, [(Arc::clone(&version), key)].into())?;
+    Some(Deriving {
+        keys: Arc::new(keys),
+        version,
+        instance: "9c3a5b1e-6f0d-4a8e-8f4b-2d7c1e0a9b58".into(),
+        binding: "4f6e8a0c-2b1d-4e3f-a5c7-8b9d0e1f2a3b".into(),
     })
 }
 
@@ -171,6 +187,8 @@ impl Renderer<'_> {
                 .to_owned()
         };
         let (service, plan) = (&self.offering.node, &self.plan.node);
+        let maintenance = plan.get("maintenance_info");
+        let maintenance = maintenance.and_then(|info| info.get("version")?.as_text());
         let ids = [id(service), name(service), id(plan), name(plan)];
         let mut scope = Scope {
             service: Named {
@@ -191,6 +209,7 @@ impl Renderer<'_> {
                 space: Some("e2d4c6b8-1a3f-4c5e-8d7b-9f0a2b4c6d8e"),
                 values: Some(&empty),
                 outputs: None,
+                maintenance_version: maintenance,
             },
             binding: None,
             statement: None,
@@ -221,10 +240,10 @@ impl Renderer<'_> {
                 case,
             );
         }
-        self.binding(scope, &context, case);
+        self.binding(&scope, &context, case);
     }
 
-    fn binding<'s>(&mut self, scope: Scope<'s>, context: &'s Object, case: Case) {
+    fn binding<'s>(&mut self, scope: &Scope<'s>, context: &'s Object, case: Case) {
         let (empty, resource) = (Object::new(), resource(case.target));
         let mut binding = BindingScope {
             id: "4f6e8a0c-2b1d-4e3f-a5c7-8b9d0e1f2a3b",
@@ -238,7 +257,7 @@ impl Renderer<'_> {
         let template = &self.answers.binding;
         let before = Scope {
             binding: Some(binding),
-            ..scope
+            ..*scope
         };
         let Some(values) = self.object(template.values.as_ref(), "binding.values", &before, case)
         else {
@@ -247,7 +266,7 @@ impl Renderer<'_> {
         binding.values = Some(&values);
         let scope = Scope {
             binding: Some(binding),
-            ..scope
+            ..*scope
         };
         for (field, tree) in &template.fields {
             self.field(

@@ -3,7 +3,7 @@
 use super::Report;
 use crate::catalog::draft::Draft;
 use crate::catalog::trail::Trail;
-use crate::document::{Node, Origin, Path, Text, Value};
+use crate::document::{Map, Node, Origin, Path, Text, Value};
 
 /// Words in a key that say that its value is a secret.
 const WORDS: [&str; 11] = [
@@ -29,13 +29,29 @@ pub(super) fn plain(draft: &Draft<'_>, report: &mut Report<'_>) {
             look(client, false, &Trail::Root(path.steps()), report);
         }
     }
+    if let Some(derive) = draft.document.get("derive") {
+        keys(derive, &Trail::ROOT.key("derive"), report);
+    }
     for (_, plan) in draft.plans() {
+        if let Some(derive) = plan.node.get("derive") {
+            let trail = Trail::Root(plan.path.steps());
+            keys(derive, &trail.key("derive"), report);
+        }
         for key in ["values", "instance", "binding", "backend"] {
             if let Some(node) = plan.node.get(key) {
                 let trail = Trail::Root(plan.path.steps());
                 look(node, false, &trail.key(key), report);
             }
         }
+    }
+}
+
+/// Whatever they are called.
+fn keys(derive: &Node, trail: &Trail<'_>, report: &mut Report<'_>) {
+    let keys = derive.get("keys").and_then(Node::as_map);
+    let trail = trail.key("keys");
+    for entry in keys.into_iter().flat_map(Map::iter) {
+        look(&entry.node, true, &trail.key(&entry.key), report);
     }
 }
 

@@ -47,7 +47,8 @@ pub(super) fn rotatable(draft: &Draft<'_>, report: &mut Report<'_>) {
 /// `store-none-made-once`.
 pub(super) fn made_once(draft: &Draft<'_>, report: &mut Report<'_>) {
     let message = |expression: &Expression| {
-        let function = expression.functions().iter().next()?;
+        let mut functions = expression.functions().iter();
+        let function = functions.find(|function| function.is_made_once())?;
         Some(format!(
             "store `none` cannot give the same {function} again when a request is repeated"
         ))
@@ -65,6 +66,7 @@ pub(super) fn instance(draft: &Draft<'_>, report: &mut Report<'_>) {
             "organization",
             "space",
             "outputs",
+            "maintenance_info",
         ];
         let name = expression.names().find(|name| {
             let mut steps = name.split('.');
@@ -110,7 +112,7 @@ pub(super) fn dotted(root: &str, path: &str) -> String {
 }
 
 /// The trees of a plan, each with its way from the plan.
-pub(super) fn trees(answers: &Answers, with_instance: bool) -> Vec<(&'static str, &Tree)> {
+pub(crate) fn trees(answers: &Answers, with_instance: bool) -> Vec<(&'static str, &Tree)> {
     let (instance, binding) = (&answers.instance, &answers.binding);
     let of_instance = [
         ("instance.values", &instance.values),

@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, ids, limits, plans, pools, published,
-    responding, schemas, secrets, store,
+    Check, Rule, Source, accept, adopting, answers, derive, expiry, ids, lifecycle, limits, plans,
+    pools, programs, published, responding, schemas, secrets, statements, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -70,6 +70,7 @@ pub static RULES: &[Rule] = &[
     draft!("backend-kind", Language("backend"), Error, "A backend is of one kind.", plans::backend_kind),
     draft!("backend-named", Language("backend"), Error, "`use` names one of `backends`.", plans::backend_named),
     draft!("backend-settings", Language("backend"), Error, "A backend has all it needs, and what it has goes together.", plans::backend_settings),
+    draft!("statement-made-again", Language("statements"), Error, "Nothing random, no time and nothing derived stands in `with` or `database`, which are rendered for each attempt.", statements::made_again),
     draft!("statements-move", Language("statements"), Warning, "No plan change leads from one set of statements to another.", plans::statements_move),
     draft!("required-key", Specification("Catalog Management"), Error, "Every required key is there.", published::required),
     draft!("not-blank", Specification("Catalog Management"), Error, "Ids, names, descriptions and the like are not empty, on Cloud Foundry not blank.", published::not_blank),
@@ -109,6 +110,12 @@ pub static RULES: &[Rule] = &[
     draft!("volume-mounts", Specification("Volume Mount Object"), Error, "A volume mount has all it needs.", answers::volume_mounts),
     draft!("endpoints", Specification("Endpoint Object"), Error, "An endpoint has a host and ports, as strings.", answers::endpoints),
     draft!("binding-times", Specification("Binding Metadata Object"), Error, "Times are yyyy-mm-ddThh:mm:ss.sZ, and renewal is not after the end.", answers::times),
+    draft!("binding-ttl", Specification("Binding Metadata Object"), Error, "A binding lives a while, and is to be renewed some time before its end.", expiry::ttl),
+    draft!("binding-ttl-metadata", Language("ttl"), Error, "One place says when a binding ends: `ttl`, or its metadata.", expiry::metadata),
+    draft!("inherits-known", Language("inherits"), Error, "`inherits` names keys of `binding.values`.", expiry::inherits),
+    draft!("inherits-rotatable", Language("inherits"), Warning, "What has successors that inherit has successors.", expiry::rotatable),
+    draft!("refresh-retrievable", Language("refresh"), Warning, "What a fetch renders anew can be fetched.", expiry::retrievable),
+    draft!("refresh-made-once", Language("refresh"), Error, "Nothing random and no time stands where a fetch renders again.", expiry::made_once),
     draft!("made-again", Language("templates"), Warning, "Nothing random and no time stands where an update renders again.", answers::made_again),
     draft!("later-outputs", Language("respond"), Error, "Where a plan may answer 202, its dashboard and metadata use nothing that the backend returns.", responding::outputs),
     draft!("later-bind-retrievable", BINDING, Error, "Where a bind may be answered with 202, bindings can be fetched.", responding::retrievable),
@@ -118,13 +125,19 @@ pub static RULES: &[Rule] = &[
     draft!("adopt-values", Language("adopt"), Warning, "What adopts makes no values by chance, of the time or of parameters.", adopting::values),
     draft!("limits-positive", Language("limits"), Error, "A limit is at least 1.", limits::positive),
     draft!("limits-within", Language("limits"), Warning, "No limit of a plan is above that of its offering.", limits::within),
+    draft!("derive-keys", Language("derive"), Error, "Keys to derive of are base64 of at least 32 bytes, each another one, and `current` names one.", derive::keys),
+    draft!("derive-needs-key", Language("derive"), Error, "Who derives has a key.", derive::needs_key),
     draft!("updates-to-known", Language("updates_to"), Error, "`updates_to` names plans of the offering.", plans::updates_to),
+    draft!("lifecycle-after", Language("lifecycle"), Error, "Only a deprecated plan is retired at a date or a time.", lifecycle::after),
+    draft!("lifecycle-successor", Language("lifecycle"), Error, "The successor of a plan is an active one of the same offering.", lifecycle::successor),
     draft!("pool-moves", Language("pool"), Error, "No instance moves to or from a plan that lends to instances, but within one pool.", pools::moves),
     draft!("pool-answers-at-once", Language("pool"), Error, "A plan with a pool answers nothing later.", pools::at_once),
     draft!("pool-shared", Language("pool"), Error, "Plans that use one pool by name have the same entries in it.", pools::shared),
+    draft!("program-missing", Language("command"), Warning, "A program that a plan runs is there, and may be run.", programs::are_there),
     draft!("plain-secret", Language("secrets"), Warning, "No secret stands in the document in plain text.", secrets::plain),
     draft!("store-none-retrievable", NONE, Error, "With store `none` nothing can be fetched.", store::retrievable),
     draft!("store-none-rotatable", NONE, Error, "With store `none` no binding has a successor.", store::rotatable),
+    draft!("store-none-ttl", NONE, Error, "With store `none` no binding ends.", expiry::needs_memory),
     draft!("store-none-made-once", NONE, Error, "With store `none` nothing is random or of a time.", store::made_once),
     draft!("store-none-backend", NONE, Error, "With store `none` no backend acts and nothing is answered later.", responding::needs_memory),
     draft!("store-none-limits", NONE, Error, "With store `none` nothing is limited.", limits::needs_memory),

@@ -1,10 +1,12 @@
 //! `store stats`: how much there is.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::app;
 use crate::cli::Exit;
 use crate::cli::desk::{Format, at_desk, print_json};
 use crate::cli::names::Names;
@@ -12,6 +14,7 @@ use crate::cli::operations;
 use crate::cli::output::print;
 use crate::cli::table::table;
 use crate::domain::ledger::{Counts, PlanCount, Sealed};
+use crate::domain::pool::Standing;
 use crate::settings::Flags;
 
 #[derive(Args, Debug)]
@@ -54,10 +57,9 @@ fn in_json(names: &Names, counts: &Counts) -> Value {
         "operations": states
             .map(|(state, count)| json!({ "state": state.name(), "count": count }))
             .collect::<Value>(),
-        "pools": counts
-            .pools
+        "pools": pools(names, counts)
             .iter()
-            .map(|pool| json!({ "pool": pool.pool, "lent": pool.lent, "returned": pool.returned }))
+            .map(|pool| json!({ "pool": pool.name, "free": pool.free, "held": pool.held, "resting": pool.resting }))
             .collect::<Value>(),
         "oldest_in_progress": counts.oldest.as_ref().map(operations::in_json),
         "sealed": counts
@@ -76,9 +78,15 @@ fn for_people(names: &Names, counts: &Counts) -> String {
         let row = ["operations", "-", state.name(), &count.to_string()];
         rows.push(row.map(str::to_owned).into());
     }
-    for pool in &counts.pools {
-        for (state, count) in [("lent", pool.lent), ("returned", pool.returned)] {
-            let row = ["pool", &pool.pool, state, &count.to_string()];
+    for pool in pools(names, counts) {
+        let states = [
+            ("free", pool.free),
+            ("held", Some(pool.held)),
+            ("resting", pool.resting),
+        ];
+        for (state, count) in states {
+            let count = count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+            let row = ["pool", &pool.name, state, &count];
             rows.push(row.map(str::to_owned).into());
         }
     }
@@ -101,6 +109,40 @@ fn for_people(names: &Names, counts: &Counts) -> String {
         );
     }
     text
+}
+
+/// A pool, and how its entries stand: what is free, and what rests, only the document can tell.
+struct PoolRow {
+    name: String,
+    free: Option<usize>,
+    held: usize,
+    resting: Option<usize>,
+}
+
+/// Those of the document, and those whose entries were ever lent.
+fn pools(names: &Names, counts: &Counts) -> Vec<PoolRow> {
+    let of_document = names.pools();
+    let none = BTreeMap::new();
+    let mut ever_lent: BTreeMap<&str, &BTreeMap<_, _>> = counts
+        .pools
+        .iter()
+        .map(|pool| (pool.pool.as_str(), &pool.ever_lent))
+        .collect();
+    for name in of_document.iter().flat_map(BTreeMap::keys) {
+        ever_lent.entry(name).or_insert(&none);
+    }
+    let row = |(name, lent): (&str, &BTreeMap<_, _>)| {
+        let known = of_document.as_ref().map(|pools| pools.get(name));
+        let lending = known.flatten().map_or(&[][..], Vec::as_slice);
+        let standing = Standing::of(lending, lent, app::clock());
+        PoolRow {
+            name: name.to_owned(),
+            free: known.is_some().then_some(standing.free),
+            held: standing.held,
+            resting: known.is_some().then_some(standing.resting),
+        }
+    };
+    ever_lent.into_iter().map(row).collect()
 }
 
 fn by_plan(names: &Names, what: &str, counts: &[PlanCount]) -> Vec<Vec<String>> {

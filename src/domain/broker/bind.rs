@@ -42,6 +42,8 @@ struct Failed {
     created_at: Timestamp,
     /// Its values: what its attempts made in the world bears these names.
     values: Object,
+    /// The version of the key that they were derived with.
+    key_version: Option<String>,
 }
 
 impl Broker {
@@ -119,14 +121,18 @@ impl Broker {
         let predecessor = self.predecessor(instance, request).await?;
         let mut details = asked(request, predecessor.as_ref());
         fits(chosen, request, &details)?;
+        details.values = inherited(chosen, predecessor.as_ref());
         if let Some(failed) = &failed {
             details.values.clone_from(&failed.values);
+            details.key_version.clone_from(&failed.key_version);
         }
         let manner = manner(Some(chosen.plan), request);
         let job = Self::job(caller, manner, None, None)?;
         let subject = Subject::Binding(instance.id.clone(), id);
         let operation = self.operation(Kind::Bind, subject.clone(), job.as_ref())?;
         let later = job.is_some();
+        let ttl = chosen.plan.binding.ttl;
+        details.ends = ttl.map(|ttl| ttl.begin(operation.started_at, caller.api_version));
         let pool = lend::lending(chosen.plan, Lend::Binding);
         let mut binding = match pool {
             Some(_) => self.bare_binding(instance, &operation, request, details)?,
@@ -227,6 +233,7 @@ impl Broker {
                 operation: last.id.clone(),
                 created_at: existing.created_at,
                 values: existing.details.expose().values.clone(),
+                key_version: existing.details.expose().key_version.clone(),
             })),
             _ => Ok(There::Answer(Bound::AlreadyThere(answer_of(existing)))),
         }
@@ -292,9 +299,7 @@ impl Broker {
         details.unmade = later;
         if later {
             let scope = scope(identity, chosen, instance, id);
-            let made = std::mem::take(&mut details.values);
-            details.values = scope.values(&details, now)?;
-            details.values.extend(made);
+            made(&scope, &mut details, now)?;
         } else {
             render(identity, chosen, instance, id, &mut details, now)?;
         }
@@ -357,7 +362,7 @@ impl Broker {
             id,
         };
         let now = (self.clock)();
-        details.values = scope.values(&details, now)?;
+        scope.values(&mut details, now)?;
         details.answer = scope.answer(&details, now)?;
         let subject = Subject::Binding(instance, id.clone());
         let (service, plan) = (&chosen.offering.id, &chosen.plan.id);
@@ -380,12 +385,36 @@ pub(super) fn render(
     now: Timestamp,
 ) -> Result<(), RenderError> {
     let scope = scope(identity, chosen, instance, id);
-    details.values = scope.values(details, now)?;
+    made(&scope, details, now)?;
     details.answer = scope.answer(details, now)?;
     Ok(())
 }
 
-fn scope<'a>(
+/// The values: made now, but for those that are there already.
+fn made(
+    scope: &render::BindingScope<'_>,
+    details: &mut BindingDetails,
+    now: Timestamp,
+) -> Result<(), RenderError> {
+    let there = std::mem::take(&mut details.values);
+    scope.values(details, now)?;
+    details.values.extend(there);
+    Ok(())
+}
+
+/// The values that a successor has of its predecessor.
+fn inherited(chosen: Chosen<'_>, predecessor: Option<&Binding>) -> Object {
+    let Some(predecessor) = predecessor else {
+        return Object::new();
+    };
+    let values = &predecessor.details.expose().values;
+    let names = chosen.plan.binding.inherits.iter();
+    names
+        .filter_map(|name| Some((name.clone(), values.get(name)?.clone())))
+        .collect()
+}
+
+pub(super) fn scope<'a>(
     identity: Option<&'a OriginatingIdentity>,
     chosen: Chosen<'a>,
     instance: &'a Instance,
@@ -560,10 +589,12 @@ pub(super) fn asked(request: &Bind, predecessor: Option<&Binding>) -> BindingDet
                 .map(|details| details.bind_resource.clone())
                 .unwrap_or_default(),
         },
+        ends: None,
         predecessor: request.predecessor.as_ref().map(ToString::to_string),
         values: Object::new(),
         outputs: Object::new(),
         state: None,
+        key_version: None,
         answer: BindingAnswer::default(),
     }
 }
@@ -573,6 +604,10 @@ pub(super) fn app_guid(details: &BindingDetails) -> Option<&str> {
 }
 
 fn expired(binding: &Binding, now: Timestamp) -> bool {
+    let ends = binding.details.expose().ends;
+    if let Some(ends) = ends {
+        return ends.expires_at <= now;
+    }
     let metadata = binding.details.expose().answer.0.get("metadata");
     metadata
         .and_then(|metadata| metadata.get("expires_at")?.as_str())

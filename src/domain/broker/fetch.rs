@@ -57,7 +57,7 @@ impl Broker {
         if self.declares(&binding.service_id, |offering| {
             offering.bindings_retrievable
         }) {
-            Ok(binding)
+            Ok(self.refreshed(&instance, binding))
         } else {
             Err(BrokerError::BindingsNotRetrievable)
         }

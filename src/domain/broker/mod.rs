@@ -4,6 +4,7 @@
 //! is checked, so that the order can be read off the code.
 
 mod adopt;
+pub(in crate::domain) mod again;
 mod bind;
 mod deprovision;
 mod fetch;
@@ -37,7 +38,7 @@ use super::offering::{Chosen, Plan};
 use super::operation::{Kind, Operation, Report, State, Subject};
 use super::schema::Schema;
 use super::store::{Begun, Job, Lookup, Store, StoreError};
-use super::time::Clock;
+use super::time::{Clock, Timestamp};
 use super::version::ApiVersion;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
@@ -305,6 +306,18 @@ fn choose<'a>(
             NotOffered::Service => BrokerError::ServiceNotInCatalog(service.clone()),
             NotOffered::Plan => BrokerError::PlanNotInCatalog(service.clone(), plan.clone()),
         })
+}
+
+/// Row 12 of what a plan is asked to take in: it is not retired.
+fn takes_in(plan: &Plan, kind: Kind, now: Timestamp) -> Result<(), BrokerError> {
+    if !plan.lifecycle.is_retired(now) {
+        return Ok(());
+    }
+    Err(BrokerError::PlanRetired {
+        kind,
+        plan: plan.name.to_string(),
+        successor: plan.lifecycle.successor.clone(),
+    })
 }
 
 /// Row 11: a version that is named must be the catalog's.

@@ -26,6 +26,8 @@ pub fn preview(
     let chosen = bindable(chosen, bind)?;
     let mut details = asked(bind, None);
     fits(chosen, bind, &details)?;
+    let ttl = chosen.plan.binding.ttl;
+    details.ends = ttl.map(|ttl| ttl.begin(now, caller.api_version));
     let scope = render::BindingScope {
         instance: render::InstanceScope {
             identity,
@@ -37,6 +39,6 @@ pub fn preview(
         details: &instance_details,
         id: binding,
     };
-    details.values = scope.values(&details, now)?;
+    scope.values(&mut details, now)?;
     Ok(Secret::new(scope.answer(&details, now)?))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::bind::{app_guid, asked, bindable, fits};
 use super::{Bind, Broker, Provision, provision};
-use crate::domain::backend::{Done, Outcome, Progress, Work};
+use crate::domain::backend::{Done, Outcome, Previous, Progress, Work};
 use crate::domain::binding::Binding;
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
@@ -126,7 +126,7 @@ impl Subject<'_> {
         let chosen = bindable(self.chosen, request)?;
         let mut details = asked(request, None);
         fits(chosen, request, &details)?;
-        details.values = self.scope(id).values(&details, (self.clock)())?;
+        self.scope(id).values(&mut details, (self.clock)())?;
         Ok(Binding {
             instance_id: self.instance.id.clone(),
             id: id.clone(),
@@ -213,14 +213,17 @@ impl Subject<'_> {
             until: Timestamp(i64::MAX),
             chosen: self.chosen,
             instance: &self.instance,
-            previous: (kind == Kind::Update).then_some(&self.instance),
+            previous: (kind == Kind::Update).then_some(Previous {
+                instance: &self.instance,
+                plan_name: Some(&self.chosen.plan.name),
+            }),
             binding: self.binding.as_ref().filter(|_| of_binding),
             clock: self.clock,
             identity: self.caller.originating_identity.as_ref(),
         };
         match self.chosen.plan.backend.carry_out(work, &Silent).await {
             Outcome::Done(done) => self.keep(kind, done),
-            Outcome::Refused(why) => Err(why),
+            Outcome::Refused(refusal) => Err(refusal.description),
             Outcome::Failed(failure) => Err(failure.description),
             Outcome::Again { description, .. } => {
                 Err(description.unwrap_or_else(|| "It asks to be tried again later.".to_owned()))

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose, lend, limits,
-    maintenance_agrees, parameters_fit, random,
+    maintenance_agrees, parameters_fit, random, takes_in,
 };
 use crate::domain::answer::InstanceAnswer;
 use crate::domain::caller::{Caller, OriginatingIdentity};
@@ -14,7 +14,7 @@ use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
 use crate::domain::id::InstanceId;
 use crate::domain::instance::{Instance, InstanceDetails};
-use crate::domain::json::{Fingerprint, FingerprintKey, Object};
+use crate::domain::json::{Fingerprint, FingerprintKey};
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject};
 use crate::domain::pool::Lend;
@@ -42,6 +42,7 @@ impl Broker {
     ) -> Result<Provisioned, BrokerError> {
         let catalog = self.catalog();
         let acceptable = Self::acceptable(&catalog, &request).and_then(|chosen| {
+            takes_in(chosen.plan, Kind::Provision, (self.clock)())?;
             manner(Some(chosen.plan), &request).agreed()?;
             Ok(chosen)
         });
@@ -108,9 +109,7 @@ impl Broker {
         } else {
             let identity = caller.originating_identity.as_ref();
             let now = operation.started_at;
-            let made = failed
-                .as_ref()
-                .map(|failed| &failed.details.expose().values);
+            let made = failed.as_ref().map(|failed| failed.details.expose());
             details(identity, chosen, id, request, (now, made), job.is_some())?
         };
         let mut instance = self.new_instance(chosen, request, &operation, details)?;
@@ -323,14 +322,14 @@ pub(super) fn first_version() -> Result<i64, BrokerError> {
 }
 
 /// What is remembered of a new instance: what was asked, and what the plan's templates came to. Where a backend
-/// acts and is waited for in place, the answer waits for what it returns. `made` are the values of one that failed: what
-/// its attempts made in the world bears these names.
+/// acts and is waited for in place, the answer waits for what it returns. `made` is one that failed: what its attempts made
+/// in the world bears the names that its values are.
 pub(super) fn details(
     identity: Option<&OriginatingIdentity>,
     chosen: Chosen<'_>,
     id: &InstanceId,
     request: &Provision,
-    (now, made): (Timestamp, Option<&Object>),
+    (now, made): (Timestamp, Option<&InstanceDetails>),
     acts: bool,
 ) -> Result<InstanceDetails, BrokerError> {
     let mut details = asked(chosen, request);
@@ -341,8 +340,11 @@ pub(super) fn details(
         organization: &request.organization,
         space: &request.space,
     };
-    details.values = scope.values(&details, now)?;
-    details.values.extend(made.cloned().unwrap_or_default());
+    details.key_version = made.and_then(|made| made.key_version.clone());
+    scope.values(&mut details, now)?;
+    if let Some(made) = made {
+        details.values.extend(made.values.clone());
+    }
     details.unmade = acts;
     if !(acts && render::waits_for_outputs(chosen.plan, Kind::Provision)) {
         details.answer = scope.answer(&details, now)?;
@@ -366,7 +368,7 @@ pub(super) fn render(
         organization: &request.organization,
         space: &request.space,
     };
-    details.values = scope.values(details, now)?;
+    scope.values(details, now)?;
     details.answer = scope.answer(details, now)?;
     Ok(())
 }

@@ -49,7 +49,7 @@ pub(in crate::domain) fn instance(
     let operation = over(Kind::Provision, Subject::Instance(id.clone()), now)?;
     let mut details = provision::asked(chosen, request);
     let scope = scope(chosen, id, (&request.organization, &request.space));
-    details.values = scope.values(&details, now)?;
+    scope.values(&mut details, now)?;
     details.values.extend(known.values.expose().clone());
     details.outputs.clone_from(known.outputs.expose());
     details.state = known.state.as_ref().map(|state| state.expose().clone());
@@ -103,7 +103,7 @@ pub(in crate::domain) fn binding(
         details: instance.details.expose(),
         id,
     };
-    details.values = scope.values(&details, now)?;
+    scope.values(&mut details, now)?;
     details.values.extend(known.values.expose().clone());
     details.outputs.clone_from(known.outputs.expose());
     details.state = known.state.as_ref().map(|state| state.expose().clone());

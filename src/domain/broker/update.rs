@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Broker, Manner, Reached, TRIES, Update, Updated, beside_the_point, choose, limits,
-    maintenance_agrees, parameters_fit,
+    maintenance_agrees, parameters_fit, takes_in,
 };
 use crate::domain::answer::InstanceAnswer;
 use crate::domain::caller::Caller;
@@ -72,7 +72,7 @@ impl Broker {
         if let Some(updated) = self.under_way(catalog, &instance, request).await? {
             return Ok(Some(updated));
         }
-        let target = target(catalog, &instance, request)?;
+        let target = target(catalog, &instance, request, (self.clock)())?;
         let change = self.update_change(caller, target, instance, request)?;
         let (operation, later) = (change.operation.clone(), change.job.is_some());
         let (answer, plan_id) = outcome(&change.act);
@@ -238,6 +238,7 @@ fn changed(
     }
     if let Some(chosen) = target {
         move_to(chosen, &mut instance, &mut details, request);
+        derive_on(chosen.plan, &mut details);
         let scope = render::InstanceScope {
             identity: caller.originating_identity.as_ref(),
             chosen,
@@ -266,6 +267,7 @@ fn target<'a>(
     catalog: &'a Catalog,
     instance: &Instance,
     request: &Update,
+    now: Timestamp,
 ) -> Result<Option<Chosen<'a>>, BrokerError> {
     let plan_id = request.plan_id.as_ref().unwrap_or(&instance.plan_id);
     let current = catalog.choose(&instance.service_id, &instance.plan_id).ok();
@@ -285,6 +287,11 @@ fn target<'a>(
             from: current.plan.name.to_string(),
             to: current.moves().into_iter().map(str::to_owned).collect(),
         });
+    }
+    if let Some(chosen) = chosen
+        && *plan_id != instance.plan_id
+    {
+        takes_in(chosen.plan, Kind::Update, now)?;
     }
     let Some(chosen) = chosen else {
         return if request.parameters.is_some() {
@@ -365,6 +372,15 @@ fn move_to(
             .maintenance_info
             .as_ref()
             .map(|info| info.version.to_string());
+    }
+}
+
+/// What is rendered again is derived with the key that the instance was made with, as long as there is that one.
+fn derive_on(plan: &Plan, details: &mut InstanceDetails) {
+    if let Some(keys) = &plan.keys {
+        let there = |version: &String| keys.get(version).is_some();
+        let kept = details.key_version.take().filter(there);
+        details.key_version = kept.or_else(|| Some(keys.current().to_string()));
     }
 }
 

@@ -31,6 +31,10 @@ impl Desk {
         if !whoever {
             self.alone_with(target).await?;
         }
+        // What breaks what lives is held against it, there as here.
+        if let Some(served) = self.ledger.last_served().await? {
+            target.ledger.keep_served(served).await?;
+        }
         target.ledger.complete().await?;
         Ok(copied)
     }

@@ -1,10 +1,12 @@
-//! The operator's door: find, list, retry, give up, forget, counts; and states as a whole ([`copy`], [`takeover`], [`reseal`]).
+//! The operator's door: find, list, retry, give up, forget, counts; and states as a whole ([`copy`], [`takeover`], [`reseal`]);
+//! and who holds what ([`holders`]).
 //!
 //! Nothing here asks a backend to act, and nothing is told to platforms but through what the store says afterwards. The
 //! command line uses it beside a broker that serves the same store.
 
 pub mod copy;
 mod error;
+pub mod holders;
 pub mod reseal;
 pub mod takeover;
 

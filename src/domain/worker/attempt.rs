@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::ending::{self, Concluded};
 use super::{Worker, between, earlier, later};
-use crate::domain::backend::{Done, Failure, Outcome, Progress, Work};
+use crate::domain::backend::{Done, Failure, Outcome, Previous, Progress, Work};
 use crate::domain::binding::Binding;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
@@ -107,11 +107,13 @@ impl Worker {
             _ => catalog.choose(service_id, plan_id).ok(),
         };
         let Some(chosen) = chosen else {
+            // The same is refused before it is recorded, for as long as the plan stays away.
             return Over::Outcome(Outcome::Failed(Failure {
                 description: format!(
                     "The plan `{plan_id}` is no longer in the catalog. Ask the operator of the broker."
                 ),
-                ..Failure::default()
+                instance_usable: taken.is_first().then_some(true),
+                update_repeatable: Some(false),
             }));
         };
         if taken.tries > chosen.plan.responding.max_attempts {
@@ -131,7 +133,10 @@ impl Worker {
             until: note.until(),
             chosen,
             instance: after.as_ref().unwrap_or(&taken.instance),
-            previous: after.as_ref().map(|_| &taken.instance),
+            previous: after.as_ref().map(|_| Previous {
+                instance: &taken.instance,
+                plan_name: catalog.plan_name(&taken.instance.plan_id),
+            }),
             binding: taken.binding.as_ref(),
             clock: self.clock,
             identity: taken.task.expose().asker.originating_identity.as_ref(),
@@ -170,11 +175,9 @@ impl Worker {
             };
             match chosen.plan.backend.carry_out(work, note).await {
                 Outcome::Done(_) => {}
-                Outcome::Refused(why) => {
-                    return Some(Over::Outcome(Outcome::Failed(Failure {
-                        description: why,
-                        ..Failure::default()
-                    })));
+                Outcome::Refused(refusal) => {
+                    let failure = Failure::from(refusal.description);
+                    return Some(Over::Outcome(Outcome::Failed(failure)));
                 }
                 other => return Some(Over::Outcome(other)),
             }
@@ -297,13 +300,15 @@ impl Worker {
     }
 }
 
+/// How far it came nobody knows; what it waited for may be over by another time.
 fn given_up(tries: u32, description: Option<String>) -> Outcome {
     Outcome::Failed(Failure {
         description: match description {
             Some(last) => format!("{last} (given up after {tries} attempts)"),
             None => format!("The operation was given up after {tries} attempts."),
         },
-        ..Failure::default()
+        instance_usable: None,
+        update_repeatable: Some(true),
     })
 }
 

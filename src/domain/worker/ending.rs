@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::domain::backend::{Done, Failure, Outcome};
-use crate::domain::binding::Binding;
+use crate::domain::binding::{Binding, BindingDetails};
 use crate::domain::catalog::Catalog;
 use crate::domain::instance::Instance;
+use crate::domain::json::Object;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, LastOperation, Report, State};
 use crate::domain::render::{BindingScope, InstanceScope, waits_for_outputs};
@@ -67,14 +68,19 @@ pub(super) fn of(catalog: &Catalog, taken: &Taken, outcome: Outcome, now: Timest
                 failed(taken, Report::of(why), now)
             }
         },
-        Outcome::Refused(why) => Concluded::Over {
-            state: State::Failed,
-            report: Report {
-                refused: true,
-                ..Report::of(why)
-            },
-            leaves: leaves_refused(taken, now),
-        },
+        Outcome::Refused(mut refusal) => {
+            // Nothing was done by this attempt; one before it may have done something.
+            let nothing_done = taken.is_first().then_some(true);
+            refusal.instance_usable = refusal.instance_usable.or(nothing_done);
+            Concluded::Over {
+                state: State::Failed,
+                report: Report {
+                    refused: true,
+                    ..report(taken.operation.kind, refusal)
+                },
+                leaves: leaves_refused(taken, now),
+            }
+        }
         Outcome::Failed(failure) => failed(taken, report(taken.operation.kind, failure), now),
         Outcome::Again { after, description } => Concluded::Again {
             after: after.unwrap_or_else(|| rest(taken.tries)),
@@ -164,12 +170,40 @@ fn binding_done(
             id: &binding.id,
         };
         details.answer = scope.answer(&details, taken.operation.started_at)?;
+        came_to_something(chosen, &details)?;
     }
     Ok(Binding {
         last_operation: last(taken, State::Succeeded),
         details: Secret::new(details),
         ..binding.clone()
     })
+}
+
+/// Credentials that are made of outputs and nothing else are none where there are no outputs: nobody could use them, and
+/// nobody would hear why.
+fn came_to_something(chosen: Chosen<'_>, details: &BindingDetails) -> Result<(), RenderError> {
+    let credentials = details.answer.0.get("credentials");
+    let is_empty = credentials
+        .and_then(|value| value.as_object())
+        .is_some_and(Object::is_empty);
+    if !is_empty || !details.outputs.is_empty() {
+        return Ok(());
+    }
+    let fields = chosen.plan.binding.fields.iter();
+    let mut credentials = fields.filter(|(field, _)| field.name() == "credentials");
+    let missing = credentials.find_map(|(field, tree)| {
+        let all = tree.expressions().into_iter();
+        let mut needing = all.filter(|(_, expression)| {
+            let mut names = expression.names();
+            names.any(|name| name.starts_with("binding.outputs."))
+        });
+        needing.next().map(|(path, expression)| {
+            let error =
+                RenderError::unusable(expression, "is nothing: the backend returned no outputs");
+            error.below(&path).below(field.path())
+        })
+    });
+    missing.map_or(Ok(()), Err)
 }
 
 fn scope<'a>(taken: &'a Taken, instance: &'a Instance, chosen: Chosen<'a>) -> InstanceScope<'a> {
@@ -184,13 +218,12 @@ fn scope<'a>(taken: &'a Taken, instance: &'a Instance, chosen: Chosen<'a>) -> In
 
 /// Nothing was done, so nothing stays of what was to be made; unless an attempt before may have done something.
 fn leaves_refused(taken: &Taken, now: Timestamp) -> Leaves {
-    let first = taken.tries <= 1 && taken.attempt <= 1;
     let made_now = match &taken.binding {
         Some(binding) => binding.created_at == taken.operation.started_at,
         None => taken.instance.created_at == taken.operation.started_at,
     };
     match taken.operation.kind {
-        Kind::Provision | Kind::Bind if first && made_now => Leaves::Nothing,
+        Kind::Provision | Kind::Bind if taken.is_first() && made_now => Leaves::Nothing,
         _ => as_before(taken, now),
     }
 }

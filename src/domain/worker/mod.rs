@@ -3,10 +3,11 @@
 //!
 //! Any number of processes may do this on one store. Each leases what it takes up and renews the lease while it acts
 //! ([`attempt`]); what a process left behind that died is due again when its lease has run out. Which rows an outcome
-//! leaves is decided in [`ending`].
+//! leaves is decided in [`ending`]. Bindings that have ended are unbound here too ([`expired`]).
 
 mod attempt;
 mod ending;
+mod expired;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +16,12 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::bells::Bells;
+use super::expiry::Expiry;
 use super::live::Live;
 use super::store::{Store, StoreError, Take, Taken};
 use super::time::{Clock, Timestamp};
 use super::witness::Witness;
+use expired::Looks;
 
 /// How many finished operations are forgotten at once: a short transaction.
 const SWEEP: u32 = 500;
@@ -50,6 +53,8 @@ pub struct Terms {
     pub look_every: Duration,
     /// How long finished operations are kept.
     pub keep: Duration,
+    /// What becomes of bindings that have ended.
+    pub expiry: Expiry,
 }
 
 /// A worker that works.
@@ -94,16 +99,19 @@ impl Worker {
 
     async fn work(self: Arc<Self>) {
         let mut attempts = JoinSet::new();
+        let mut expired = Looks::default();
         let mut swept_at = (self.clock)();
         while !self.stopping.load(Ordering::Relaxed) {
             // Those that panicked leave a lease behind that runs out, and have said so.
             while attempts.try_join_next().is_some() {}
+            self.look_for_expired(&mut expired).await;
             let begun = self.take_up(&mut attempts).await;
             swept_at = self.sweep(swept_at).await;
             if !begun {
                 self.bells.await_work(self.terms.look_every).await;
             }
         }
+        expired.stop().await;
         attempts.shutdown().await;
         let given_back = self
             .store
@@ -203,17 +211,13 @@ impl Working {
 }
 
 fn later(now: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_add(millis(by)))
+    now.later(by)
 }
 
 fn earlier(now: Timestamp, by: Duration) -> Timestamp {
-    Timestamp(now.0.saturating_sub(millis(by)))
+    now.earlier(by)
 }
 
 fn between(one: Timestamp, other: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(other.0.saturating_sub(one.0)).unwrap_or(0))
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -24,10 +24,11 @@ use crate::domain::json::FingerprintKey;
 use crate::domain::live::Live;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken, Unbound,
+    Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, Take, Taken,
+    Unbound,
 };
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Adopted, Attempted, Event, Intervened, Witness};
+use crate::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
 use crate::http::{Published, routes};
 use crate::secret::Secret;
 
@@ -86,6 +87,10 @@ impl Store for Panics {
         Box::pin(ready(Ok(())))
     }
 
+    fn claim_expired(&self, _: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
     fn sweep(&self, _: Timestamp, _: u32) -> Answer<'_, u64> {
         Box::pin(ready(Ok(0)))
     }
@@ -112,6 +117,7 @@ impl Witness for Nobody {
 
     fn adopted(&self, _: &Adopted<'_>) {}
 
+    fn expired(&self, _: &Expired<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}
 }
 

@@ -8,6 +8,7 @@ use crate::domain::broker::Accepted;
 use crate::domain::catalog::Catalog;
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
+use crate::domain::lifecycle::LifecycleState;
 use crate::domain::offering::{MaintenanceInfo, Offering, Plan};
 use crate::domain::operation::{Report, State};
 
@@ -131,8 +132,8 @@ fn plan(plan: &Plan) -> Value {
     let mut body = Object::new();
     put(&mut body, "id", Some(plan.id.as_str()));
     put(&mut body, "name", Some(&*plan.name));
-    put(&mut body, "description", Some(&*plan.description));
-    put(&mut body, "metadata", plan.metadata.clone());
+    put(&mut body, "description", Some(described(plan)));
+    put(&mut body, "metadata", metadata(plan));
     put(&mut body, "free", plan.free);
     put(&mut body, "bindable", plan.bindable);
     put(&mut body, "binding_rotatable", plan.binding_rotatable);
@@ -150,6 +151,31 @@ fn plan(plan: &Plan) -> Value {
     );
     body.extend(plan.extensions.clone());
     body.into()
+}
+
+/// With what users need to know of its life.
+fn described(plan: &Plan) -> String {
+    match plan.lifecycle.told() {
+        Some(told) => format!("{} ({told})", plan.description),
+        None => plan.description.clone(),
+    }
+}
+
+/// The same for those who read it by program: `lifecycle` beside what the document says.
+fn metadata(plan: &Plan) -> Option<Object> {
+    let life = &plan.lifecycle;
+    if life.state == LifecycleState::Active {
+        return plan.metadata.clone();
+    }
+    let mut body = Object::new();
+    put(&mut body, "state", Some(life.state.name()));
+    put(&mut body, "note", life.note.clone());
+    put(&mut body, "successor", life.successor.clone());
+    let after = life.after.as_ref();
+    put(&mut body, "after", after.map(|after| after.text.clone()));
+    let mut metadata = plan.metadata.clone().unwrap_or_default();
+    metadata.insert("lifecycle".to_owned(), body.into());
+    Some(metadata)
 }
 
 fn maintenance_info(info: &MaintenanceInfo) -> Object {

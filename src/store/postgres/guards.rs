@@ -33,15 +33,8 @@ pub(super) fn count_bindings(guards: &[Guard]) -> bool {
     )
 }
 
-/// Makes the index that instances are counted by, before the first of them are: where nothing is limited, nothing is paid
-/// for it. A step of its own, for it waits for all who write.
-pub(super) async fn prepare(pool: &Pool, guards: &[Guard]) -> Result<(), StepError> {
-    let counts = guards
-        .iter()
-        .any(|guard| matches!(guard, Guard::AtMost(limit) if matches!(limit.scope, Scope::Instances { .. })));
-    if !counts || pool.counts.get() {
-        return Ok(());
-    }
+/// Makes the index that instances are counted by. It waits for all who write, and they for it, so it is looked for first.
+pub(super) async fn ready(pool: &Pool) -> Result<(), StepError> {
     let there = pool.ask(async |database| {
         database
             .exists(
@@ -51,19 +44,18 @@ pub(super) async fn prepare(pool: &Pool, guards: &[Guard]) -> Result<(), StepErr
             )
             .await
     });
-    if !there.await? {
-        pool.step(async |database| {
-            database
-                .batch(
-                    "CREATE INDEX IF NOT EXISTS broker_instances_counted
-                     ON broker_instances (service_id, plan_id, organization, space)",
-                )
-                .await
-        })
-        .await?;
+    if there.await? {
+        return Ok(());
     }
-    pool.counts.set(true);
-    Ok(())
+    pool.step(async |database| {
+        database
+            .batch(
+                "CREATE INDEX IF NOT EXISTS broker_instances_counted
+                 ON broker_instances (service_id, plan_id, organization, space)",
+            )
+            .await
+    })
+    .await
 }
 
 /// Locks the row of that name until the transaction is over.

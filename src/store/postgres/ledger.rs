@@ -5,11 +5,13 @@ use super::error::StepError;
 use super::jobs::subject;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{lendings, reseal, rows, served, steps, transfer};
+use super::{expiring, lendings, reseal, rows, served, steps, transfer};
+use crate::domain::binding::Binding;
 use crate::domain::id::{InstanceId, OperationId, PlanId, ServiceId};
+use crate::domain::instance::Instance;
 use crate::domain::ledger::{
-    Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
-    PlanCount, Resealed, Row, Seal, Stepped,
+    BindingQuery, Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page,
+    Place, PlanCount, Resealed, Row, Seal, Stepped,
 };
 use crate::domain::operation::{Operation, Report, State};
 use crate::domain::store::Answer;
@@ -29,6 +31,13 @@ impl Ledger for PostgresStore {
     fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>> {
         Box::pin(self.driver.run(async move |pool| {
             pool.ask(async |database| list_instances(database, &query).await)
+                .await
+        }))
+    }
+
+    fn list_bindings(&self, query: BindingQuery) -> Answer<'_, Vec<(Instance, Binding)>> {
+        Box::pin(self.driver.run(async move |pool| {
+            pool.ask(async |database| expiring::list(database, &query).await)
                 .await
         }))
     }

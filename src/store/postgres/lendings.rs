@@ -124,23 +124,21 @@ fn read(columns: &mut Columns<'_>) -> Result<Lending, StepError> {
     })
 }
 
-/// How many entries of each pool are lent, and were.
+/// The entries of each pool that were ever lent.
 pub(super) async fn counts(database: &Transaction<'_>) -> Result<Vec<PoolCount>, StepError> {
-    database
+    let rows = database
         .query(
-            "SELECT pool, count(*) - count(returned_at), count(returned_at) FROM broker_lendings
-             GROUP BY pool ORDER BY pool",
+            "SELECT pool, entry, returned_at FROM broker_lendings ORDER BY pool, entry",
             values![],
         )
-        .await?
+        .await?;
+    let rows: Result<Vec<_>, StepError> = rows
         .iter()
         .map(|row| {
             let mut columns = database.columns(row);
-            Ok(PoolCount {
-                pool: columns.take()?,
-                lent: columns.count()?,
-                returned: columns.count()?,
-            })
+            let (pool, entry) = (columns.take()?, columns.take()?);
+            Ok((pool, entry, columns.take::<Option<i64>>()?.map(Timestamp)))
         })
-        .collect()
+        .collect();
+    Ok(PoolCount::of(rows?))
 }

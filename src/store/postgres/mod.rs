@@ -10,6 +10,7 @@
 mod adopt;
 mod driver;
 mod error;
+mod expiring;
 mod guards;
 mod jobs;
 mod ledger;
@@ -37,8 +38,8 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
-    Unbound,
+    Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take,
+    Taken, Unbound,
 };
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
@@ -107,7 +108,6 @@ pub fn place(url: &Secret<String>) -> String {
 impl Store for PostgresStore {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
         Box::pin(self.driver.run(async move |pool| {
-            guards::prepare(pool, &change.guards).await?;
             pool.step(async |database| rows::apply(database, &change).await)
                 .await
         }))
@@ -198,6 +198,17 @@ impl Store for PostgresStore {
         }))
     }
 
+    fn claim_expired(&self, claim: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>> {
+        Box::pin(self.driver.run(async move |pool| {
+            let any = pool.ask(async |database| expiring::any(database, &claim).await);
+            if !any.await? {
+                return Ok(Vec::new());
+            }
+            pool.step(async |database| expiring::claim(database, &claim).await)
+                .await
+        }))
+    }
+
     fn sweep(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         Box::pin(self.driver.run(async move |pool| {
             pool.step(async |database| jobs::sweep(database, before, most).await)
@@ -211,6 +222,10 @@ impl Store for PostgresStore {
 
     fn fingerprint_key(&self) -> &FingerprintKey {
         &self.key
+    }
+
+    fn ready_to_count(&self) -> Answer<'_, ()> {
+        Box::pin(self.driver.run(async |pool| guards::ready(pool).await))
     }
 
     fn close(&self) -> Answer<'_, ()> {

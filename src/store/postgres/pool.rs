@@ -36,8 +36,6 @@ pub(super) struct Pool {
     room: Semaphore,
     /// Whether the last step failed in a way that the next one may, too: the disk is full, say.
     pub(super) ailing: Cell<bool>,
-    /// Whether the index is there that instances are counted by.
-    pub(super) counts: Cell<bool>,
     idle: RefCell<Vec<Connection>>,
     drivers: RefCell<JoinSet<()>>,
 }
@@ -70,7 +68,6 @@ impl Pool {
             brokers,
             room: Semaphore::new(bounds.connections),
             ailing: Cell::new(false),
-            counts: Cell::new(false),
             idle: RefCell::default(),
             drivers: RefCell::default(),
         })

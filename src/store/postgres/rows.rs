@@ -245,16 +245,38 @@ pub(super) async fn unless_there(
     otherwise: Begun,
 ) -> Result<Begun, StepError> {
     match act {
-        Act::Provision { instance, .. } => {
-            Ok(match self::instance(database, &instance.id).await? {
-                Some(there) => Begun::InstanceThere(Box::new(there)),
-                None => otherwise,
-            })
+        Act::Provision {
+            instance,
+            replaces: None,
+        } => Ok(match self::instance(database, &instance.id).await? {
+            Some(there) => Begun::InstanceThere(Box::new(there)),
+            None => otherwise,
+        }),
+        // What failed is there, and in nobody's way as long as it is the one that was read.
+        Act::Provision {
+            instance,
+            replaces: Some(version),
+        } => Ok(match lock_instance(database, &instance.id).await? {
+            None => Begun::Absent,
+            Some(found) if found != *version => Begun::Stale,
+            Some(_) => otherwise,
+        }),
+        Act::Bind {
+            binding,
+            expected_version,
+            replaces: Some(failed),
+        } => {
+            let id = &binding.instance_id;
+            let version = hold_for(database, id, &[]).await?;
+            let there = self::binding(database, id, &binding.id).await?;
+            let same = there.is_some_and(|there| there.last_operation.id == *failed);
+            let current = same && version == Some(*expected_version);
+            Ok(if current { otherwise } else { Begun::Stale })
         }
         Act::Bind {
             binding,
             expected_version,
-            ..
+            replaces: None,
         } => {
             let id = &binding.instance_id;
             if let Some(there) = self::binding(database, id, &binding.id).await? {
@@ -447,11 +469,12 @@ pub(super) async fn insert_binding(
 /// Whether there was room for it.
 async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bool, StepError> {
     let last = &binding.last_operation;
+    let (expires_at, told) = binding.ends_ms();
     let inserted = database
         .execute(
             "INSERT INTO broker_bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state,
-                                          fingerprint, created_at, details)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                          fingerprint, created_at, details, expires_at, told, unbind_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $12)
              ON CONFLICT (instance_id, id) DO NOTHING",
             values![
                 binding.instance_id.as_str(),
@@ -465,6 +488,8 @@ async fn add_binding(database: &Transaction<'_>, binding: &Binding) -> Result<bo
                 binding.fingerprint.0.to_vec(),
                 binding.created_at.0,
                 database.packed(Cell::Binding(&binding.instance_id, &binding.id), &binding.details)?,
+                expires_at,
+                i64::from(told),
             ],
         )
         .await?;

@@ -221,7 +221,7 @@ async fn write_some(database: &Transaction<'_>, rows: &[Row]) -> Result<(), Step
     );
     let mut bindings = Batch::new(
         "broker_bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint, \
-         created_at, details)",
+         created_at, details, expires_at, told, unbind_at)",
     );
     let mut operations = Batch::new(
         "broker_operations (instance_id, binding_id, id, kind, state, report, fingerprint, started_at, finished_at, \
@@ -299,7 +299,8 @@ fn of_instance<'a>(
 fn of_binding<'a>(
     database: &Transaction<'_>,
     binding: &'a Binding,
-) -> Result<[Value<'a>; 11], StepError> {
+) -> Result<[Value<'a>; 14], StepError> {
+    let (expires_at, told) = binding.ends_ms();
     let last = &binding.last_operation;
     Ok([
         binding.instance_id.as_str().into(),
@@ -318,6 +319,9 @@ fn of_binding<'a>(
                 &binding.details,
             )?
             .into(),
+        expires_at.into(),
+        i64::from(told).into(),
+        expires_at.into(),
     ])
 }
 

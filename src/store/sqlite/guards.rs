@@ -25,6 +25,17 @@ pub(super) fn full(
     Ok(None)
 }
 
+/// Makes the index that instances are counted by.
+pub(super) fn ready(connection: &Database) -> Result<(), RowError> {
+    connection
+        .prepare_cached(
+            "CREATE INDEX IF NOT EXISTS instances_counted
+             ON instances (service_id, plan_id, organization, space)",
+        )?
+        .execute([])?;
+    Ok(())
+}
+
 /// How many others there are of a scope, as far as it matters.
 fn others(connection: &Database, limit: &AtMost, subject: &Subject) -> Result<u64, RowError> {
     let most = i64::try_from(limit.others)
@@ -47,27 +58,18 @@ fn others(connection: &Database, limit: &AtMost, subject: &Subject) -> Result<u6
             service_id,
             plan_id,
             within,
-        } => {
-            // Where nothing is limited, nothing is paid for this.
-            connection
-                .prepare_cached(
-                    "CREATE INDEX IF NOT EXISTS instances_counted
-                     ON instances (service_id, plan_id, organization, space)",
-                )?
-                .execute([])?;
-            connection
-                .prepare_cached(&counting(plan_id.is_some(), within))?
-                .query_row(
-                    params![
-                        service_id.as_str(),
-                        subject.instance().as_str(),
-                        most,
-                        plan_id.as_ref().map(PlanId::as_str),
-                        place(within),
-                    ],
-                    |row| row.get(0),
-                )?
-        }
+        } => connection
+            .prepare_cached(&counting(plan_id.is_some(), within))?
+            .query_row(
+                params![
+                    service_id.as_str(),
+                    subject.instance().as_str(),
+                    most,
+                    plan_id.as_ref().map(PlanId::as_str),
+                    place(within),
+                ],
+                |row| row.get(0),
+            )?,
     };
     Ok(u64::try_from(count).unwrap_or(u64::MAX))
 }

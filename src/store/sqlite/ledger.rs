@@ -8,11 +8,13 @@ use rusqlite::{OptionalExtension, Row as SqlRow, named_params, params};
 use super::database::Database;
 use super::jobs::subject;
 use super::rows::{self, RowError, text};
-use super::{SqliteStore, lendings, reseal, served, transfer};
+use super::{SqliteStore, expiring, lendings, reseal, served, transfer};
+use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
+use crate::domain::instance::Instance;
 use crate::domain::ledger::{
-    Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page, Place,
-    PlanCount, Resealed, Row, Seal, Stepped,
+    BindingQuery, Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page,
+    Place, PlanCount, Resealed, Row, Seal, Stepped,
 };
 use crate::domain::operation::{Operation, Report, State, Subject};
 use crate::domain::store::Answer;
@@ -26,6 +28,16 @@ impl Ledger for SqliteStore {
             self.readers
                 .ask(move |connection| Ok(list_instances(connection, &query)?)),
         )
+    }
+
+    fn list_bindings(&self, query: BindingQuery) -> Answer<'_, Vec<(Instance, Binding)>> {
+        Box::pin(self.readers.ask(move |connection| {
+            // One transaction, so that both are of one moment.
+            let _moment = connection
+                .unchecked_transaction()
+                .map_err(rows::unavailable)?;
+            Ok(expiring::list(connection, &query)?)
+        }))
     }
 
     fn list_operations(&self, query: OperationQuery) -> Answer<'_, Vec<Entry>> {

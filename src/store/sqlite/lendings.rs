@@ -133,19 +133,14 @@ fn read(row: &rusqlite::Row<'_>) -> Result<Lending, RowError> {
     })
 }
 
-/// How many entries of each pool are lent, and were.
+/// The entries of each pool that were ever lent.
 pub(super) fn counts(connection: &Database) -> Result<Vec<PoolCount>, RowError> {
-    let counts = connection
-        .prepare_cached(
-            "SELECT pool, count(*) - count(returned_at), count(returned_at) FROM lendings GROUP BY pool ORDER BY pool",
-        )?
+    let rows: Vec<_> = connection
+        .prepare_cached("SELECT pool, entry, returned_at FROM lendings ORDER BY pool, entry")?
         .query_map([], |row| {
-            Ok(PoolCount {
-                pool: row.get(0)?,
-                lent: row.get::<_, i64>(1)?.unsigned_abs(),
-                returned: row.get::<_, i64>(2)?.unsigned_abs(),
-            })
+            let returned_at: Option<i64> = row.get(2)?;
+            Ok((row.get(0)?, row.get(1)?, returned_at.map(Timestamp)))
         })?
         .collect::<Result<_, _>>()?;
-    Ok(counts)
+    Ok(PoolCount::of(rows))
 }

@@ -8,6 +8,7 @@ mod adopt;
 mod backup;
 mod database;
 mod error;
+mod expiring;
 mod guards;
 mod in_use;
 mod jobs;
@@ -37,8 +38,8 @@ use crate::domain::instance::Instance;
 use crate::domain::json::FingerprintKey;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{
-    Answer, Begun, Change, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take, Taken,
-    Unbound,
+    Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take,
+    Taken, Unbound,
 };
 use crate::domain::time::Timestamp;
 use crate::store::seal::{Keys, Opener, Sealer};
@@ -46,6 +47,7 @@ use crate::store::seal::{Keys, Opener, Sealer};
 pub use backup::{BackupError, backup};
 use database::Database;
 pub use error::OpenError;
+pub use open::holder;
 use reader::Readers;
 use writer::Writer;
 
@@ -206,6 +208,22 @@ impl Store for SqliteStore {
         )
     }
 
+    fn claim_expired(&self, claim: Claim) -> Answer<'_, Vec<(InstanceId, BindingId)>> {
+        Box::pin(async move {
+            // Nothing is written to find out that nothing has ended.
+            let any = self
+                .readers
+                .ask(move |connection| Ok(expiring::any(connection, &claim)?));
+            if any.await? {
+                self.writer
+                    .step(move |connection| expiring::claim(connection, &claim))
+                    .await
+            } else {
+                Ok(Vec::new())
+            }
+        })
+    }
+
     fn sweep(&self, before: Timestamp, most: u32) -> Answer<'_, u64> {
         Box::pin(
             self.writer
@@ -230,6 +248,10 @@ impl Store for SqliteStore {
 
     fn fingerprint_key(&self) -> &FingerprintKey {
         &self.key
+    }
+
+    fn ready_to_count(&self) -> Answer<'_, ()> {
+        Box::pin(self.writer.step(guards::ready))
     }
 
     fn close(&self) -> Answer<'_, ()> {

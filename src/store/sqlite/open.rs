@@ -1,6 +1,7 @@
 //! Opening a file: its folder, its lock, its connections.
 
 use std::fs::{self, File, TryLockError};
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,16 +24,45 @@ fn folder(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Takes the lock beside the file.
-fn lock(path: &Path) -> Result<File, OpenError> {
+fn lock_file(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let path = PathBuf::from(name);
-    let file = own(&path).map_err(|error| OpenError::LockFile(path.clone(), error))?;
+    PathBuf::from(name)
+}
+
+/// Takes the lock beside the file, and says in it which process has it.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let path = lock_file(path);
+    let mut file = own(&path).map_err(|error| OpenError::LockFile(path.clone(), error))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            let noted = file
+                .set_len(0)
+                .and_then(|()| writeln!(file, "{}", std::process::id()));
+            noted.map_err(|error| OpenError::LockFile(path, error))?;
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => Err(OpenError::Held(path)),
         Err(TryLockError::Error(error)) => Err(OpenError::LockFile(path, error)),
+    }
+}
+
+/// The process that serves a file; nothing where none does.
+pub fn holder(path: &Path) -> Result<Option<u32>, OpenError> {
+    let path = lock_file(path);
+    let broken = |error| OpenError::LockFile(path.clone(), error);
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(broken)?,
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            file.read_to_string(&mut text).map_err(broken)?;
+            Ok(text.trim().parse().ok())
+        }
+        Err(TryLockError::Error(error)) => Err(broken(error)),
     }
 }
 

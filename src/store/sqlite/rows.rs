@@ -311,11 +311,13 @@ pub(super) fn insert_binding(
     {
         return Ok(Begun::Stale);
     }
+    let (expires_at, told) = binding.ends_ms();
     let inserted = connection
         .prepare_cached(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint,
-                                   created_at, details, made_by)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT ifnull(max(seq), 0) + 1 FROM operations)
+                                   created_at, details, expires_at, told, unbind_at, made_by)
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?13, ?14, ?13,
+                    (SELECT ifnull(max(seq), 0) + 1 FROM operations)
              FROM instances WHERE id = ?1 AND version = ?12
              ON CONFLICT (instance_id, id) DO NOTHING",
         )?
@@ -335,6 +337,8 @@ pub(super) fn insert_binding(
                 &binding.details
             )?,
             expected_version,
+            expires_at,
+            told,
         ])?;
     if inserted > 0 {
         return Ok(Begun::Done);
@@ -352,14 +356,38 @@ pub(super) fn unless_there(
     otherwise: Begun,
 ) -> Result<Begun, RowError> {
     match act {
-        Act::Provision { instance, .. } => Ok(match self::instance(connection, &instance.id)? {
+        Act::Provision {
+            instance,
+            replaces: None,
+        } => Ok(match self::instance(connection, &instance.id)? {
             Some(there) => Begun::InstanceThere(Box::new(there)),
             None => otherwise,
         }),
+        // What failed is there, and in nobody's way as long as it is the one that was read.
+        Act::Provision {
+            instance,
+            replaces: Some(version),
+        } => {
+            if has_version(connection, &instance.id, *version)? {
+                return Ok(otherwise);
+            }
+            stale_or_absent(connection, &instance.id)
+        }
         Act::Bind {
             binding,
             expected_version,
-            ..
+            replaces: Some(failed),
+        } => {
+            let id = &binding.instance_id;
+            let there = self::binding(connection, id, &binding.id)?;
+            let same = there.is_some_and(|there| there.last_operation.id == *failed);
+            let current = same && has_version(connection, id, *expected_version)?;
+            Ok(if current { otherwise } else { Begun::Stale })
+        }
+        Act::Bind {
+            binding,
+            expected_version,
+            replaces: None,
         } => {
             let id = &binding.instance_id;
             match self::binding(connection, id, &binding.id)? {

@@ -193,11 +193,12 @@ fn write_instance(connection: &Database, instance: &Instance) -> Result<(), RowE
 }
 
 fn write_binding(connection: &Database, binding: &Binding) -> Result<(), RowError> {
+    let (expires_at, told) = binding.ends_ms();
     connection
         .prepare_cached(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, app_guid, operation, kind, state, fingerprint,
-                                   created_at, details)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                   created_at, details, expires_at, told, unbind_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?12)",
         )?
         .execute(params![
             binding.instance_id.as_str(),
@@ -214,6 +215,8 @@ fn write_binding(connection: &Database, binding: &Binding) -> Result<(), RowErro
                 Cell::Binding(&binding.instance_id, &binding.id),
                 &binding.details
             )?,
+            expires_at,
+            told,
         ])?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::engines::{self, Engine};
 use super::jobs::{end_of, over, queued, take_one};
 use super::{bind, binding_id, deprovision, id, instance, provision, run, unbind, update};
 use crate::domain::guard::{AtMost, Fill, Guard, OneOf, RenderError, Scope, Within};
-use crate::domain::id::{PlanId, ServiceId};
+use crate::domain::id::{OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{Place, Row};
 use crate::domain::operation::{State, Target};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store};
@@ -20,6 +20,7 @@ engines::contract! {
     no_more_bindings_than_there_may_be,
     an_entry_is_lent_to_one_and_comes_back,
     what_rests_is_not_lent,
+    what_failed_is_not_in_the_way_of_saying_that_nothing_is_free,
     lendings_go_to_another_store,
 }
 
@@ -369,6 +370,49 @@ async fn what_rests_is_not_lent(engine: &dyn Engine) {
     // All was swept, and still it is known who has what.
     store.sweep(Timestamp(i64::MAX), 99).await.expect("a sweep");
     assert_eq!(began(store, one("c", AT_ONCE)).await, "exhausted");
+}
+
+/// A create that failed is there; made anew it hears that no entry is free, and not to try again at once.
+async fn what_failed_is_not_in_the_way_of_saying_that_nothing_is_free(engine: &dyn Engine) {
+    let store = &*engine.open();
+    let fails = async |change| {
+        let Begun::Done = store.begin(change).await.expect("an answer") else {
+            panic!("it did not begin");
+        };
+        let taken = take_one(store, "a", 0).await;
+        let failed = end_of(&taken, 1, over(&taken, State::Failed));
+        store.end(failed).await.expect("its end");
+        taken.operation.id
+    };
+    fails(queued(provision("i"), "queue", 0)).await;
+    let anew = |name, version| {
+        let mut change = provision(name);
+        if let Act::Provision { replaces, .. } = &mut change.act {
+            *replaces = Some(version);
+        }
+        with_one_of(change, &[], AT_ONCE)
+    };
+    assert_eq!(began(store, anew("i", 2)).await, "exhausted");
+    assert_eq!(began(store, anew("i", 1)).await, "stale");
+    assert_eq!(began(store, anew("j", 2)).await, "absent");
+
+    assert_eq!(began(store, provision("k")).await, "done");
+    let failed = fails(queued(bind("k", "b", 1), "queue", 0)).await;
+    let anew = |of, version, failed: OperationId| {
+        let mut change = bind(of, "b", version);
+        if let Act::Bind { replaces, .. } = &mut change.act {
+            *replaces = Some(failed);
+        }
+        with_one_of(change, &[], AT_ONCE)
+    };
+    let other = OperationId::from_random([9; 16]);
+    assert_eq!(
+        began(store, anew("k", 1, failed.clone())).await,
+        "exhausted"
+    );
+    assert_eq!(began(store, anew("k", 7, failed.clone())).await, "stale");
+    assert_eq!(began(store, anew("k", 1, other)).await, "stale");
+    assert_eq!(began(store, anew("l", 1, failed)).await, "stale");
 }
 
 async fn lendings_go_to_another_store(engine: &dyn Engine) {

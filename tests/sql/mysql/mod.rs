@@ -5,6 +5,7 @@ mod lives;
 mod own;
 mod tls;
 mod trouble;
+mod upgrades;
 
 use std::process::Command;
 

@@ -34,6 +34,18 @@ services:
         name: slow
         description: Takes its time
         backend: { statements: { provision: [ "DO SLEEP(600)" ], deprovision: [ SELECT 1 ], bind: [], unbind: [] } }
+      - id: asks
+        name: asks
+        description: Asks before it removes
+        backend: { statements: { provision: [ SELECT 1 ], deprovision: [ { statement: "DROP USER asked_for@'%'", only_if: SELECT 1 } ], bind: [], unbind: [] } }
+      - id: lists
+        name: lists
+        description: Removes what it was told of
+        backend: { statements: { provision: [ SELECT 1 ], deprovision: [ { statement: "DROP DATABASE {{ row | ident }}", each: SELECT 'd_listed' } ], bind: [], unbind: [] } }
+      - id: plain
+        name: plain
+        description: Removes without a question
+        backend: { statements: { provision: [ SELECT 1 ], deprovision: [ "DROP USER asked_for@'%'" ], bind: [], unbind: [] } }
 "#;
 
 #[test]
@@ -85,6 +97,31 @@ fn a_password_that_was_changed_is_said_and_its_successor_goes_on() {
         broker: next,
     };
     assert_eq!(stage.says(&login, "SELECT 1"), Ok("1".to_owned()));
+}
+
+/// A statement of an attempt that died may have its effect after the next one has asked: what is gone then is asked for
+/// once more. Who removes without asking is told by the server.
+#[test]
+fn what_was_there_a_moment_ago_is_asked_for_again() {
+    let stage = Stage::with(Server::start(&[]), Admin::Plain, CATALOG);
+    for plan in ["asks", "lists", "plain"] {
+        let path = at_instance(plan);
+        asked_for(&stage.broker, "PUT", &path, &asked(plan)).expect("an answer");
+        succeeded(&stage.broker, &path);
+        let gone = format!("{path}?service_id=db&plan_id={plan}");
+        asked_for(&stage.broker, "DELETE", &gone, &Value::Null).expect("an answer");
+    }
+    for plan in ["asks", "lists"] {
+        wait_for_description(&stage.broker, &at_instance(plan), "refused statement 1");
+    }
+    let plain = awaited(&stage.broker, &at_instance("plain"));
+    assert_eq!(plain.json()["state"], "failed", "{}", plain.text());
+    stage
+        .server
+        .sql("CREATE USER asked_for@'%'; CREATE DATABASE d_listed");
+    for plan in ["asks", "lists"] {
+        assert_eq!(awaited(&stage.broker, &at_instance(plan)).status, 410);
+    }
 }
 
 /// A delete stops what runs on the server.
