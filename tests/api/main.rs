@@ -10,6 +10,12 @@ mod harness;
 mod http;
 #[path = "../postgres/proxy.rs"]
 mod proxy;
+#[path = "../mysql/server.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of statements, which use all of it"
+)]
+mod server;
 
 mod acting;
 mod adopt;
