@@ -178,6 +178,7 @@ fn query(names: &Names, arguments: &List) -> Result<InstanceQuery, String> {
         state: arguments.state.map(Into::into),
         after: arguments.after.clone(),
         most: arguments.limit,
+        ..InstanceQuery::default()
     })
 }
 

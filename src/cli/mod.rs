@@ -193,20 +193,3 @@ fn failed(why: impl std::fmt::Display) -> Exit {
     output::complain(format_args!("catalog-broker: {why}"));
     Exit::Failed
 }
-
-/// Whether a key sounds like that of a secret: what stands there is never shown, published or not.
-fn sounds_secret(key: &str) -> bool {
-    let key = key.to_lowercase().replace(['-', '_', '.'], "");
-    let sounds = [
-        "password",
-        "passwd",
-        "passphrase",
-        "secret",
-        "token",
-        "credential",
-        "privatekey",
-        "apikey",
-        "accesskey",
-    ];
-    sounds.iter().any(|sound| key.contains(sound))
-}

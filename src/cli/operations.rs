@@ -138,6 +138,7 @@ async fn list(desk: &Desk, arguments: &List) -> Result<Exit, DeskError> {
         state: arguments.state.map(Into::into),
         instance: arguments.instance.clone(),
         most: arguments.limit,
+        ..OperationQuery::default()
     };
     let found = desk.operations(query).await?;
     let json = json!({

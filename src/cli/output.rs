@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use super::{Exit, failed};
+pub(super) use crate::domain::text::plain;
 
 /// Writes `text` to standard output, and comes to `exit`; a full disk makes it a failure.
 pub(super) fn print(text: &str, exit: Exit) -> Exit {
@@ -28,17 +29,4 @@ pub(super) fn print_exact(text: &str, exit: Exit) -> Exit {
 /// Writes a line to standard error; nobody is left to tell where that is closed.
 pub(super) fn complain(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Text of others without what a terminal or a log would take for more than text: line ends, escape sequences.
-pub(super) fn plain(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for char in text.chars() {
-        if char.is_control() {
-            shown.extend(char.escape_default());
-        } else {
-            shown.push(char);
-        }
-    }
-    shown
 }

@@ -31,6 +31,10 @@ pub trait Ledger: Store {
     /// The operation with that id. Bindings that went with their instance have its operation's: the instance's is meant.
     fn entry(&self, id: OperationId) -> Answer<'_, Option<Entry>>;
 
+    /// How much there is of everything, but for what it takes a walk through all cells to know: how they are sealed, and
+    /// their size.
+    fn census(&self) -> Answer<'_, Counts>;
+
     /// How much there is of everything.
     fn counts(&self) -> Answer<'_, Counts>;
 
@@ -84,6 +88,12 @@ pub struct InstanceQuery {
     pub plan: Option<PlanId>,
     /// Of this organization.
     pub organization: Option<String>,
+    /// Of this space.
+    pub space: Option<String>,
+    /// That this application is bound to.
+    pub app: Option<String>,
+    /// Whose id begins so, or of whom something else has exactly this id: organization, space, a binding, its application.
+    pub any: Option<String>,
     /// Whose latest operation is this far.
     pub state: Option<State>,
     /// Those behind this one.
@@ -116,6 +126,8 @@ pub struct OperationQuery {
     pub state: Option<State>,
     /// On this instance and its bindings.
     pub instance: Option<InstanceId>,
+    /// Those behind this one: when it began, and what tells it from others of that moment.
+    pub after: Option<(Timestamp, OperationId, Option<BindingId>)>,
     /// No more than these.
     pub most: u32,
 }

@@ -160,4 +160,6 @@ pub struct Intervened<'a> {
     pub subject: &'a Subject,
     /// What was done.
     pub what: &'a str,
+    /// The login that the operator showed; nothing where it was a command beside the broker.
+    pub login: Option<&'a str>,
 }

@@ -5,6 +5,7 @@ pub(super) mod adopt;
 pub(super) mod cluster;
 pub(super) mod engines;
 mod expiring;
+mod finding;
 mod guards;
 pub(super) mod jobs;
 mod ledger;

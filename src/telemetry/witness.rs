@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
 use crate::domain::operation::{Kind, State};
+use crate::domain::recent::Recent;
+use crate::domain::time::Clock;
 use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
 
 /// One line for each operation that came to its end, for each attempt that did not end one, for what was adopted or
@@ -13,6 +15,24 @@ use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Interven
 pub struct LogWitness {
     /// How many instances and bindings were adopted since the start.
     adopted: AtomicU64,
+    /// Where the latest lines of an operation are kept for who looks at it, and what tells the time there.
+    recent: Option<(Arc<Recent>, Clock)>,
+}
+
+impl LogWitness {
+    /// One that keeps the latest lines of each operation, too.
+    pub fn noting(recent: Arc<Recent>, clock: Clock) -> Self {
+        Self {
+            recent: Some((recent, clock)),
+            ..Self::default()
+        }
+    }
+
+    fn note(&self, operation: &OperationId, text: String) {
+        if let Some((recent, clock)) = &self.recent {
+            recent.note(operation, clock(), text);
+        }
+    }
 }
 
 impl Witness for LogWitness {
@@ -48,6 +68,10 @@ impl Witness for LogWitness {
             attempt = attempt.attempt,
             trace = attempt.trace.unwrap_or("-");
             "{}", attempt.what
+        );
+        self.note(
+            attempt.operation,
+            format!("Attempt {}: {}.", attempt.attempt, attempt.what),
         );
     }
 
@@ -89,8 +113,14 @@ impl Witness for LogWitness {
             operation = intervened.operation.as_str(),
             kind = intervened.kind.name(),
             instance = intervened.subject.instance().as_str(),
-            binding = intervened.subject.binding().map_or("-", BindingId::as_str);
+            binding = intervened.subject.binding().map_or("-", BindingId::as_str),
+            login = intervened.login.unwrap_or("-");
             "{} by the operator", intervened.what
+        );
+        let by = intervened.login.unwrap_or("a command");
+        self.note(
+            intervened.operation,
+            format!("An operator stepped in: {} by {by}.", intervened.what),
         );
     }
 }

@@ -1,6 +1,5 @@
 //! `diff`: what a platform would see change between two published catalogs.
 
-mod compare;
 mod fetch;
 mod source;
 
@@ -11,8 +10,8 @@ use clap::{Args, ValueEnum};
 
 use super::output::print;
 use super::{Exit, failed};
+use crate::domain::difference::{Difference, compare};
 use crate::settings::Flags;
-use compare::Difference;
 use source::Reader;
 
 #[derive(Args, Debug)]
@@ -75,7 +74,7 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
             return Exit::Failed;
         }
     };
-    let differences = compare::compare(&old, &new);
+    let differences = compare(&old, &new);
     let text = match arguments.format {
         Format::People => people(&differences),
         Format::Json => format!("{:#}\n", serde_json::json!({ "differences": differences })),

@@ -9,11 +9,12 @@ use crate::catalog::Loaded;
 use crate::catalog::language::{DOCUMENT, Reading, Shape};
 use crate::cli::loading::Surroundings;
 use crate::cli::output::{complain, print};
-use crate::cli::{Exit, check, findings, sounds_secret};
+use crate::cli::{Exit, check, findings};
 use crate::document::{
     Budget, Environment, Node, Origin, Path, Piece, Reference, Scheme, Sources, Value, cut,
     parse_bytes,
 };
+use crate::domain::text::sounds_secret;
 use crate::secret::MASK;
 use crate::settings::{self, Explained, Flags};
 

@@ -292,7 +292,7 @@ impl fmt::Debug for Broker {
     }
 }
 
-pub(super) fn random<const N: usize>() -> Result<[u8; N], BrokerError> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], BrokerError> {
     let mut bits = [0; N];
     getrandom::fill(&mut bits).map_err(|_| BrokerError::Chance)?;
     Ok(bits)

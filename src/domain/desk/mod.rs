@@ -18,6 +18,7 @@ use super::error::BrokerError;
 use super::id::{InstanceId, OperationId};
 use super::instance::Instance;
 use super::ledger::{Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Stepped};
+use super::names::Names;
 use super::operation::{Kind, Operation, Report, State, Subject};
 use super::store::{Lookup, StoreError};
 use super::time::Clock;
@@ -30,6 +31,7 @@ pub struct Desk {
     ledger: Arc<dyn Ledger>,
     witness: Arc<dyn Witness>,
     clock: Clock,
+    login: Option<Arc<str>>,
 }
 
 /// Some of a longer list.
@@ -55,6 +57,18 @@ impl Desk {
             ledger,
             witness,
             clock,
+            login: None,
+        }
+    }
+
+    /// The same desk with somebody at it whose name is known.
+    #[must_use]
+    pub fn of(&self, login: &Arc<str>) -> Self {
+        Self {
+            ledger: Arc::clone(&self.ledger),
+            witness: Arc::clone(&self.witness),
+            clock: self.clock,
+            login: Some(Arc::clone(login)),
         }
     }
 
@@ -73,6 +87,17 @@ impl Desk {
         match self.ledger.instance(id.clone()).await? {
             Lookup::Found(instance) => Ok((instance, self.ledger.bindings(id.clone()).await?)),
             Lookup::Absent | Lookup::Unknowable => Err(DeskError::NoInstance(id.clone())),
+        }
+    }
+
+    /// What people call an instance, as far as its platform has said. There are none where it is gone or cannot be read.
+    pub async fn names(&self, id: &InstanceId) -> Result<Names, DeskError> {
+        match self.ledger.instance(id.clone()).await {
+            Ok(Lookup::Found(instance)) => Ok(Names::of(&instance)),
+            Ok(Lookup::Absent | Lookup::Unknowable) | Err(StoreError::Corrupt(_)) => {
+                Ok(Names::default())
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -95,6 +120,11 @@ impl Desk {
     /// How much there is.
     pub async fn counts(&self) -> Result<Counts, DeskError> {
         Ok(self.ledger.counts().await?)
+    }
+
+    /// How much there is, but for how it is sealed and its size: quick enough to be asked for with a page.
+    pub async fn census(&self) -> Result<Counts, DeskError> {
+        Ok(self.ledger.census().await?)
     }
 
     /// An operation that waits for its next attempt goes at once, and its tries begin anew.
@@ -134,6 +164,7 @@ impl Desk {
             kind: operation.kind,
             subject: &operation.subject,
             what,
+            login: self.login.as_deref(),
         });
     }
 

@@ -7,7 +7,7 @@ use super::transaction::Transaction;
 use super::values::{Columns, values};
 use super::{expiring, lendings, reseal, rows, served, steps, transfer};
 use crate::domain::binding::Binding;
-use crate::domain::id::{InstanceId, OperationId, PlanId, ServiceId};
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{
     BindingQuery, Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page,
@@ -54,6 +54,15 @@ impl Ledger for PostgresStore {
             self.driver
                 .run(async move |pool| pool.ask(async |database| entry(database, &id).await).await),
         )
+    }
+
+    fn census(&self) -> Answer<'_, Counts> {
+        Box::pin(self.driver.run(async |pool| {
+            let mut counts = pool.ask(counts).await?;
+            counts.oldest = pool.ask(oldest).await?;
+            counts.pools = pool.ask(lendings::counts).await?;
+            Ok(counts)
+        }))
     }
 
     fn counts(&self) -> Answer<'_, Counts> {
@@ -168,6 +177,10 @@ async fn list_instances(
              FROM broker_instances
              WHERE id > $1 AND ($2 IS NULL OR service_id = $2) AND ($3 IS NULL OR plan_id = $3)
                    AND ($4 IS NULL OR organization = $4) AND ($5 IS NULL OR state = $5)
+                   AND ($7 IS NULL OR space = $7)
+                   AND ($8 IS NULL OR id IN (SELECT instance_id FROM broker_bindings WHERE app_guid = $8))
+                   AND ($9 IS NULL OR left(id, length($9)) = $9 OR organization = $9 OR space = $9
+                        OR id IN (SELECT instance_id FROM broker_bindings WHERE id = $9 OR app_guid = $9))
              ORDER BY id LIMIT $6",
             values![
                 query.after.as_ref().map_or("", InstanceId::as_str),
@@ -176,6 +189,9 @@ async fn list_instances(
                 query.organization.as_deref(),
                 query.state.map(State::name),
                 query.most,
+                query.space.as_deref(),
+                query.app.as_deref(),
+                query.any.as_deref(),
             ],
         )
         .await?
@@ -210,12 +226,16 @@ async fn list_operations(
                 entry_columns!(),
                 " FROM broker_operations
                  WHERE ($1 IS NULL OR state = $1) AND ($2 IS NULL OR instance_id = $2)
+                       AND ($4 IS NULL OR started_at < $4 OR (started_at = $4 AND (id, binding_id) > ($5, $6)))
                  ORDER BY started_at DESC, id, binding_id LIMIT $3"
             ),
             values![
                 query.state.map(State::name),
                 query.instance.as_ref().map(InstanceId::as_str),
                 query.most,
+                query.after.as_ref().map(|(at, _, _)| at.0),
+                query.after.as_ref().map(|(_, id, _)| id.as_str()),
+                query.after.as_ref().map(|(_, _, binding)| binding.as_ref().map_or("", BindingId::as_str)),
             ],
         )
         .await?

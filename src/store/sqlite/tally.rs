@@ -59,13 +59,11 @@ pub(super) fn inventory(connection: &Database) -> Result<Inventory, RowError> {
     Ok(Inventory {
         instances: counted(
             connection,
-            "SELECT service_id, plan_id, state, count(*) AS number FROM instances
-             GROUP BY service_id, plan_id, state ORDER BY service_id, plan_id, state",
+            "SELECT service_id, plan_id, state FROM instances",
         )?,
         bindings: counted(
             connection,
-            "SELECT service_id, plan_id, state, count(*) AS number FROM bindings
-             GROUP BY service_id, plan_id, state ORDER BY service_id, plan_id, state",
+            "SELECT service_id, plan_id, state FROM bindings",
         )?,
     })
 }

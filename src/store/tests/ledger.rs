@@ -215,7 +215,7 @@ async fn what_is_forgotten_may_still_act(engine: &dyn Engine) {
 }
 
 /// Instances a to d, of two plans and organizations; c has bindings, and d is in progress.
-async fn fill(store: &dyn Store) {
+pub(super) async fn fill(store: &dyn Store) {
     for (name, plan, organization) in [
         ("b", "plan", "org"),
         ("a", "other", "org"),
@@ -318,6 +318,7 @@ async fn operations_are_found_by_filter_the_newest_first(engine: &dyn Engine) {
         state,
         instance,
         most,
+        ..OperationQuery::default()
     };
     for (query, expected) in [
         (of(None, state, 9), &["c bind", "d provision"][..]),

@@ -5,14 +5,13 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cli::output::plain;
-use crate::cli::sounds_secret;
-use crate::domain::json::canonical;
+use super::json::canonical;
+use super::text::{plain, sounds_secret};
 use crate::secret::MASK;
 
 /// One thing that a platform would see.
 #[derive(Debug, Serialize)]
-pub(super) struct Difference {
+pub struct Difference {
     kind: Kind,
     /// The offering's name; of one that was renamed, the old one.
     service: String,
@@ -51,7 +50,7 @@ struct Entry<'a> {
 }
 
 /// All differences, in the order of the new catalog; what is gone comes last.
-pub(super) fn compare(old: &Value, new: &Value) -> Vec<Difference> {
+pub fn compare(old: &Value, new: &Value) -> Vec<Difference> {
     let mut differences = Vec::new();
     entries(
         &Entry::all(None, old.get("services")),
