@@ -1,5 +1,6 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
+mod console;
 mod guard;
 pub mod ledgers;
 mod reload;
@@ -17,16 +18,19 @@ use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{CertificateRule, Login, Logins, Proof, Role, Throttle};
+use crate::access::{CertificateRule, Login, Logins, Proof, Role, Roles, Throttle};
 use crate::catalog::{self, Loaded, Memory, Source};
+use crate::console::{Console, Parts, Reports};
 use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
 use crate::domain::catalog::Catalog;
+use crate::domain::desk::Desk;
 use crate::domain::expiry::{Expiry, Unbinds};
 use crate::domain::id::OperationId;
 use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
+use crate::domain::recent::Recent;
 use crate::domain::scope::Scope;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
@@ -129,7 +133,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let listener = listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
     let guard = Guard {
-        ledger,
+        ledger: ledger.clone(),
         allowed: settings.allow_breaking.clone(),
     };
     let broken = guard.check(&start.catalog).await;
@@ -140,21 +144,50 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     guard.get_ready(&start.catalog).await;
     guard.keep(&start.catalog).await;
     let live = Arc::new(Live::new(start.catalog));
-    let watching = Watching::new(Arc::clone(&live), store);
-    let store = watching.store();
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
+    let recent = Arc::new(Recent::default());
+    let watching = Watching::new(Arc::clone(&live), store, Arc::clone(&recent));
+    let store = watching.store();
+    let entrance = Entrance {
+        logins: Arc::new(logins(&settings)?),
+        throttle: Arc::new(Throttle::new(Instant::now())),
+    };
+    let reports = Arc::new(Reports::new(clock(), console::said(&start.findings)));
     let api = Data::new(api(
         &settings,
         Arc::clone(&live),
         Arc::clone(&bells),
         Arc::clone(&stopping),
         &watching,
-    )?);
+        entrance.clone(),
+    ));
+    let console = settings.console.enabled.then(|| {
+        let desk = ledger.map(|ledger| Desk::new(ledger, watching.witness(), clock));
+        Data::new(Console::new(Parts {
+            live: Arc::clone(&live),
+            desk,
+            recent,
+            reports: Arc::clone(&reports),
+            logins: entrance.logins,
+            throttle: entrance.throttle,
+            members: console::members(&settings, store.fingerprint_key()),
+            key: console::key(store.fingerprint_key()),
+            clock,
+            base_path: settings.server.base_path.clone(),
+            secure: settings.console.secure_cookie,
+        }))
+    });
     let worker = worker(&settings, Arc::clone(&live), bells, &watching)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let tls = tls(&settings.server)?;
-    let server = self::start(&settings.server, listener, tls.as_ref(), &api)?;
+    let server = self::start(
+        &settings.server,
+        listener,
+        tls.as_ref(),
+        &api,
+        console.as_ref(),
+    )?;
     let looking = tls.as_ref().map(watch);
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
@@ -170,6 +203,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         live,
         api,
         guard,
+        reports,
         inputs: start.inputs,
         held: Some(start.held),
         settings,
@@ -259,19 +293,26 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
     }
 }
 
+/// Who may, and who guessed at it: of the API and of the pages together.
+#[derive(Clone)]
+struct Entrance {
+    logins: Arc<Logins>,
+    throttle: Arc<Throttle>,
+}
+
 fn api(
     settings: &Settings,
     live: Arc<Live>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
     watching: &Watching,
-) -> Result<Api, StartError> {
+    entrance: Entrance,
+) -> Api {
     let server = &settings.server;
     let proxies = server.trusted_proxies.clone();
-    let logins = logins(settings)?;
     warn_of_scopes(settings, &live.now());
-    Ok(Api {
-        published: ArcSwap::from_pointee(published(&live.now(), &logins)),
+    Api {
+        published: ArcSwap::from_pointee(published(&live.now(), &entrance.logins)),
         broker: Broker::new(
             live,
             watching.store(),
@@ -280,9 +321,10 @@ fn api(
             bells,
             server.request_timeout,
         ),
-        logins,
-        throttle: Throttle::new(Instant::now()),
+        logins: entrance.logins,
+        throttle: entrance.throttle,
         trusted: Trusted::new(move |address| proxies.iter().any(|proxy| proxy.contains(address))),
+        has_console: settings.console.enabled,
         limits: Limits {
             body: server.body_limit,
             url: server.url_limit,
@@ -292,7 +334,7 @@ fn api(
         base_path: server.base_path.clone(),
         instruments: Arc::new(watching.clone()),
         stopping,
-    })
+    }
 }
 
 fn worker(
@@ -376,13 +418,7 @@ fn logins(settings: &Settings) -> Result<Logins, StartError> {
             } => Proof::Hashed(username.clone(), password_hash.clone()),
             LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
         };
-        let roles = login.roles.iter().map(|role| match role {
-            LoginRole::Platform => Role::Platform,
-            LoginRole::Operator => Role::Operator,
-            LoginRole::Metrics => Role::Metrics,
-            LoginRole::Viewer => Role::Viewer,
-        });
-        Some(Login::new(&login.name, roles.collect(), proof).within(scope(login)))
+        Some(Login::new(&login.name, roles(login), proof).within(scope(login)))
     };
     let logins = settings.logins.iter().filter_map(login).collect();
     Logins::new(logins, &random()?).map_err(StartError::System)
@@ -426,18 +462,35 @@ fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
     })
 }
 
+fn roles(login: &LoginSettings) -> Roles {
+    let roles = login.roles.iter().map(|role| match role {
+        LoginRole::Platform => Role::Platform,
+        LoginRole::Operator => Role::Operator,
+        LoginRole::Metrics => Role::Metrics,
+        LoginRole::Viewer => Role::Viewer,
+    });
+    roles.collect()
+}
+
 fn start(
     server: &ServerSettings,
     listener: TcpListener,
     tls: Option<&Arc<Tls>>,
     api: &Data<Api>,
+    console: Option<&Data<Console>>,
 ) -> Result<Server, StartError> {
     let shared = api.clone();
     let routes = routes(&server.base_path);
+    let pages = console.map(crate::console::routes);
     // The last `.wrap` runs first; there is one.
     let application = move || {
         App::new()
             .app_data(shared.clone())
+            .configure(|config| {
+                if let Some(pages) = &pages {
+                    pages(config);
+                }
+            })
             .configure(routes.clone())
             .wrap(Gate(shared.clone()))
     };

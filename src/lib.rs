@@ -2,7 +2,7 @@
 //!
 //! The map of the house, from the edge inwards: [`cli`] reads the command line and hands over to [`app`], where the
 //! parts are put together. [`settings`] say how the broker runs, [`catalog`] what is offered; both read YAML through
-//! [`document`]. [`http`] speaks the Open Service Broker API to platforms that [`access`] lets in. [`domain`] is what a
+//! [`document`]. [`http`] speaks the Open Service Broker API to platforms, [`console`] shows pages to operators, as [`access`] lets them in. [`domain`] is what a
 //! broker is; [`store`], [`backend`] and [`telemetry`] are behind its doors. [`template`], [`supervisor`],
 //! [`postgres`], [`mysql`], [`password`] and [`secret`] are leaves.
 
@@ -19,6 +19,8 @@ pub mod document;
 pub mod template;
 
 pub mod http;
+
+pub mod console;
 
 pub mod access;
 

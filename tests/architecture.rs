@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "catalog",
             "document",
             "http",
+            "console",
             "access",
             "telemetry",
             "store",
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("settings", &["document", "password"]),
     ("catalog", &["backend", "domain", "document", "template"]),
     ("http", &["access", "domain"]),
+    ("console", &["access", "domain"]),
     ("access", &["domain", "password"]),
     ("telemetry", &["domain"]),
     ("store", &["domain", "postgres"]),
@@ -59,7 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that only these modules may name.
 const CRATES: &[(&str, &[&str])] = &[
-    ("actix_web", &["main", "app", "http", "cli"]),
+    ("actix_web", &["main", "app", "http", "console", "cli"]),
     ("actix_web_httpauth", &["http"]),
     ("rusqlite", &["store"]),
     ("chacha20poly1305", &["store"]),
@@ -75,6 +77,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("serde_yaml", &["document", "catalog", "settings"]),
     ("saphyr_parser", &["document"]),
     ("minijinja", &["template"]),
+    ("maud", &["console"]),
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
     ("prometheus_client", &["telemetry"]),

@@ -11,14 +11,18 @@ use actix_web::web::{self, Data};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::clock;
+use super::console::said;
 use super::guard::{Broken, Guard};
 use super::watching::Watching;
 use crate::catalog::{self, Held, Inputs, Loaded};
+use crate::console::{Reload, Reports};
 use crate::document::{Environment, Findings, Severity};
 use crate::domain::catalog::Catalog;
+use crate::domain::difference::compare;
 use crate::domain::live::Live;
 use crate::domain::store::StoreError;
 use crate::http::Api;
+use crate::http::wire::answer;
 use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
 
 /// How often files are read again that change while they are read.
@@ -40,17 +44,24 @@ pub struct Origin {
 pub struct Start {
     pub(super) settings: Settings,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) findings: Findings,
     pub(super) inputs: Inputs,
     pub(super) held: Held,
 }
 
 impl Start {
     /// With a catalog that was read just now: what its files hold is looked at here.
-    pub fn new(loaded: LoadedSettings, catalog: Arc<Catalog>, mut inputs: Inputs) -> Self {
+    pub fn new(
+        loaded: LoadedSettings,
+        catalog: Arc<Catalog>,
+        findings: Findings,
+        mut inputs: Inputs,
+    ) -> Self {
         inputs.extend([loaded.file]);
         Self {
             settings: loaded.settings,
             catalog,
+            findings,
             held: inputs.held(),
             inputs,
         }
@@ -101,6 +112,8 @@ pub(super) struct Reloader {
     pub live: Arc<Live>,
     pub api: Data<Api>,
     pub guard: Guard,
+    /// What there is to say of the document.
+    pub reports: Arc<Reports>,
     /// What was read last.
     pub inputs: Inputs,
     /// Who counts reloads.
@@ -165,6 +178,7 @@ impl Reloader {
             Err(refused) => {
                 self.watching.reloads().refused(began.elapsed());
                 tell(&refused);
+                self.reports.refused(&refused.told());
                 log::error!("the catalog was not reloaded: the one before is served on");
             }
         }
@@ -193,7 +207,14 @@ impl Reloader {
                 return Err(Refused::Store(why));
             }
         }
+        let changes = compare(
+            &answer::catalog(&self.live.now()),
+            &answer::catalog(&catalog),
+        );
+        let changes = changes.iter().map(ToString::to_string).collect();
+        let findings = said(&read.loaded.findings);
         self.guard.get_ready(&catalog).await;
+        self.reports.served(clock(), findings, changes);
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
         self.api
@@ -243,6 +264,27 @@ fn settled(origin: &Origin, mut inputs: Inputs) -> Option<Settled> {
         std::thread::sleep(REST);
     }
     None
+}
+
+impl Refused {
+    /// The same, for who looks later.
+    fn told(&self) -> Reload {
+        let (why, findings) = match self {
+            Self::Settings(errors) => (errors.to_string(), Vec::new()),
+            Self::Document(findings) => (String::new(), said(findings)),
+            Self::Breaks(broken) => (broken.to_string(), Vec::new()),
+            Self::Store(_) => (
+                "What lives is not known: the store cannot be used. The log says why.".to_owned(),
+                Vec::new(),
+            ),
+            Self::Unsettled => ("The files are being written.".to_owned(), Vec::new()),
+        };
+        Reload {
+            at: clock(),
+            refused: Some(why),
+            findings,
+        }
+    }
 }
 
 fn tell(refused: &Refused) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::live::Live;
+use crate::domain::recent::Recent;
 use crate::domain::store::Store;
 use crate::domain::witness::Witness;
 use crate::http::{Answered, Instruments, Page, ROUTES};
@@ -10,12 +11,13 @@ use crate::telemetry::{Chorus, LogWitness, Metrics, PAGE_TYPE, Reloads};
 
 /// What watches.
 #[derive(Clone)]
-pub(super) struct Watching(Arc<Metrics>);
+pub(super) struct Watching(Arc<Metrics>, Arc<Recent>);
 
 impl Watching {
-    pub(super) fn new(live: Arc<Live>, store: Arc<dyn Store>) -> Self {
+    pub(super) fn new(live: Arc<Live>, store: Arc<dyn Store>, recent: Arc<Recent>) -> Self {
         let now = Box::new(move || live.now());
-        Self(Arc::new(Metrics::new(ROUTES, now, store, super::clock)))
+        let metrics = Metrics::new(ROUTES, now, store, super::clock);
+        Self(Arc::new(metrics), recent)
     }
 
     /// The store that is to be asked from now on.
@@ -31,7 +33,7 @@ impl Watching {
     /// Who is told of operations: the log, and what counts them.
     pub(super) fn witness(&self) -> Arc<dyn Witness> {
         Arc::new(Chorus(vec![
-            Arc::new(LogWitness::default()),
+            Arc::new(LogWitness::noting(Arc::clone(&self.1), super::clock)),
             self.0.witness(),
         ]))
     }

@@ -37,7 +37,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
         );
     };
     log::trace!("{catalog:?}");
-    let start = Start::new(loaded, catalog, document.inputs);
+    let start = Start::new(loaded, catalog, document.findings, document.inputs);
     match actix_web::rt::System::new().block_on(app::serve(origin, start)) {
         Ok(()) => Exit::Clean,
         Err(why) => failed(why),

@@ -25,7 +25,7 @@ use super::input::too_large;
 use super::login::{Shown, shown};
 use super::tls::Certified;
 use super::{Api, Limits};
-use crate::access::{Claim, Failed, Login, Pending};
+use crate::access::{Claim, Failed, Login, Origin, Pending};
 use crate::domain::version::{ApiVersion, NEWEST};
 use crate::secret::Secret;
 
@@ -117,11 +117,17 @@ enum Passed {
     Waits(Waits),
 }
 
-/// Rows 1 to 3, and whose login it is; health is asked without one.
+/// Rows 1 to 3, and whose login it is; health is asked without one, and the pages for operators ask themselves.
 fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, Refused> {
     size(request, head, api.limits).map_err(Refused::Because)?;
     let area = area(request, api);
     if area == Area::Health {
+        return Ok(Passed::Open);
+    }
+    if area == Area::Console {
+        // Its pages have a sign-in of their own: a browser that is asked for a login here would send it with everything.
+        let from = Origin(api.trusted.client(request));
+        request.extensions_mut().insert(from);
         return Ok(Passed::Open);
     }
     match shown(head, &api.logins) {
@@ -150,6 +156,7 @@ fn area(request: &ServiceRequest, api: &Api) -> Area {
         .as_str()
         .strip_prefix(api.base_path.as_str())
         .map_or(Area::Api, Area::of)
+        .unless_absent(api.has_console)
 }
 
 /// What is left of rows 2 and 3 where the login is known.

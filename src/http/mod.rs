@@ -44,11 +44,13 @@ pub struct Api {
     /// The platform's door.
     pub broker: Broker,
     /// Who may.
-    pub logins: Logins,
+    pub logins: Arc<Logins>,
     /// Wrong logins.
-    pub throttle: Throttle,
+    pub throttle: Arc<Throttle>,
     /// Whose word on where a request comes from is taken.
     pub trusted: Trusted,
+    /// Whether there are pages for operators, who sign in there.
+    pub has_console: bool,
     /// The catalog as it is sent: another one after a reload.
     pub published: ArcSwap<Published>,
     /// What is too much.

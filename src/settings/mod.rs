@@ -23,9 +23,9 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind,
-    LoginRole, LoginSettings, OperationSettings, ReloadSettings, ServerSettings, Settings,
-    StoreSettings, StoreUrl, TlsSettings, UnbindExpired,
+    BindingSettings, Breaking, ConsoleSettings, Explained, Flags, LoadedSettings, LogFormat,
+    LogSettings, LoginKind, LoginRole, LoginSettings, OperationSettings, ReloadSettings,
+    ServerSettings, Settings, StoreSettings, StoreUrl, TlsSettings, UnbindExpired,
 };
 
 use std::num::NonZero;
@@ -201,6 +201,7 @@ fn assemble(
     let operations = operations(merged);
     let bindings = bindings(merged);
     let reload = reload(merged);
+    let console = console(merged);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -212,6 +213,7 @@ fn assemble(
         operations: operations?,
         bindings: bindings?,
         reload: reload?,
+        console: console?,
         logins,
         log: LogSettings {
             format: format?,
@@ -306,6 +308,15 @@ fn bindings(merged: &mut Merged) -> Option<BindingSettings> {
 fn reload(merged: &mut Merged) -> Option<ReloadSettings> {
     let every = merged.one("reload.every", from_zero);
     Some(ReloadSettings { every: every? })
+}
+
+fn console(merged: &mut Merged) -> Option<ConsoleSettings> {
+    let enabled = merged.one("console.enabled", parse::truth);
+    let secure_cookie = merged.one("console.secure_cookie", parse::truth);
+    Some(ConsoleSettings {
+        enabled: enabled?,
+        secure_cookie: secure_cookie?,
+    })
 }
 
 fn from_zero(text: &str) -> Result<Duration, Refused> {

@@ -333,6 +333,22 @@ pub const SETTINGS: &[Setting] = &[
         doc: "How often the catalog's files are looked at; a change is served at once. 0 for SIGHUP alone.",
     },
     Setting {
+        path: "console.enabled",
+        kind: Kind::Truth,
+        flag: None,
+        usual: &[],
+        default: Some("true"),
+        doc: "Whether there is a page for operators at /console.",
+    },
+    Setting {
+        path: "console.secure_cookie",
+        kind: Kind::Truth,
+        flag: None,
+        usual: &[],
+        default: Some("false"),
+        doc: "Whether its cookies are for HTTPS only where no X-Forwarded-Proto says that a request came by it.",
+    },
+    Setting {
         path: "auth.username",
         kind: Kind::Text,
         flag: None,

@@ -216,6 +216,7 @@ server:
 operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
 bindings: { unbind_expired: all, grace: 30d }
 reload: { every: 7s }
+console: { enabled: false, secure_cookie: true }
 log: { format: json, level: debug }
 ";
     let variables = [
@@ -251,6 +252,8 @@ log: { format: json, level: debug }
         ("BROKER_BINDINGS__UNBIND_EXPIRED", "all"),
         ("BROKER_BINDINGS__GRACE", "30d"),
         ("BROKER_RELOAD__EVERY", "7s"),
+        ("BROKER_CONSOLE__ENABLED", "false"),
+        ("BROKER_CONSOLE__SECURE_COOKIE", "true"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),
     ];

@@ -27,6 +27,8 @@ pub struct Settings {
     pub bindings: BindingSettings,
     /// Changes of the catalog's files.
     pub reload: ReloadSettings,
+    /// The page for operators.
+    pub console: ConsoleSettings,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -142,6 +144,15 @@ pub enum UnbindExpired {
 pub struct ReloadSettings {
     /// How often the files are compared; zero: never.
     pub every: Duration,
+}
+
+/// The page for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsoleSettings {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Whether its cookies are for HTTPS only, although nothing in a request says that it came by it.
+    pub secure_cookie: bool,
 }
 
 /// The HTTP server.

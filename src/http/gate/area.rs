@@ -34,6 +34,14 @@ impl Area {
         }
     }
 
+    /// This area, or the API, which says what is not there, where there are no pages for operators.
+    pub(super) const fn unless_absent(self, has_console: bool) -> Self {
+        match self {
+            Self::Console if !has_console => Self::Api,
+            area => area,
+        }
+    }
+
     /// The roles of which one is needed.
     pub(super) const fn roles(self) -> &'static [Role] {
         match self {

@@ -149,17 +149,20 @@ fn api() -> Data<Api> {
             Arc::new(Bells::default()),
             Duration::from_secs(5),
         ),
-        logins: Logins::new(
-            vec![Login::new(
-                "login",
-                [Role::Platform].into_iter().collect(),
-                login,
-            )],
-            &[0; 32],
-        )
-        .unwrap(),
-        throttle: Throttle::new(std::time::Instant::now()),
+        logins: Arc::new(
+            Logins::new(
+                vec![Login::new(
+                    "login",
+                    [Role::Platform].into_iter().collect(),
+                    login,
+                )],
+                &[0; 32],
+            )
+            .unwrap(),
+        ),
+        throttle: Arc::new(Throttle::new(std::time::Instant::now())),
         trusted: Trusted::new(|_| false),
+        has_console: true,
         limits: Limits {
             body: 1024,
             url: 1024,
