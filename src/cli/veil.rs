@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::sounds_secret;
 use crate::secret::MASK;
 
 /// The value, or what may be seen of it.
@@ -18,6 +19,25 @@ fn veiled(value: Value) -> Value {
             .collect(),
         Value::Null => Value::Null,
         _ => MASK.into(),
+    }
+}
+
+/// The value without what stands under a name that sounds like a secret: for what is published or typed, and lands in logs
+/// (a catalog publishes a secret, of `dashboard_client`). `key` is the name that the value itself stands under.
+pub(super) fn named(key: &str, value: Value) -> Value {
+    match value {
+        Value::Object(object) => Value::Object(
+            object
+                .into_iter()
+                .map(|(key, value)| {
+                    let value = named(&key, value);
+                    (key, value)
+                })
+                .collect(),
+        ),
+        Value::String(_) | Value::Number(_) | Value::Array(_) if sounds_secret(key) => MASK.into(),
+        Value::Array(items) => items.into_iter().map(|item| named(key, item)).collect(),
+        other => other,
     }
 }
 

@@ -6,38 +6,49 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::cli::output::plain;
-use crate::cli::sounds_secret;
+use crate::cli::veil::named;
 use crate::domain::json::canonical;
-use crate::secret::MASK;
 
 /// One thing that a platform would see.
 #[derive(Debug, Serialize)]
 pub(super) struct Difference {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// The offering's name; of one that was renamed, the old one.
-    service: String,
+    pub(super) service: String,
     /// The plan's name, where it is about a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<String>,
+    pub(super) plan: Option<String>,
     /// The field, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
+    pub(super) path: Option<String>,
     /// What it was; absent where there was nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    old: Option<Value>,
+    pub(super) old: Option<Value>,
     /// What it is; absent where there is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    new: Option<Value>,
+    pub(super) new: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+pub(super) enum Kind {
     Added,
     Removed,
     Renamed,
     IdChanged,
     Changed,
+}
+
+impl Kind {
+    pub(super) const fn in_words(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Renamed => "renamed",
+            Self::IdChanged => "id changed",
+            Self::Changed => "changed",
+        }
+    }
 }
 
 type Object = Map<String, Value>;
@@ -161,7 +172,7 @@ impl<'a> Entry<'a> {
                 }
                 (old, new) if is_same(old.as_ref(), new.as_ref()) => {}
                 (old, new) => {
-                    let shown = |value: Option<Value>| value.map(|value| shown(key, value));
+                    let shown = |value: Option<Value>| value.map(|value| named(key, value));
                     let mut difference = self.difference(Kind::Changed, shown(old), shown(new));
                     difference.path = Some(path);
                     differences.push(difference);
@@ -184,24 +195,6 @@ impl<'a> Entry<'a> {
 
 fn is_same(old: Option<&Value>, new: Option<&Value>) -> bool {
     old.map(canonical) == new.map(canonical)
-}
-
-/// A catalog publishes a secret (of `dashboard_client`), and a diff lands in logs.
-fn shown(key: &str, value: Value) -> Value {
-    match value {
-        Value::Object(object) => Value::Object(
-            object
-                .into_iter()
-                .map(|(key, value)| {
-                    let value = shown(&key, value);
-                    (key, value)
-                })
-                .collect(),
-        ),
-        Value::String(_) | Value::Number(_) | Value::Array(_) if sounds_secret(key) => MASK.into(),
-        Value::Array(items) => items.into_iter().map(|item| shown(key, item)).collect(),
-        other => other,
-    }
 }
 
 impl fmt::Display for Difference {
