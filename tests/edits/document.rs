@@ -292,7 +292,7 @@ impl Plan {
                 plan["backend"] = json!({ "pool": { "entries": entries } });
             }
             Backend::Command => plan["backend"] = json!({ "command": { "run": ["/bin/true"] } }),
-            Backend::Named(name) => plan["backend"] = json!(name),
+            Backend::Named(name) => plan["backend"] = json!({ "use": name }),
         }
         plan
     }

@@ -2,7 +2,9 @@
 //!
 //! Meant, and left out: nobody binds any more to a plan that is hidden or has left with a warning; and what was refused
 //! before may be let. A bind has no parameters here: a schema for them may become narrower at any time, for each bind
-//! brings its own, and a refusal names the parameter.
+//! brings its own, and a refusal names the parameter. Of the guard's rules three are about what is not looked at here:
+//! `updates-withdrawn` and `schema-narrowed` about updates, and `requires-withdrawn` about what the platform itself does
+//! with an answer.
 
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
@@ -139,7 +141,6 @@ fn without_a_rule_its_edit_changes_what_lives() {
             Breaking::BindableWithdrawn,
             Edit::PlanBindable(0, 1, Some(false)),
         ),
-        (Breaking::RequiresWithdrawn, Edit::RouteForwarding(0)),
         (
             Breaking::RetrievableWithdrawn,
             Edit::InstancesRetrievable(0),

@@ -388,6 +388,15 @@ async fn all_calls(broker: &Broker, instance: &Instance, notes: &Notes) -> Vec<W
             .bind(broker, "b2", json!({ "route": "r.example.com" }))
             .await,
     );
+    // Each deprovision has no binding to take along, whether that could be made or not.
+    for id in ["b1", "b2"] {
+        let id = BindingId::parse(id).expect("an id");
+        let gone = broker
+            .unbind(&caller, instance.id(), id, instance.removal())
+            .await;
+        assert!(gone.is_ok(), "{gone:?}");
+    }
+    notes.taken();
     let gone = broker
         .deprovision(&caller, instance.id(), instance.removal())
         .await;
