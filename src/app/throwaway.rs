@@ -13,6 +13,7 @@ use actix_web::web::Data;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+use super::watching::Watching;
 use super::{StartError, api, listen, open, owner, start, worker};
 use crate::domain::bells::Bells;
 use crate::domain::catalog::Catalog;
@@ -47,16 +48,14 @@ pub async fn throwaway<T: Send + 'static>(
     let (store, _) = open(&settings.store)?;
     let bells = Arc::new(Bells::default());
     let live = Arc::new(Live::new(catalog));
-    let api = Data::new(api(
-        &settings,
-        Arc::clone(&live),
-        Arc::clone(&store),
-        Arc::clone(&bells),
-        Arc::new(AtomicBool::new(false)),
-    ));
-    let worker = worker(&settings, live, Arc::clone(&store), bells)?;
+    let watching = Watching::new(Arc::clone(&live), store);
+    let store = watching.store();
+    let stopping = Arc::new(AtomicBool::new(false));
+    let (below, rung) = (Arc::clone(&live), Arc::clone(&bells));
+    let api = Data::new(api(&settings, below, rung, stopping, &watching)?);
+    let worker = worker(&settings, live, bells, &watching)?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let server = start(&settings.server, listener, &api)?;
+    let server = start(&settings.server, listener, None, &api)?;
     let handle = server.handle();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
@@ -94,6 +93,7 @@ fn of_its_own(
             port: 0,
             workers: 1,
             drain_delay: Duration::ZERO,
+            tls: None,
             ..settings.server.clone()
         },
         store: StoreSettings {
@@ -108,6 +108,7 @@ fn of_its_own(
                 password: password.clone(),
             },
             roles: vec![LoginRole::Platform],
+            offerings: None,
         }],
         ..settings.clone()
     }

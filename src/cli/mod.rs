@@ -10,6 +10,7 @@ mod findings;
 mod health;
 mod instances;
 mod loading;
+mod login;
 mod names;
 mod operations;
 mod output;
@@ -135,6 +136,8 @@ enum Command {
     Store(store::Arguments),
     /// Print the JSON Schema of the catalog document, for editors
     Schema(schema::Arguments),
+    /// Make what the settings need of a login
+    Login(login::Arguments),
     /// Ask a broker that runs here whether it is alive (for health checks of containers)
     Health,
     /// Print a script that completes this command line in a shell
@@ -186,6 +189,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Operations(arguments) => operations::run(&flags, &arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),
         Command::Schema(_) => schema::run(),
+        Command::Login(arguments) => login::run(&arguments),
         Command::Health => health::run(&flags),
         Command::Completions(arguments) => completions::run(&arguments),
     }

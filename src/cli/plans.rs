@@ -3,6 +3,7 @@
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
 use crate::domain::offering::Chosen;
+use crate::domain::scope::Scope;
 use crate::domain::version::ApiVersion;
 
 /// The plan with that id, or the one with that name.
@@ -43,11 +44,13 @@ fn names(plans: &[Chosen<'_>], name: impl Fn(&Chosen<'_>) -> String) -> String {
 pub(super) fn caller(login: &str) -> Caller {
     Caller {
         login: login.into(),
+        scope: Scope::All,
         api_version: ApiVersion {
             major: 2,
             minor: 17,
         },
         originating_identity: None,
         request_identity: None,
+        trace: None,
     }
 }

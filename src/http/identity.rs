@@ -40,9 +40,11 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
     let head = Head::of(request.headers());
     Some(Caller {
         login: Arc::clone(login.name()),
+        scope: login.scope().clone(),
         api_version: head.api_version()?.ok()?,
         originating_identity: originating_identity(request.headers()),
         request_identity: head.identity.and_then(text).map(Arc::from),
+        trace: head.trace(request.headers()),
     })
 }
 

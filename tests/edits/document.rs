@@ -8,6 +8,10 @@ pub struct Document {
     pub services: Vec<Service>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags of the specification, each by its name"
+)]
 #[derive(Clone, Debug)]
 pub struct Service {
     pub id: u16,
@@ -21,6 +25,7 @@ pub struct Service {
     pub plans: Vec<Plan>,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names of the specification")]
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub id: u16,

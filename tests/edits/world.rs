@@ -20,6 +20,7 @@ use catalog_broker::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
 use catalog_broker::domain::live::Live;
 use catalog_broker::domain::offering::Offering;
 use catalog_broker::domain::operation::Kind;
+use catalog_broker::domain::scope::Scope;
 use catalog_broker::domain::store::Store as _;
 use catalog_broker::domain::version::ApiVersion;
 use catalog_broker::domain::worker::{Terms, Worker, Working};
@@ -242,12 +243,14 @@ fn started(live: &Arc<Live>, store: &Arc<SqliteStore>) -> (Broker, Working) {
 fn caller() -> Caller {
     Caller {
         login: "edits".into(),
+        scope: Scope::All,
         api_version: ApiVersion {
             major: 2,
             minor: 17,
         },
         originating_identity: None,
         request_identity: None,
+        trace: None,
     }
 }
 

@@ -55,12 +55,14 @@ fn accepted(accepted: Accepted, rest: &str) -> Answer {
 fn caller() -> Caller {
     Caller {
         login: "platform".into(),
+        scope: catalog_broker::domain::scope::Scope::All,
         api_version: ApiVersion {
             major: 2,
             minor: 17,
         },
         originating_identity: None,
         request_identity: None,
+        trace: None,
     }
 }
 

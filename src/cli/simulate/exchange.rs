@@ -147,10 +147,9 @@ impl Exchange {
         }
         let _ = writeln!(text, "# {}", self.step);
         let _ = writeln!(text, "{} {} HTTP/1.1", self.method, plain(&self.path));
-        let headers = self.headers.iter().chain(std::iter::empty());
-        part(&mut text, headers, self.body.as_ref());
+        part(&mut text, &self.headers, self.body.as_ref());
         let _ = writeln!(text, "\nHTTP/1.1 {} {}", self.status, self.reason);
-        part(&mut text, self.answered.iter(), self.answer.as_ref());
+        part(&mut text, &self.answered, self.answer.as_ref());
         text
     }
 
@@ -172,11 +171,7 @@ impl Exchange {
     }
 }
 
-fn part<'a>(
-    text: &mut String,
-    headers: impl Iterator<Item = &'a (&'static str, String)>,
-    body: Option<&Value>,
-) {
+fn part(text: &mut String, headers: &[(&'static str, String)], body: Option<&Value>) {
     for (name, value) in headers {
         let _ = writeln!(text, "{name}: {}", plain(value));
     }

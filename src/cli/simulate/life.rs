@@ -72,8 +72,8 @@ impl Conversation<'_> {
         let life = self.life;
         let offering = self.catalog()?;
         let declares = |name: &str| offering[name].as_bool().unwrap_or(false);
-        let plans = offering["plans"].as_array().into_iter().flatten();
-        let plan = plans.filter(|plan| plan["id"] == *life.plan).next();
+        let mut plans = offering["plans"].as_array().into_iter().flatten();
+        let plan = plans.find(|plan| plan["id"] == *life.plan);
         let maintenance = plan.and_then(|plan| plan.pointer("/maintenance_info/version"));
         let instance = format!("/v2/service_instances/{}", life.request.instance_id);
         let binding = format!("{instance}/service_bindings/{}", life.request.binding_id);

@@ -24,13 +24,11 @@ use life::Life;
 use request::Request;
 
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:
+#[command(after_help = "Examples:
   catalog-broker simulate bind --plan small
       what a platform asks and gets: catalog, provision, bind, fetch, unbind, deprovision
   catalog-broker simulate bind --plan acting --act
-      the same, where the plan's backend really acts"
-)]
+      the same, where the plan's backend really acts")]
 pub(super) struct Arguments {
     #[command(subcommand)]
     what: What,

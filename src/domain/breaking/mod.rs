@@ -212,23 +212,7 @@ fn come_back(service: &ServedService, plan: &ServedPlan, old: &Served) -> Option
 
 /// What is another thing about a plan now, in a way that may break something.
 fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rule, String)> {
-    let mut changes = Vec::new();
-    let mut say = |rule, change: &str| changes.push((rule, change.to_owned()));
-    // An offering declares it for what it had before, too. One that left declares nothing, and all can be fetched.
-    if let Some(new_service) = new.services.iter().find(|new| new.id == service.id) {
-        if service.instances_retrievable && !new_service.instances_retrievable {
-            say(
-                Rule::RetrievableWithdrawn,
-                "instances_retrievable is withdrawn",
-            );
-        }
-        if service.bindings_retrievable && !new_service.bindings_retrievable {
-            say(
-                Rule::RetrievableWithdrawn,
-                "bindings_retrievable is withdrawn",
-            );
-        }
-    }
+    let mut changes = fetches(service, new);
     let Some((new_service, new_plan)) = new.find(&service.id, &plan.id) else {
         changes.push(gone(service, plan, new));
         return changes;
@@ -265,6 +249,27 @@ fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rul
         say(Rule::SchemaNarrowed, change);
     }
     changes
+}
+
+/// An offering declares what can be fetched for what it had before, too. One that left declares nothing, and all can be.
+fn fetches(service: &ServedService, new: &Served) -> Vec<(Rule, String)> {
+    let Some(new) = new.services.iter().find(|new| new.id == service.id) else {
+        return Vec::new();
+    };
+    let withdrawn = [
+        (
+            "instances_retrievable",
+            service.instances_retrievable && !new.instances_retrievable,
+        ),
+        (
+            "bindings_retrievable",
+            service.bindings_retrievable && !new.bindings_retrievable,
+        ),
+    ];
+    let withdrawn = withdrawn.into_iter().filter(|(_, is)| *is);
+    withdrawn
+        .map(|(name, _)| (Rule::RetrievableWithdrawn, format!("{name} is withdrawn")))
+        .collect()
 }
 
 fn gone(service: &ServedService, plan: &ServedPlan, new: &Served) -> (Rule, String) {
