@@ -41,7 +41,10 @@ pub async fn throwaway<T: Send + 'static>(
     talk: impl FnOnce(&Door) -> T + Send + 'static,
 ) -> Result<Option<T>, StartError> {
     // The last to go.
-    let folder = Folder::new().map_err(StartError::System)?;
+    let folder = Folder::new().map_err(|why| {
+        let place = "in the folder for temporary files (TMPDIR)";
+        StartError::Store(place.to_owned(), why.into())
+    })?;
     let (username, password) = ("platform".to_owned(), Secret::new(owner()?.to_string()));
     let settings = of_its_own(settings, &folder, (&username, &password));
     let listener = listen(&settings.server)?;

@@ -213,6 +213,9 @@ fn what_cannot_be_simulated_is_said() {
     let ran = simulate(&folder, "nope", &[]).exits(2);
     assert!(ran.err.contains("databases/small"), "{ran:?}");
     simulate(&folder, "small", &["--parameters", "[]"]).exits(2);
+    let small = ["simulate", "bind", "--plan", "small"];
+    let ran = run_with(&folder, &small, &[("TMPDIR", "missing")]).exits(2);
+    assert!(ran.err.contains("TMPDIR"), "{ran:?}");
     let ran = run_with(
         &with_catalog("services: 7"),
         &["simulate", "bind", "--plan", "x"],
