@@ -4,6 +4,7 @@ mod console;
 mod guard;
 pub mod ledgers;
 mod reload;
+mod throwaway;
 mod watching;
 
 use std::fmt;
@@ -46,10 +47,11 @@ use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use watching::Watching;
 
-pub use self::guard::Broken;
 use self::guard::Guard;
+pub use self::guard::{Broken, PLAN_IN_USE, Verdict};
 use self::reload::Reloader;
 pub use self::reload::{Origin, Start};
+pub use self::throwaway::{Door, throwaway};
 
 /// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
 /// (Cloud Foundry's 90 s), so that none of them sends a request into a connection that is being closed.

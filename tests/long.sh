@@ -2,13 +2,14 @@
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
 #   tests/long.sh             all of it: about an hour and a quarter on 2 cores
-#   tests/long.sh machine     one part; parts are machine, lives, fuzz, kills, reload, sql, kill-sqlite, kill-postgres,
+#   tests/long.sh machine     one part; parts are machine, lives, fuzz, edits, kills, reload, sql, kill-sqlite, kill-postgres,
 #                             kill-database, kill-logins, kill-logins-postgres, kill-server, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
 #   lives    the same of plans that take time, with a clock that the sequence moves, on sqlite and half as many on
 #            PostgreSQL (LIVES=3000)
 #   fuzz     good catalogs with mistakes at random: findings or a catalog, never a panic (FUZZ=100000)
+#   edits    random edits of catalogs: what the guard passes changes nothing for what lives (EDITS=1000)
 #   kills    32 clients, the broker killed under their load six times a round: what was answered is there (KILLS=50)
 #   sql      names and texts that break out of quotes, through statements (SQL=10000, on MariaDB a quarter of them), and the
 #            broker killed while it makes logins (SQL_KILLS=50): a login for each binding, and none without
@@ -65,6 +66,11 @@ fuzz() {
   PROPTEST_CASES=$((${FUZZ:-100000} / 8)) prove fuzz a_catalog_with_mistakes_is_refused_or_published_as_platforms_take_it
 }
 
+# An eighth of the cases.
+edits() {
+  PROPTEST_CASES=$((${EDITS:-1000} * 8)) prove edits an_edit_that_passes_changes_nothing_for_what_lives
+}
+
 kills() {
   local round
   for ((round = 1; round <= ${KILLS:-50}; round++)); do
@@ -118,7 +124,7 @@ size() {
 }
 
 parts=("$@")
-all=(machine lives fuzz kills reload sql kill-sqlite kill-postgres kill-database kill-logins kill-logins-postgres
+all=(machine lives fuzz edits kills reload sql kill-sqlite kill-postgres kill-database kill-logins kill-logins-postgres
   kill-server size)
 ((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do

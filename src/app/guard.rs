@@ -11,7 +11,7 @@ use crate::domain::store::{PlanInUse, StoreError};
 use crate::settings::Breaking;
 
 /// The word for a plan that has left and is in use.
-const PLAN_IN_USE: &str = "plan-in-use";
+pub const PLAN_IN_USE: &str = "plan-in-use";
 
 /// Holds catalogs against what lives in the store, if anything is remembered.
 pub(super) struct Guard {
@@ -27,36 +27,72 @@ pub struct Broken {
     breaches: Vec<Breach>,
 }
 
+/// What comes of a catalog that is held against what lives.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What refuses it.
+    pub refused: Broken,
+    /// What would break as well and was allowed, or is a warning only.
+    pub told: Broken,
+}
+
+impl Verdict {
+    /// Of `new` after `old`, with what lives in `ledger`. Which plans take their instances away is known of a `catalog` alone:
+    /// what is published does not say. Without a catalog before nothing has changed.
+    pub async fn of(
+        old: Option<&Served>,
+        new: &Served,
+        catalog: Option<&Catalog>,
+        ledger: &dyn Ledger,
+        allowed: &[Breaking],
+    ) -> Result<Self, StoreError> {
+        let all = Broken {
+            plans: match catalog {
+                Some(catalog) => catalog.lacks(ledger.plans_in_use().await?),
+                None => Vec::new(),
+            },
+            breaches: match old {
+                Some(old) => breaches(old, new, ledger).await?,
+                None => Vec::new(),
+            },
+        };
+        Ok(Self::parted(all, allowed))
+    }
+
+    fn parted(all: Broken, allowed: &[Breaking]) -> Self {
+        let Broken { plans, breaches } = all;
+        let is_allowed = |name: &str| allowed.iter().any(|allowed| allowed.name() == name);
+        let (plans, told_plans) = if is_allowed(PLAN_IN_USE) {
+            (Vec::new(), plans)
+        } else {
+            (plans, Vec::new())
+        };
+        let passes = |breach: &Breach| breach.rule.is_warning() || is_allowed(breach.rule.name());
+        let (told, breaches): (Vec<Breach>, Vec<Breach>) = breaches.into_iter().partition(passes);
+        Self {
+            refused: Broken { plans, breaches },
+            told: Broken {
+                plans: told_plans,
+                breaches: told,
+            },
+        }
+    }
+}
+
 impl Guard {
     /// What `catalog` would break that nobody has allowed. What is allowed, and what is a warning only, goes to the log.
     pub(super) async fn check(&self, catalog: &Catalog) -> Result<Broken, StoreError> {
         let Some(ledger) = &self.ledger else {
             return Ok(Broken::default());
         };
-        let all = Broken {
-            plans: catalog.lacks(ledger.plans_in_use().await?),
-            breaches: match last_served(&**ledger).await? {
-                Some(last) => breaches(&last, &Served::of(catalog), &**ledger).await?,
-                None => Vec::new(),
-            },
-        };
-        Ok(self.not_allowed(all))
-    }
-
-    fn not_allowed(&self, all: Broken) -> Broken {
-        let Broken { plans, breaches } = all;
-        let is_allowed = |name: &str| self.allowed.iter().any(|allowed| allowed.name() == name);
-        let (plans, told) = if is_allowed(PLAN_IN_USE) {
-            (Vec::new(), plans)
-        } else {
-            (plans, Vec::new())
-        };
-        for plan in told {
+        let (last, new) = (last_served(&**ledger).await?, Served::of(catalog));
+        let last = last.as_ref();
+        let Verdict { refused, told } =
+            Verdict::of(last, &new, Some(catalog), &**ledger, &self.allowed).await?;
+        for plan in told.plans {
             log::warn!("{} (allowed)", in_use(&plan));
         }
-        let passes = |breach: &Breach| breach.rule.is_warning() || is_allowed(breach.rule.name());
-        let (told, breaches): (Vec<Breach>, Vec<Breach>) = breaches.into_iter().partition(passes);
-        for breach in told {
+        for breach in told.breaches {
             let allowed = if breach.rule.is_warning() {
                 ""
             } else {
@@ -64,7 +100,7 @@ impl Guard {
             };
             log::warn!("{breach}{allowed}");
         }
-        Broken { plans, breaches }
+        Ok(refused)
     }
 
     /// Lets the store get ready for limits, where there are any, so that no request waits for that. A store that is away
@@ -108,6 +144,16 @@ impl Broken {
     /// Whether there is nothing.
     pub const fn is_nothing(&self) -> bool {
         self.plans.is_empty() && self.breaches.is_empty()
+    }
+
+    /// The plans that have left and are in use.
+    pub fn plans(&self) -> &[PlanInUse] {
+        &self.plans
+    }
+
+    /// What breaks by another rule.
+    pub fn breaches(&self) -> &[Breach] {
+        &self.breaches
     }
 }
 

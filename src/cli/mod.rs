@@ -20,6 +20,7 @@ mod render;
 mod run_command;
 mod schema;
 mod serve;
+mod simulate;
 mod store;
 mod table;
 mod veil;
@@ -42,6 +43,8 @@ pub enum Exit {
     Findings,
     /// It could not be done.
     Failed,
+    /// Done, and what lives would break.
+    Breaks,
 }
 
 impl From<Exit> for ExitCode {
@@ -50,6 +53,7 @@ impl From<Exit> for ExitCode {
             Exit::Clean => 0,
             Exit::Findings => 1,
             Exit::Failed => 2,
+            Exit::Breaks => 3,
         })
     }
 }
@@ -116,8 +120,10 @@ enum Command {
     Render(render::Arguments),
     /// Compute what a template derives of a key for a binding
     Derive(derive::Arguments),
-    /// Show what a platform would see change between two published catalogs
+    /// Show what a platform would see change between two catalogs, and what would break of what lives
     Diff(diff::Arguments),
+    /// Show the requests and answers of a whole life on a throwaway store
+    Simulate(simulate::Arguments),
     /// Let the broker that runs here read its catalog again
     Reload(reload::Arguments),
     /// List, show and forget instances
@@ -176,6 +182,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Render(arguments) => render::run(&flags, &arguments),
         Command::Derive(arguments) => derive::run(&flags, &arguments),
         Command::Diff(arguments) => diff::run(&flags, &arguments),
+        Command::Simulate(arguments) => simulate::run(&flags, &arguments),
         Command::Reload(arguments) => reload::run(&flags, &arguments),
         Command::Instances(arguments) => instances::run(&flags, &arguments),
         Command::Bindings(arguments) => bindings::run(&flags, &arguments),

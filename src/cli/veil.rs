@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use crate::secret::MASK;
 
+pub(super) use crate::domain::text::masked as named;
+
 /// The value, or what may be seen of it.
 pub(super) fn shown(value: Value, reveal: bool) -> Value {
     if reveal { value } else { veiled(value) }

@@ -6,37 +6,56 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::json::canonical;
-use super::text::{plain, sounds_secret};
-use crate::secret::MASK;
+use super::text::{masked, plain};
 
 /// One thing that a platform would see.
 #[derive(Debug, Serialize)]
 pub struct Difference {
-    kind: Kind,
+    /// What kind of thing.
+    pub kind: Kind,
     /// The offering's name; of one that was renamed, the old one.
-    service: String,
+    pub service: String,
     /// The plan's name, where it is about a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<String>,
+    pub plan: Option<String>,
     /// The field, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<String>,
+    pub path: Option<String>,
     /// What it was; absent where there was nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    old: Option<Value>,
+    pub old: Option<Value>,
     /// What it is; absent where there is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    new: Option<Value>,
+    pub new: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Kind {
+/// What kind of thing it is.
+pub enum Kind {
+    /// It was not there.
     Added,
+    /// It is not there any more.
     Removed,
+    /// The same id has another name.
     Renamed,
+    /// The same name has another id.
     IdChanged,
+    /// A field is another one.
     Changed,
+}
+
+impl Kind {
+    /// The words for it.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Renamed => "renamed",
+            Self::IdChanged => "id changed",
+            Self::Changed => "changed",
+        }
+    }
 }
 
 type Object = Map<String, Value>;
@@ -160,7 +179,7 @@ impl<'a> Entry<'a> {
                 }
                 (old, new) if is_same(old.as_ref(), new.as_ref()) => {}
                 (old, new) => {
-                    let shown = |value: Option<Value>| value.map(|value| shown(key, value));
+                    let shown = |value: Option<Value>| value.map(|value| masked(key, value));
                     let mut difference = self.difference(Kind::Changed, shown(old), shown(new));
                     difference.path = Some(path);
                     differences.push(difference);
@@ -183,24 +202,6 @@ impl<'a> Entry<'a> {
 
 fn is_same(old: Option<&Value>, new: Option<&Value>) -> bool {
     old.map(canonical) == new.map(canonical)
-}
-
-/// A catalog publishes a secret (of `dashboard_client`), and a diff lands in logs.
-fn shown(key: &str, value: Value) -> Value {
-    match value {
-        Value::Object(object) => Value::Object(
-            object
-                .into_iter()
-                .map(|(key, value)| {
-                    let value = shown(&key, value);
-                    (key, value)
-                })
-                .collect(),
-        ),
-        Value::String(_) | Value::Number(_) | Value::Array(_) if sounds_secret(key) => MASK.into(),
-        Value::Array(items) => items.into_iter().map(|item| shown(key, item)).collect(),
-        other => other,
-    }
 }
 
 impl fmt::Display for Difference {

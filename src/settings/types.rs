@@ -50,19 +50,22 @@ pub enum Breaking {
     UpdatesWithdrawn,
     /// Parameters that instances have are not allowed any more.
     SchemaNarrowed,
+    /// Instances or bindings cannot be fetched any more.
+    RetrievableWithdrawn,
     /// Instances would be taken away by something else than made them.
     BackendChanged,
 }
 
 impl Breaking {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::PlanInUse,
         Self::IdChanged,
         Self::BindableWithdrawn,
         Self::RequiresWithdrawn,
         Self::UpdatesWithdrawn,
         Self::SchemaNarrowed,
+        Self::RetrievableWithdrawn,
         Self::BackendChanged,
     ];
 
@@ -75,6 +78,7 @@ impl Breaking {
             Self::RequiresWithdrawn => "requires-withdrawn",
             Self::UpdatesWithdrawn => "updates-withdrawn",
             Self::SchemaNarrowed => "schema-narrowed",
+            Self::RetrievableWithdrawn => "retrievable-withdrawn",
             Self::BackendChanged => "backend-changed",
         }
     }

@@ -28,7 +28,7 @@ services:
         description: Small
         schemas: { service_instance: { create: { parameters: { $schema: "http://json-schema.org/draft-04/schema#", type: object, properties: { size: { type: integer, maximum: 9 } } } } } }
       - { id: p2, name: large, description: Large, binding: { syslog_drain_url: "syslog://logs.example.com:514" } }
-      - { id: p3, name: acting, description: Acts, backend: { command: { run: [/bin/echo, '{}'] } } }
+      - { id: p3, name: acting, description: Acts, respond: { bind: sync }, backend: { command: { run: [/bin/echo, '{}'] } } }
 "#;
 
 /// One change, and what comes of it with one instance of each plan in organizations of their own.
@@ -80,7 +80,7 @@ const CASES: &[Case] = &[
     },
     Case {
         what: "a plan that a program acts for has left",
-        from: "      - { id: p3, name: acting, description: Acts, backend: { command: { run: [/bin/echo, '{}'] } } }\n",
+        from: "      - { id: p3, name: acting, description: Acts, respond: { bind: sync }, backend: { command: { run: [/bin/echo, '{}'] } } }\n",
         to: "",
         refused: Some(("plan-in-use", "`p3`", "1 organization")),
     },
@@ -107,6 +107,18 @@ const CASES: &[Case] = &[
         from: "[syslog_drain, route_forwarding]",
         to: "[syslog_drain, route_forwarding, volume_mount]",
         refused: None,
+    },
+    Case {
+        what: "instances cannot be fetched",
+        from: "    instances_retrievable: true\n",
+        to: "",
+        refused: Some(("retrievable-withdrawn", "databases/small", "org-p1")),
+    },
+    Case {
+        what: "bindings cannot be fetched",
+        from: "    bindings_retrievable: true\n",
+        to: "",
+        refused: Some(("retrievable-withdrawn", "databases/acting", "org-p3")),
     },
     Case {
         what: "updates go",
@@ -295,4 +307,25 @@ fn what_is_allowed_passes_and_is_told() {
         &less.replace("name: small\n", "name: small\n        bindable: false\n"),
     );
     assert!(log.contains("was not reloaded"), "{log}");
+}
+
+/// A plan that nothing acted for may leave; what comes back in its place must not act for the instances that it had.
+#[test]
+fn a_plan_that_comes_back_acts_for_nothing_that_it_did_not_make() {
+    let large = "      - { id: p2, name: large, description: Large, binding: { syslog_drain_url: \"syslog://logs.example.com:514\" } }\n";
+    let broker = by_signal().start();
+    filled(&broker);
+    let log = reloaded(&broker, &BEFORE.replace(large, ""));
+    assert!(log.contains("reloaded the catalog:"), "{log}");
+    let acting = large.replace(
+        "name: large,",
+        "name: large, backend: { command: { run: [/bin/echo, '{}'] } },",
+    );
+    let log = reloaded(&broker, &BEFORE.replace(large, &acting));
+    assert!(
+        log.contains("was not reloaded") && log.contains("backend-changed: databases/large"),
+        "{log}"
+    );
+    let log = reloaded(&broker, BEFORE);
+    assert!(log.contains("reloaded the catalog:"), "{log}");
 }

@@ -1,7 +1,9 @@
-//! `diff`: what a platform would see change between two published catalogs.
+//! `diff`: what a platform would see change between two published catalogs, and what would break of what lives.
 
 mod fetch;
+mod markdown;
 mod source;
+mod verdict;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use super::{Exit, failed};
 use crate::domain::difference::{Difference, compare};
 use crate::settings::Flags;
 use source::Reader;
+use verdict::Told;
 
 #[derive(Args, Debug)]
 #[command(after_help = "Each of OLD and NEW is one of
@@ -21,16 +24,24 @@ use source::Reader;
   - a catalog document (a file, or a folder): it is rendered first, with the settings as they are here
 The order of offerings, plans and keys is no difference. Secrets are not shown, only that they differ.
 
+With --store URL (or --guard, and the store of the settings) the change is held against what lives in that store, beside
+a broker that may serve it: by the rules that a broker refuses a catalog by, with how many instances of which
+organizations. --allow-breaking RULE passes over one. What is published says nothing of backends and hidden plans: for
+these rules OLD and NEW have to be documents.
+
 Exit status:
   0  the same
   1  different
-  2  one of them cannot be read
+  2  one of them, or the store, cannot be read
+  3  something that lives in the store would break: a broker would refuse NEW after OLD
 
 Examples:
   catalog-broker diff https://broker.example.com catalog.yaml --username platform --password-file pw
       what a platform would see change if this document were deployed
   catalog-broker diff old.json new.json --format json
       for a script
+  catalog-broker diff main/catalog.yaml catalog.yaml --store postgres://broker@db/broker --format markdown
+      for the page of a pull request, with what would break
   catalog-broker diff https://admin@blue.example.com https://admin@green.example.com --password-file pw
       two running brokers; the name in a URL goes before --username. A password in a URL works, but
       other users of this machine can read it
@@ -50,6 +61,9 @@ pub(super) struct Arguments {
     /// A file with the password to log in with; one newline at its end is dropped
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// Say what would break of what lives in the settings' store; a store given with --store is looked into without it
+    #[arg(long)]
+    guard: bool,
     /// Certificates (PEM) of the authorities to trust, in place of those that browsers know
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -59,8 +73,10 @@ pub(super) struct Arguments {
 enum Format {
     /// Sentences
     People,
-    /// One JSON object: differences with kind, service, plan, path, old, new
+    /// One JSON object: differences with kind, service, plan, path, old, new; and guard, where a store is looked into
     Json,
+    /// Tables for the page of a pull request
+    Markdown,
 }
 
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
@@ -74,17 +90,34 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
             return Exit::Failed;
         }
     };
-    let differences = compare(&old, &new);
-    let text = match arguments.format {
-        Format::People => people(&differences),
-        Format::Json => format!("{:#}\n", serde_json::json!({ "differences": differences })),
+    let differences = compare(&old.published, &new.published);
+    let told = match verdict::of(flags, arguments.guard, &old, &new) {
+        Ok(told) => told,
+        Err(exit) => return exit,
     };
-    let exit = if differences.is_empty() {
+    let text = match arguments.format {
+        Format::People => {
+            people(&differences) + &told.as_ref().map(Told::people).unwrap_or_default()
+        }
+        Format::Json => json(&differences, told.as_ref()),
+        Format::Markdown => markdown::page(&differences, told.as_ref()),
+    };
+    let exit = if told.is_some_and(|told| told.refused) {
+        Exit::Breaks
+    } else if differences.is_empty() {
         Exit::Clean
     } else {
         Exit::Findings
     };
     print(&text, exit)
+}
+
+fn json(differences: &[Difference], told: Option<&Told>) -> String {
+    let json = match told {
+        Some(told) => serde_json::json!({ "differences": differences, "guard": told }),
+        None => serde_json::json!({ "differences": differences }),
+    };
+    format!("{json:#}\n")
 }
 
 fn people(differences: &[Difference]) -> String {

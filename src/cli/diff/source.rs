@@ -1,6 +1,7 @@
 //! One side of a diff: a broker's URL, a published catalog as JSON, or a catalog document to render.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -8,6 +9,8 @@ use super::{Arguments, fetch};
 use crate::catalog::{self, Source};
 use crate::cli::loading::Surroundings;
 use crate::cli::render::sound;
+use crate::domain::breaking::Served;
+use crate::domain::catalog::Catalog;
 use crate::http::wire;
 use crate::settings::Flags;
 
@@ -26,6 +29,26 @@ const PRIVATE: [&str; 10] = [
     "extensions",
 ];
 
+/// A catalog, as far as it is known.
+pub(super) struct Side {
+    /// What platforms see.
+    pub published: Value,
+    /// What may be lived by.
+    pub served: Served,
+    /// All of it, where it comes from a document.
+    pub catalog: Option<Arc<Catalog>>,
+}
+
+impl Side {
+    fn published(published: Value) -> Self {
+        Self {
+            served: Served::of_published(&published),
+            published,
+            catalog: None,
+        }
+    }
+}
+
 /// Reads either side.
 pub(super) struct Reader<'a> {
     pub flags: &'a Flags,
@@ -33,19 +56,19 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The published catalog that `side` names.
-    pub(super) fn read(&self, side: &str) -> Result<Value, String> {
+    /// The catalog that `side` names.
+    pub(super) fn read(&self, side: &str) -> Result<Side, String> {
         if side.starts_with("http://") || side.starts_with("https://") {
-            return fetch::catalog(side, self.arguments);
+            return fetch::catalog(side, self.arguments).map(Side::published);
         }
         let path = Path::new(side);
         match published(path)? {
-            Some(catalog) => Ok(catalog),
+            Some(catalog) => Ok(Side::published(catalog)),
             None => self.rendered(path),
         }
     }
 
-    fn rendered(&self, path: &Path) -> Result<Value, String> {
+    fn rendered(&self, path: &Path) -> Result<Side, String> {
         let unreadable = |_| format!("{} cannot be rendered", path.display());
         let surroundings = Surroundings::read(self.flags).map_err(unreadable)?;
         let source = Source {
@@ -54,7 +77,11 @@ impl Reader<'_> {
         };
         let loaded = catalog::load(&source, &surroundings.environment, surroundings.memory());
         let catalog = sound(loaded).map_err(unreadable)?;
-        Ok(wire::answer::catalog(&catalog))
+        Ok(Side {
+            published: wire::answer::catalog(&catalog),
+            served: Served::of(&catalog),
+            catalog: Some(catalog),
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The answer of a bind without its secrets.
+//! The answer of a bind, or of another call, without its secrets.
 //!
 //! What is shown is what the specification makes public, field by field; all other texts and numbers are `***`, for
 //! nobody can tell a secret by its looks. Of a URL, scheme and host are shown: user, path and query may be tokens.
@@ -20,12 +20,20 @@ const PUBLIC: &[&str] = &[
     "endpoints.host",
     "endpoints.ports",
     "endpoints.protocol",
+    "service_id",
+    "plan_id",
+    "operation",
+    "state",
+    "description",
+    "error",
+    "maintenance_info.version",
+    "maintenance_info.description",
 ];
 
-const URLS: &[&str] = &["syslog_drain_url", "route_service_url"];
+const URLS: &[&str] = &["syslog_drain_url", "route_service_url", "dashboard_url"];
 
 /// The answer with `***` for whatever may be a secret. Keys, booleans, nulls and empty texts stay.
-pub(super) fn masked(answer: Object) -> Value {
+pub(in crate::cli) fn masked(answer: Object) -> Value {
     below("", Value::Object(answer))
 }
 

@@ -1,8 +1,8 @@
 //! `render`: what a platform would get, and where it all comes from.
 
 mod explain;
-mod mask;
-mod preview;
+pub(super) mod mask;
+pub(super) mod preview;
 
 use std::sync::Arc;
 

@@ -14,8 +14,8 @@ use crate::domain::json::Object;
 use crate::domain::offering::Chosen;
 use crate::secret::Secret;
 
-const ORGANIZATION: &str = "00000000-0000-4000-8000-00000000000a";
-const SPACE: &str = "00000000-0000-4000-8000-00000000000b";
+pub(in crate::cli) const ORGANIZATION: &str = "00000000-0000-4000-8000-00000000000a";
+pub(in crate::cli) const SPACE: &str = "00000000-0000-4000-8000-00000000000b";
 
 /// What the bind is for.
 #[derive(Args, Debug)]
@@ -64,7 +64,8 @@ pub(super) enum Problem {
     Refused(String),
 }
 
-fn object(text: &str) -> Result<Object, String> {
+/// A JSON object, as it is typed.
+pub(in crate::cli) fn object(text: &str) -> Result<Object, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err("is JSON, but no object".to_owned()),

@@ -40,6 +40,8 @@ pub enum Rule {
     UpdatesWithdrawn,
     /// Instances have parameters that the schema does not allow any more: each update of them would be refused.
     SchemaNarrowed,
+    /// Instances or bindings that could be fetched cannot be fetched any more.
+    RetrievableWithdrawn,
     /// What made the instances is not what would take them away.
     BackendChanged,
 }
@@ -65,12 +67,13 @@ pub struct Hits(BTreeMap<String, u64>);
 
 impl Rule {
     /// All that are an error unless they are allowed.
-    pub const ERRORS: [Self; 6] = [
+    pub const ERRORS: [Self; 7] = [
         Self::IdChanged,
         Self::BindableWithdrawn,
         Self::RequiresWithdrawn,
         Self::UpdatesWithdrawn,
         Self::SchemaNarrowed,
+        Self::RetrievableWithdrawn,
         Self::BackendChanged,
     ];
 
@@ -83,6 +86,7 @@ impl Rule {
             Self::RequiresWithdrawn => "requires-withdrawn",
             Self::UpdatesWithdrawn => "updates-withdrawn",
             Self::SchemaNarrowed => "schema-narrowed",
+            Self::RetrievableWithdrawn => "retrievable-withdrawn",
             Self::BackendChanged => "backend-changed",
         }
     }
@@ -163,32 +167,56 @@ pub async fn breaches(
     new: &Served,
     ledger: &dyn Ledger,
 ) -> Result<Vec<Breach>, StoreError> {
-    let mut breaches = Vec::new();
+    let mut found = Vec::new();
     for service in &old.services {
         for plan in &service.plans {
             for (rule, change) in changes(service, plan, new) {
-                let hits = hit(service, plan, rule, new, ledger).await?;
-                if !hits.is_empty() {
-                    breaches.push(Breach {
-                        rule,
-                        service: service.name.clone(),
-                        plan: plan.name.clone(),
-                        change,
-                        hits,
-                    });
-                }
+                found.push((service, plan, rule, change));
             }
+        }
+    }
+    for service in &new.services {
+        for plan in &service.plans {
+            if let Some((rule, change)) = come_back(service, plan, old) {
+                found.push((service, plan, rule, change));
+            }
+        }
+    }
+    let mut breaches = Vec::new();
+    for (service, plan, rule, change) in found {
+        let hits = hit(service, plan, rule, (old, new), ledger).await?;
+        if !hits.is_empty() {
+            breaches.push(Breach {
+                rule,
+                service: service.name.clone(),
+                plan: plan.name.clone(),
+                change,
+                hits,
+            });
         }
     }
     Ok(breaches)
 }
 
+/// A plan that was not there and would act: instances of it may be left of a time when nothing acted for it.
+fn come_back(service: &ServedService, plan: &ServedPlan, old: &Served) -> Option<(Rule, String)> {
+    let backend = plan.backend.as_ref().filter(|backend| backend.acts())?;
+    match old.find(&service.id, &plan.id) {
+        Some(_) => None,
+        None => Some((
+            Rule::BackendChanged,
+            format!("nothing acted for the instances that it has, and its backend is {backend}"),
+        )),
+    }
+}
+
 /// What is another thing about a plan now, in a way that may break something.
 fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rule, String)> {
+    let mut changes = fetches(service, new);
     let Some((new_service, new_plan)) = new.find(&service.id, &plan.id) else {
-        return vec![gone(service, plan, new)];
+        changes.push(gone(service, plan, new));
+        return changes;
     };
-    let mut changes = Vec::new();
     let mut say = |rule, change: &str| changes.push((rule, change.to_owned()));
     if let (Some(old), Some(new)) = (&plan.backend, &new_plan.backend)
         && !old.may_be(new)
@@ -223,6 +251,27 @@ fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rul
     changes
 }
 
+/// An offering declares what can be fetched for what it had before, too. One that left declares nothing, and all can be.
+fn fetches(service: &ServedService, new: &Served) -> Vec<(Rule, String)> {
+    let Some(new) = new.services.iter().find(|new| new.id == service.id) else {
+        return Vec::new();
+    };
+    let withdrawn = [
+        (
+            "instances_retrievable",
+            service.instances_retrievable && !new.instances_retrievable,
+        ),
+        (
+            "bindings_retrievable",
+            service.bindings_retrievable && !new.bindings_retrievable,
+        ),
+    ];
+    let withdrawn = withdrawn.into_iter().filter(|(_, is)| *is);
+    withdrawn
+        .map(|(name, _)| (Rule::RetrievableWithdrawn, format!("{name} is withdrawn")))
+        .collect()
+}
+
 fn gone(service: &ServedService, plan: &ServedPlan, new: &Served) -> (Rule, String) {
     match new.named(&service.name, &plan.name) {
         Some((new_service, new_plan)) => {
@@ -245,9 +294,10 @@ async fn hit(
     service: &ServedService,
     plan: &ServedPlan,
     rule: Rule,
-    new: &Served,
+    (old, new): (&Served, &Served),
     ledger: &dyn Ledger,
 ) -> Result<Hits, StoreError> {
+    let is_back = old.find(&service.id, &plan.id).is_none();
     let schema = match rule {
         Rule::SchemaNarrowed => new
             .find(&service.id, &plan.id)
@@ -266,6 +316,7 @@ async fn hit(
         for listed in &page {
             let is_hit = match &schema {
                 Some(schema) => !fits(listed, schema, ledger).await?,
+                None if is_back => listed.backend.is_none(),
                 None => rule != Rule::RequiresWithdrawn || listed.bindings > 0,
             };
             if is_hit {

@@ -25,6 +25,12 @@ pub struct ServedService {
     /// The permissions that a bind of it needs.
     #[serde(default)]
     pub requires: Vec<String>,
+    /// Whether its instances can be fetched.
+    #[serde(default)]
+    pub instances_retrievable: bool,
+    /// Whether its bindings can be fetched.
+    #[serde(default)]
+    pub bindings_retrievable: bool,
     /// Its plans, the hidden ones too.
     pub plans: Vec<ServedPlan>,
 }
@@ -71,6 +77,11 @@ impl ServedBackend {
         }
     }
 
+    /// Whether it does anything outside of the broker.
+    pub(super) fn acts(&self) -> bool {
+        !["fixed", "pool"].contains(&&*self.kind)
+    }
+
     /// Whether that may be the same one: it may have been given a name.
     pub(super) fn may_be(&self, other: &Self) -> bool {
         let same_name = match (&self.name, &other.name) {
@@ -108,6 +119,8 @@ impl Served {
                     id: offering.id.as_str().to_owned(),
                     name: offering.name.to_string(),
                     requires: offering.requires.clone().unwrap_or_default(),
+                    instances_retrievable: offering.instances_retrievable.unwrap_or(false),
+                    bindings_retrievable: offering.bindings_retrievable.unwrap_or(false),
                     plans: plans.collect(),
                 }),
             }
@@ -138,6 +151,8 @@ impl Served {
                 .iter()
                 .filter_map(|word| word.as_str().map(str::to_owned))
                 .collect(),
+            instances_retrievable: service["instances_retrievable"].as_bool().unwrap_or(false),
+            bindings_retrievable: service["bindings_retrievable"].as_bool().unwrap_or(false),
             plans: list(service, "plans")
                 .iter()
                 .map(|each| plan(service, each))
