@@ -1,5 +1,6 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
+pub mod audit;
 mod guard;
 pub mod ledgers;
 mod reload;
@@ -27,6 +28,7 @@ use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
+use crate::domain::witness::Witness;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Published, routes};
 use crate::settings::{
@@ -64,6 +66,8 @@ pub enum StartError {
     Look(StoreError),
     /// The catalog would break what lives.
     Breaks(Broken),
+    /// The account of changes cannot be written.
+    Audit(String, std::io::Error),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -78,6 +82,10 @@ impl fmt::Display for StartError {
             Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
             Self::Look(why) => write!(out, "the plans in use are not known: {why}"),
             Self::Breaks(broken) => broken.fmt(out),
+            Self::Audit(place, error) => write!(
+                out,
+                "the audit cannot be written to {place}: {error}. Give another audit.to, or none"
+            ),
             Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 out,
                 "{address} is in use by another program: stop that one, or give another port with --port or PORT"
@@ -119,6 +127,8 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let settings = start.settings;
     let listener = listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
+    let book = audit::open(&settings)?;
+    let witness = audit::kept(Arc::new(LogWitness::default()), book.as_ref());
     let guard = Guard {
         ledger,
         allowed: settings.allow_breaking.clone(),
@@ -139,14 +149,24 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
+        Arc::clone(&witness),
     ));
-    let worker = worker(&settings, Arc::clone(&live), Arc::clone(&store), bells)?;
+    let worker = worker(
+        &settings,
+        Arc::clone(&live),
+        Arc::clone(&store),
+        bells,
+        witness,
+    )?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = self::start(&settings.server, listener, &api)?;
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
     log::info!("listening on http://{address}{}", settings.server.base_path);
+    if let Some(book) = &book {
+        book.started();
+    }
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
     let reloader = Reloader {
         origin,
@@ -156,6 +176,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         inputs: start.inputs,
         held: Some(start.held),
         settings,
+        book: book.clone(),
     };
     let watch = actix_web::rt::spawn(reloader.watch());
     server.await.map_err(StartError::System)?;
@@ -163,6 +184,10 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     stop.abort();
     working.stop().await;
     store.close().await.map_err(StartError::Close)?;
+    if let Some(book) = book {
+        book.stopped();
+        book.close();
+    }
     log::info!("stopped");
     Ok(())
 }
@@ -244,18 +269,12 @@ fn api(
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
+    witness: Arc<dyn Witness>,
 ) -> Api {
     let server = &settings.server;
     Api {
         published: ArcSwap::from_pointee(Published::new(&live.now(), system_time())),
-        broker: Broker::new(
-            live,
-            store,
-            Arc::new(LogWitness::default()),
-            clock,
-            bells,
-            server.request_timeout,
-        ),
+        broker: Broker::new(live, store, witness, clock, bells, server.request_timeout),
         logins: logins(settings),
         limits: Limits {
             body: server.body_limit,
@@ -273,6 +292,7 @@ fn worker(
     live: Arc<Live>,
     store: Arc<dyn Store>,
     bells: Arc<Bells>,
+    witness: Arc<dyn Witness>,
 ) -> Result<Worker, StartError> {
     let operations = &settings.operations;
     let terms = Terms {
@@ -283,7 +303,6 @@ fn worker(
         keep: operations.keep,
         expiry: expiry(settings.bindings),
     };
-    let witness = Arc::new(LogWitness::default());
     Ok(Worker::new(live, store, witness, clock, bells, terms))
 }
 

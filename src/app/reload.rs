@@ -19,6 +19,7 @@ use crate::domain::live::Live;
 use crate::domain::store::StoreError;
 use crate::http::{Api, Published};
 use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
+use crate::telemetry::Book;
 
 /// How often files are read again that change while they are read.
 const TRIES: u32 = 10;
@@ -100,6 +101,8 @@ pub(super) struct Reloader {
     pub live: Arc<Live>,
     pub api: Data<Api>,
     pub guard: Guard,
+    /// The account of changes, where one is kept.
+    pub book: Option<Arc<Book>>,
     /// What was read last.
     pub inputs: Inputs,
     /// What it held; nothing where it has to be read again.
@@ -146,7 +149,9 @@ impl Reloader {
     }
 
     async fn reload(&mut self) {
-        match self.take().await {
+        let taken = self.take().await;
+        self.keep_account(&taken);
+        match taken {
             Ok(catalog) => {
                 let plans: usize = catalog
                     .offerings()
@@ -161,6 +166,20 @@ impl Reloader {
                 tell(&refused);
                 log::error!("the catalog was not reloaded: the one before is served on");
             }
+        }
+    }
+
+    fn keep_account(&self, taken: &Result<Arc<Catalog>, Refused>) {
+        let Some(book) = &self.book else {
+            return;
+        };
+        match taken {
+            Ok(_) => book.reloaded(None),
+            Err(Refused::Settings(_)) => book.reloaded(Some("settings")),
+            Err(Refused::Document(_)) => book.reloaded(Some("document")),
+            Err(Refused::Breaks(_)) => book.reloaded(Some("breaks")),
+            Err(Refused::Store(_)) => book.reloaded(Some("store")),
+            Err(Refused::Unsettled) => {}
         }
     }
 
@@ -202,6 +221,7 @@ impl Reloader {
             ("store", old.store != new.store),
             ("server", old.server != new.server),
             ("operations", old.operations != new.operations),
+            ("audit", old.audit != new.audit),
             ("auth", old.logins != new.logins),
             ("log", old.log != new.log),
             ("reload", old.reload != new.reload),

@@ -49,5 +49,6 @@ pub(super) fn caller(login: &str) -> Caller {
         },
         originating_identity: None,
         request_identity: None,
+        peer: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Who a request comes from.
 
+use core::net::IpAddr;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +19,17 @@ pub struct Caller {
     pub originating_identity: Option<OriginatingIdentity>,
     /// The platform's name for the request (specification, "Request Identity").
     pub request_identity: Option<Arc<str>>,
+    /// Where the request came from; nothing where there is none.
+    pub peer: Option<Peer>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The other end of the connection.
+    pub address: IpAddr,
+    /// Who a proxy that is trusted says it has the request from.
+    pub forwarded: Option<IpAddr>,
 }
 
 /// A platform's user: personal data, so it prints the platform and the user's id alone.

@@ -118,6 +118,7 @@ fn pass(
         );
         Refused::Unauthorized
     })?;
+    request.extensions_mut().insert(Admitted(Arc::clone(login)));
     if !login.roles().hold_one_of(area.roles()) {
         return Err(Refused::Because(forbidden(area.roles())));
     }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::error::{Refusal, UNAUTHORIZED};
 use super::head::{Head, ORIGINATING_IDENTITY};
 use crate::access::Login;
-use crate::domain::caller::{Caller, OriginatingIdentity};
+use crate::domain::caller::{Caller, OriginatingIdentity, Peer};
 
 /// The login that the gate has let in: a request carries it from there on.
 pub(super) struct Admitted(pub(super) Arc<Login>);
@@ -43,6 +43,16 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
         api_version: head.api_version()?.ok()?,
         originating_identity: originating_identity(request.headers()),
         request_identity: head.identity.and_then(text).map(Arc::from),
+        peer: peer(request),
+    })
+}
+
+/// Where a request came from.
+pub(super) fn peer(request: &HttpRequest) -> Option<Peer> {
+    let address = request.peer_addr()?.ip().to_canonical();
+    Some(Peer {
+        address,
+        forwarded: None,
     })
 }
 

@@ -22,9 +22,9 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings, LoginKind,
-    LoginRole, LoginSettings, OperationSettings, ReloadSettings, ServerSettings, Settings,
-    StoreSettings, StoreUrl, UnbindExpired,
+    AuditTo, BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings,
+    LoginKind, LoginRole, LoginSettings, OperationSettings, ReloadSettings, ServerSettings,
+    Settings, StoreSettings, StoreUrl, UnbindExpired,
 };
 
 use std::num::NonZero;
@@ -197,6 +197,7 @@ fn assemble(
     let operations = operations(merged);
     let bindings = bindings(merged);
     let reload = reload(merged);
+    let audit = merged.one("audit.to", parse::audit_to);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -208,6 +209,7 @@ fn assemble(
         operations: operations?,
         bindings: bindings?,
         reload: reload?,
+        audit: audit?,
         logins,
         log: LogSettings {
             format: format?,

@@ -309,6 +309,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "How often the catalog's files are looked at; a change is served at once. 0 for SIGHUP alone.",
     },
     Setting {
+        path: "audit.to",
+        kind: Kind::Text,
+        flag: None,
+        usual: &[],
+        default: Some("none"),
+        doc: "Where a line is written for each change, chained by hashes: none, stdout, or file:PATH.",
+    },
+    Setting {
         path: "auth.username",
         kind: Kind::Text,
         flag: None,

@@ -215,6 +215,7 @@ server:
 operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
 bindings: { unbind_expired: all, grace: 30d }
 reload: { every: 7s }
+audit: { to: 'file:a.log' }
 log: { format: json, level: debug }
 ";
     let variables = [
@@ -247,6 +248,7 @@ log: { format: json, level: debug }
         ("BROKER_BINDINGS__UNBIND_EXPIRED", "all"),
         ("BROKER_BINDINGS__GRACE", "30d"),
         ("BROKER_RELOAD__EVERY", "7s"),
+        ("BROKER_AUDIT__TO", "file:a.log"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),
     ];

@@ -26,6 +26,8 @@ pub struct Settings {
     pub bindings: BindingSettings,
     /// Changes of the catalog's files.
     pub reload: ReloadSettings,
+    /// The account of changes.
+    pub audit: AuditTo,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -134,6 +136,17 @@ pub enum UnbindExpired {
     All,
     /// None.
     Nothing,
+}
+
+/// Where the account of changes is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditTo {
+    /// None is kept.
+    Nothing,
+    /// To standard output, among the lines of the log.
+    Stdout,
+    /// To the end of a file.
+    File(PathBuf),
 }
 
 /// How changes of the catalog's files are noticed.

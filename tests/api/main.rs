@@ -13,6 +13,7 @@ mod proxy;
 
 mod acting;
 mod adopt;
+mod audit;
 mod backend_trouble;
 mod bad_http;
 mod bad_ids;

@@ -61,6 +61,7 @@ fn caller() -> Caller {
         },
         originating_identity: None,
         request_identity: None,
+        peer: None,
     }
 }
 

@@ -11,6 +11,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
 use actix_web::{Error, HttpResponse, ResponseError};
 
+use crate::http::audit;
 use crate::http::error::panicked;
 use crate::http::head::{Head, REQUEST_IDENTITY};
 use crate::http::log_line::Due;
@@ -67,6 +68,7 @@ impl Last {
         if let Some(line) = self.line.take() {
             line.answered(&answer, self.identity.as_ref());
         }
+        audit::answered(&answer);
         if let Some(identity) = self.identity.take() {
             answer
                 .headers_mut()
