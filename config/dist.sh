@@ -13,3 +13,4 @@ mkdir -p dist/bin dist/config
 cp "target/$host/release/catalog-broker" dist/bin/
 cp catalog.yaml dist/
 cp config/broker.yaml dist/config/
+cp deploy/cloudfoundry/broker.yaml dist/config/cloudfoundry.yaml

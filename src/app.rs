@@ -4,12 +4,13 @@ pub mod audit;
 mod guard;
 pub mod ledgers;
 mod reload;
+mod watching;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
@@ -17,29 +18,31 @@ use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{Login, Logins, Proof, Role};
+use crate::access::{CertificateRule, Login, Logins, Proof, Role, Throttle};
 use crate::catalog::{self, Loaded, Memory, Source};
 use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
+use crate::domain::catalog::Catalog;
 use crate::domain::expiry::{Expiry, Unbinds};
 use crate::domain::id::OperationId;
 use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
+use crate::domain::scope::Scope;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
 use crate::domain::worker::{Terms, Worker};
-use crate::http::{Api, Gate, Limits, Published, routes};
+use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
 use crate::settings::{
-    BindingSettings, LoginKind, LoginRole, ServerSettings, Settings, StoreSettings, StoreUrl,
-    UnbindExpired,
+    BindingSettings, LoginKind, LoginRole, LoginSettings, ServerSettings, Settings, StoreSettings,
+    StoreUrl, UnbindExpired,
 };
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
-use crate::telemetry::LogWitness;
+use watching::Watching;
 
 pub use self::guard::Broken;
 use self::guard::Guard;
@@ -68,6 +71,8 @@ pub enum StartError {
     Breaks(Broken),
     /// The account of changes cannot be written.
     Audit(String, std::io::Error),
+    /// The files of TLS cannot be used.
+    Tls(String),
     /// The address cannot be listened on.
     Bind(SocketAddr, std::io::Error),
     /// The system gave no signals or no threads.
@@ -85,6 +90,10 @@ impl fmt::Display for StartError {
             Self::Audit(place, error) => write!(
                 out,
                 "the audit cannot be written to {place}: {error}. Give another audit.to, or none"
+            ),
+            Self::Tls(why) => write!(
+                out,
+                "TLS cannot be spoken: {why}. Give other files as server.tls.certificate, server.tls.key, server.tls.client_ca"
             ),
             Self::Bind(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => write!(
                 out,
@@ -128,7 +137,6 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let listener = listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
     let book = audit::open(&settings)?;
-    let witness = audit::kept(Arc::new(LogWitness::default()), book.as_ref());
     let guard = Guard {
         ledger,
         allowed: settings.allow_breaking.clone(),
@@ -140,30 +148,33 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     }
     guard.get_ready(&start.catalog).await;
     guard.keep(&start.catalog).await;
+    let live = Arc::new(Live::new(start.catalog));
+    let watching = Watching::new(Arc::clone(&live), store);
+    let witness = audit::kept(watching.witness(), book.as_ref());
+    let store = watching.store();
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
-    let live = Arc::new(Live::new(start.catalog));
     let api = Data::new(api(
         &settings,
         Arc::clone(&live),
-        Arc::clone(&store),
         Arc::clone(&bells),
         Arc::clone(&stopping),
+        &watching,
         Arc::clone(&witness),
-    ));
-    let worker = worker(
-        &settings,
-        Arc::clone(&live),
-        Arc::clone(&store),
-        bells,
-        witness,
-    )?;
+    )?);
+    let worker = worker(&settings, Arc::clone(&live), bells, &watching, witness)?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let server = self::start(&settings.server, listener, &api)?;
+    let tls = tls(&settings.server)?;
+    let server = self::start(&settings.server, listener, tls.as_ref(), &api)?;
+    let looking = tls.as_ref().map(watch);
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
-    log::info!("listening on http://{address}{}", settings.server.base_path);
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    log::info!(
+        "listening on {scheme}://{address}{}",
+        settings.server.base_path
+    );
     if let Some(book) = &book {
         book.started();
     }
@@ -177,11 +188,15 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         held: Some(start.held),
         settings,
         book: book.clone(),
+        watching,
     };
     let watch = actix_web::rt::spawn(reloader.watch());
     server.await.map_err(StartError::System)?;
     watch.abort();
     stop.abort();
+    if let Some(looking) = looking {
+        looking.abort();
+    }
     working.stop().await;
     store.close().await.map_err(StartError::Close)?;
     if let Some(book) = book {
@@ -266,16 +281,28 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
 fn api(
     settings: &Settings,
     live: Arc<Live>,
-    store: Arc<dyn Store>,
     bells: Arc<Bells>,
     stopping: Arc<AtomicBool>,
+    watching: &Watching,
     witness: Arc<dyn Witness>,
-) -> Api {
+) -> Result<Api, StartError> {
     let server = &settings.server;
-    Api {
-        published: ArcSwap::from_pointee(Published::new(&live.now(), system_time())),
-        broker: Broker::new(live, store, witness, clock, bells, server.request_timeout),
-        logins: logins(settings),
+    let proxies = server.trusted_proxies.clone();
+    let logins = logins(settings)?;
+    warn_of_scopes(settings, &live.now());
+    Ok(Api {
+        published: ArcSwap::from_pointee(published(&live.now(), &logins)),
+        broker: Broker::new(
+            live,
+            watching.store(),
+            witness,
+            clock,
+            bells,
+            server.request_timeout,
+        ),
+        logins,
+        throttle: Throttle::new(Instant::now()),
+        trusted: Trusted::new(move |address| proxies.iter().any(|proxy| proxy.contains(address))),
         limits: Limits {
             body: server.body_limit,
             url: server.url_limit,
@@ -283,15 +310,16 @@ fn api(
             time: server.request_timeout,
         },
         base_path: server.base_path.clone(),
+        instruments: Arc::new(watching.clone()),
         stopping,
-    }
+    })
 }
 
 fn worker(
     settings: &Settings,
     live: Arc<Live>,
-    store: Arc<dyn Store>,
     bells: Arc<Bells>,
+    watching: &Watching,
     witness: Arc<dyn Witness>,
 ) -> Result<Worker, StartError> {
     let operations = &settings.operations;
@@ -303,6 +331,7 @@ fn worker(
         keep: operations.keep,
         expiry: expiry(settings.bindings),
     };
+    let store = watching.store();
     Ok(Worker::new(live, store, witness, clock, bells, terms))
 }
 
@@ -319,18 +348,53 @@ const fn expiry(bindings: BindingSettings) -> Expiry {
 
 /// The name of this process in leases: drawn, for process ids come again.
 fn owner() -> Result<Arc<str>, StartError> {
-    let mut bits = [0; 16];
-    getrandom::fill(&mut bits)
-        .map_err(|error| StartError::System(std::io::Error::other(error.to_string())))?;
-    Ok(OperationId::from_random(bits).as_str().into())
+    Ok(OperationId::from_random(random()?).as_str().into())
 }
 
-fn logins(settings: &Settings) -> Logins {
-    let login = |login: &crate::settings::LoginSettings| {
+fn random<const N: usize>() -> Result<[u8; N], StartError> {
+    let mut bits = [0; N];
+    getrandom::fill(&mut bits)
+        .map_err(|error| StartError::System(std::io::Error::other(error.to_string())))?;
+    Ok(bits)
+}
+
+/// The catalog as it is sent to these logins.
+fn published(catalog: &Arc<Catalog>, logins: &Logins) -> Published {
+    Published::new(catalog, logins.scopes(), system_time())
+}
+
+/// A name that means nothing is likely misspelt, or its offering has left the catalog.
+fn warn_of_scopes(settings: &Settings, catalog: &Catalog) {
+    for login in &settings.logins {
+        for name in scope(login).unknown(catalog) {
+            log::warn!(
+                "auth.logins.{}.offerings names {name}, and no offering of the catalog has that name or id",
+                login.name
+            );
+        }
+    }
+}
+
+fn scope(login: &LoginSettings) -> Scope {
+    match &login.offerings {
+        None => Scope::All,
+        Some(offerings) => Scope::only(offerings.iter().cloned()),
+    }
+}
+
+fn logins(settings: &Settings) -> Result<Logins, StartError> {
+    let login = |login: &LoginSettings| {
         let proof = match &login.kind {
+            LoginKind::Certificate { subject, san } => {
+                Proof::Certificate(CertificateRule::new(subject.as_deref(), san.as_deref())?)
+            }
             LoginKind::Basic { username, password } => {
                 Proof::Basic(username.clone(), password.clone())
             }
+            LoginKind::Hashed {
+                username,
+                password_hash,
+            } => Proof::Hashed(username.clone(), password_hash.clone()),
             LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
         };
         let roles = login.roles.iter().map(|role| match role {
@@ -339,14 +403,54 @@ fn logins(settings: &Settings) -> Logins {
             LoginRole::Metrics => Role::Metrics,
             LoginRole::Viewer => Role::Viewer,
         });
-        Login::new(&login.name, roles.collect(), proof)
+        Some(Login::new(&login.name, roles.collect(), proof).within(scope(login)))
     };
-    Logins::new(settings.logins.iter().map(login).collect())
+    let logins = settings.logins.iter().filter_map(login).collect();
+    Logins::new(logins, &random()?).map_err(StartError::System)
+}
+
+fn tls(server: &ServerSettings) -> Result<Option<Arc<Tls>>, StartError> {
+    let Some(files) = &server.tls else {
+        return Ok(None);
+    };
+    let files = TlsFiles {
+        certificate: files.certificate.clone(),
+        key: files.key.clone(),
+        client_ca: files.client_ca.clone(),
+    };
+    let tls = Tls::load(files).map_err(|why| StartError::Tls(why.to_string()))?;
+    if tls.ends().is_some_and(|ends| ends <= system_time()) {
+        log::error!("TLS: the certificate is over, so that clients will refuse it");
+    }
+    Ok(Some(tls))
+}
+
+/// How often the files of TLS are looked at.
+const LOOK_AT_FILES: Duration = Duration::from_secs(2);
+
+/// Takes what is new in the files of TLS, as long as the server runs.
+fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
+    let tls = Arc::clone(tls);
+    actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_AT_FILES).await;
+            let looking = Arc::clone(&tls);
+            match tokio::task::spawn_blocking(move || looking.look(system_time())).await {
+                Ok(Look::Same) => {}
+                Ok(Look::New) => log::info!("TLS: the new files hold from now on"),
+                Ok(Look::Bad(why)) => {
+                    log::error!("TLS: {why}; what was read before still holds");
+                }
+                Err(error) => log::error!("TLS: the files were not looked at: {error}"),
+            }
+        }
+    })
 }
 
 fn start(
     server: &ServerSettings,
     listener: TcpListener,
+    tls: Option<&Arc<Tls>>,
     api: &Data<Api>,
 ) -> Result<Server, StartError> {
     let shared = api.clone();
@@ -358,16 +462,26 @@ fn start(
             .configure(routes.clone())
             .wrap(Gate(shared.clone()))
     };
-    Ok(HttpServer::new(application)
+    let greeted = api.clone();
+    let http = HttpServer::new(application)
         .workers(server.workers)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(LINGER)
         .disable_signals()
-        .shutdown_timeout(whole_seconds(server.shutdown_timeout))
-        .listen(listener)
-        .map_err(StartError::System)?
-        .run())
+        .shutdown_timeout(whole_seconds(server.shutdown_timeout));
+    let listening = match tls {
+        None => http.listen(listener),
+        Some(tls) => {
+            let config = tls.config();
+            let config = config.map_err(|error| StartError::Tls(error.to_string()))?;
+            http.on_connect(move |connection, extensions| {
+                greet(connection, extensions, &greeted.logins);
+            })
+            .listen_rustls_0_23(listener, config)
+        }
+    };
+    Ok(listening.map_err(StartError::System)?.run())
 }
 
 /// The server counts seconds: a part of one is one, so that half a second is not none.

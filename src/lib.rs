@@ -4,7 +4,7 @@
 //! parts are put together. [`settings`] say how the broker runs, [`catalog`] what is offered; both read YAML through
 //! [`document`]. [`http`] speaks the Open Service Broker API to platforms that [`access`] lets in. [`domain`] is what a
 //! broker is; [`store`], [`backend`] and [`telemetry`] are behind its doors. [`template`], [`supervisor`],
-//! [`postgres`] and [`secret`] are leaves.
+//! [`postgres`], [`mysql`], [`password`] and [`secret`] are leaves.
 
 pub mod cli;
 
@@ -32,6 +32,10 @@ pub mod store;
 
 pub mod postgres;
 
+pub mod mysql;
+
 pub mod telemetry;
+
+pub mod password;
 
 pub mod secret;

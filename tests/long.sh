@@ -10,8 +10,8 @@
 #            PostgreSQL (LIVES=3000)
 #   fuzz     good catalogs with mistakes at random: findings or a catalog, never a panic (FUZZ=100000)
 #   kills    32 clients, the broker killed under their load six times a round: what was answered is there (KILLS=50)
-#   sql      names and texts that break out of quotes, through statements (SQL=10000), and the broker killed while it makes
-#            logins (SQL_KILLS=50): a login for each binding, and none without
+#   sql      names and texts that break out of quotes, through statements (SQL=10000, on MariaDB a quarter of them), and the
+#            broker killed while it makes logins (SQL_KILLS=50): a login for each binding, and none without
 #
 #   kill-sqlite    whole lives of all calls on plans of every kind, while their broker is killed (BLOWS=200), and what
 #                   backends, store and clients have is compared
@@ -79,6 +79,8 @@ reload() {
 
 sql() {
   PROPTEST_CASES=${SQL:-10000} prove sql injection::statements_make_what_was_meant_and_nothing_else
+  PROPTEST_CASES=$((${SQL:-10000} / 4)) prove sql mysql::injection::statements_make_what_was_meant_and_nothing_else
+  SQL_KILLS=${SQL_KILLS:-50} prove sql mysql::trouble::a_broker_that_is_killed_leaves_a_login_for_each_binding_and_none_more
   SQL_KILLS=${SQL_KILLS:-50} prove sql trouble::a_broker_that_is_killed_under_load_leaves_a_login_for_each_binding_in_the_end
 }
 

@@ -162,6 +162,7 @@ fn waiting(number: u64) -> Change {
             login: "bench".to_owned(),
             originating_identity: None,
             request_identity: None,
+            trace: None,
         },
         update: None,
     };

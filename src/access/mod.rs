@@ -2,8 +2,14 @@
 //!
 //! Several logins at once, so that a password is changed without a gap; each for its roles.
 
+mod certificate;
 mod login;
 mod role;
+mod throttle;
+mod verifier;
 
+pub use certificate::{Certificate, CertificateRule};
 pub use login::{Login, Logins, Proof};
 pub use role::{Role, Roles};
+pub use throttle::{Failed, Throttle};
+pub use verifier::{Claim, Full, Pending};

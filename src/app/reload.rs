@@ -5,19 +5,20 @@
 //! after. A document with errors, or one that breaks what lives, is refused: the log says why, and the one before stays.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web::{self, Data};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::clock;
 use super::guard::{Broken, Guard};
-use super::system_time;
+use super::watching::Watching;
 use crate::catalog::{self, Held, Inputs, Loaded};
 use crate::document::{Environment, Findings, Severity};
 use crate::domain::catalog::Catalog;
 use crate::domain::live::Live;
 use crate::domain::store::StoreError;
-use crate::http::{Api, Published};
+use crate::http::Api;
 use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
 use crate::telemetry::Book;
 
@@ -105,6 +106,8 @@ pub(super) struct Reloader {
     pub book: Option<Arc<Book>>,
     /// What was read last.
     pub inputs: Inputs,
+    /// Who counts reloads.
+    pub watching: Watching,
     /// What it held; nothing where it has to be read again.
     pub held: Option<Held>,
 }
@@ -149,10 +152,12 @@ impl Reloader {
     }
 
     async fn reload(&mut self) {
+        let began = Instant::now();
         let taken = self.take().await;
         self.keep_account(&taken);
         match taken {
             Ok(catalog) => {
+                self.watching.reloads().taken(clock(), began.elapsed());
                 let plans: usize = catalog
                     .offerings()
                     .iter()
@@ -163,6 +168,7 @@ impl Reloader {
             }
             Err(Refused::Unsettled) => {}
             Err(refused) => {
+                self.watching.reloads().refused(began.elapsed());
                 tell(&refused);
                 log::error!("the catalog was not reloaded: the one before is served on");
             }
@@ -209,7 +215,9 @@ impl Reloader {
         self.guard.get_ready(&catalog).await;
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
-        self.api.publish(Published::new(&catalog, system_time()));
+        self.api
+            .publish(super::published(&catalog, &self.api.logins));
+        super::warn_of_scopes(&self.settings, &catalog);
         self.guard.keep(&catalog).await;
         Ok(catalog)
     }

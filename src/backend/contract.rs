@@ -33,6 +33,10 @@ pub(super) fn request(work: &Work<'_>) -> Value {
         "state": work.state(),
         "originating_identity": work.identity,
     });
+    if let Some(trace) = work.trace {
+        request["trace"] =
+            json!({ "traceparent": trace.traceparent(), "tracestate": trace.tracestate() });
+    }
     if let Some(previous) = work.previous {
         let details = previous.instance.details.expose();
         request["previous"] = json!({

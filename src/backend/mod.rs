@@ -11,6 +11,7 @@ pub use command::{Command, CommandSettings};
 pub use fixed::Fixed;
 pub use pool::Prepared;
 pub use sql::{
-    Sql, SqlError, SqlServer, SqlSettings, Statement, StatementError, StatementPart, Step, Steps,
+    Dialect, Sql, SqlError, SqlServer, SqlSettings, Statement, StatementError, StatementPart, Step,
+    Steps,
 };
 pub use webhook::{Auth, ClientCertificate, Webhook, WebhookError, WebhookSettings};

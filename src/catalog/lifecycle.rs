@@ -110,8 +110,8 @@ mod tests {
             let texts: Vec<String> = findings.iter().map(ToString::to_string).collect();
             texts.join("\n")
         };
-        assert_eq!(told("2027-02-28T23:59:59Z"), "");
-        let near = told("2027-03-01T00:00:00Z");
+        assert_eq!(told("2027-03-01T00:00:00Z"), "");
+        let near = told("2027-03-02T00:00:00Z");
         assert!(
             near.contains(
                 "c:4:25: services[0].plans[0].lifecycle.after: the plan is retired in 30 days"

@@ -7,7 +7,7 @@ use super::reading::resolve::is_unresolved;
 use super::reading::shape::is_one_template;
 use super::sets;
 use super::trail::Trail;
-use crate::backend::{Statement, StatementPart, Step, Steps};
+use crate::backend::{Dialect, Statement, StatementError, StatementPart, Step, Steps};
 use crate::document::{Entry, Finding, Map, Node, Piece, Text, Value};
 use crate::domain::operation::Kind;
 use crate::template::{KnownNames, Tree, Where, check_names, without_texts};
@@ -104,6 +104,9 @@ impl Compiler {
             let entries = with.as_map().into_iter().flat_map(Map::iter);
             names.with = entries.map(|entry| &*entry.key).collect();
         }
+        self.fits(sql, &trail.key("statements")).then_some(())?;
+        // Where the URL could not be read, and there is no set, it may be for any.
+        let dialect = of_server(sql).or_else(|| of_set(sql));
         let trail = trail.key("statements");
         for kind in Kind::ALL {
             let Some(node) = sql.get("statements").and_then(|all| all.get(kind.name())) else {
@@ -115,8 +118,8 @@ impl Compiler {
             };
             let trail = trail.key(kind.name());
             let items = node.as_list().unwrap_or_default().iter().enumerate();
-            let read =
-                items.map(|(at, item)| self.step(item, names.known(place), &trail.index(at)));
+            let known = names.known(place);
+            let read = items.map(|(at, item)| self.step(dialect, item, known, &trail.index(at)));
             let read: Vec<Option<Step>> = read.collect();
             *is_whole &= node.as_list().is_some() && read.iter().all(Option::is_some);
             if is_one_template(node) {
@@ -126,6 +129,25 @@ impl Compiler {
             steps.set(kind, read.into_iter().flatten().collect());
         }
         Some(steps)
+    }
+
+    /// Whether the set is for the kind of server that there is.
+    fn fits(&mut self, sql: &Node, trail: &Trail<'_>) -> bool {
+        let (Some(server), Some(set), Some(of_set)) = (of_server(sql), set_of(sql), of_set(sql))
+        else {
+            return true;
+        };
+        if server != of_set {
+            let message = format!(
+                "`{}` is for {}, and `server` is {}",
+                set.as_text().unwrap_or_default(),
+                of_set.name(),
+                server.name()
+            );
+            let mend = "take a set for that kind of server, or another server";
+            self.say("statement-server", set, trail, message, mend);
+        }
+        server == of_set
     }
 
     /// A misspelt knob of a set would do nothing.
@@ -158,23 +180,39 @@ impl Compiler {
         }
     }
 
-    fn step(&mut self, node: &Node, known: KnownNames<'_>, trail: &Trail<'_>) -> Option<Step> {
+    fn step(
+        &mut self,
+        dialect: Option<Dialect>,
+        node: &Node,
+        known: KnownNames<'_>,
+        trail: &Trail<'_>,
+    ) -> Option<Step> {
+        let plain = Reader {
+            dialect,
+            known,
+            knows_row: false,
+        };
         if node.as_map().is_none() {
             return Some(Step {
-                statement: self.statement(node, known, trail)?,
+                statement: self.statement(node, plain, trail)?,
                 transaction: true,
                 database: None,
                 only_if: None,
                 unless: None,
+                each: None,
             });
         }
+        let knows_row = node.get("each").is_some();
         let mut asked = |key: &str| {
+            let knows_row = knows_row && key == "statement";
+            let reader = Reader { knows_row, ..plain };
             node.get(key)
-                .map(|question| self.statement(question, known, &trail.key(key)))
+                .map(|text| self.statement(text, reader, &trail.key(key)))
         };
-        let [statement, only_if, unless] = ["statement", "only_if", "unless"].map(&mut asked);
+        let [statement, only_if, unless, each] =
+            ["statement", "only_if", "unless", "each"].map(&mut asked);
         let statement = statement.unwrap_or_else(|| {
-            let known = ["transaction", "database", "only_if", "unless"];
+            let known = ["transaction", "database", "only_if", "unless", "each"];
             let entries = node.as_map().into_iter().flat_map(Map::iter);
             // One that is misspelt was told.
             if entries
@@ -201,13 +239,14 @@ impl Compiler {
             database,
             only_if: only_if.map_or(Some(None), |read| read.map(Some))?,
             unless: unless.map_or(Some(None), |read| read.map(Some))?,
+            each: each.map_or(Some(None), |read| read.map(Some))?,
         })
     }
 
     fn statement(
         &mut self,
         node: &Node,
-        known: KnownNames<'_>,
+        reader: Reader<'_>,
         trail: &Trail<'_>,
     ) -> Option<Statement> {
         let parts = match &node.value {
@@ -219,12 +258,13 @@ impl Compiler {
             // Its type was told.
             _ => return None,
         };
-        match Statement::read(&parts) {
+        match reader.read(&parts) {
             Ok(statement) => {
                 let unknown = statement.expressions().flat_map(|expression| {
                     let shown = without_texts(expression.source());
-                    check_names(expression, &known)
+                    check_names(expression, &reader.known)
                         .into_iter()
+                        .filter(|name| !(reader.knows_row && name.name == "row"))
                         .map(move |name| (shown.clone(), name))
                 });
                 let unknown: Vec<_> = unknown.collect();
@@ -263,6 +303,41 @@ impl Compiler {
         let path = trail.path();
         self.findings
             .push(Finding::error(rule, &path, &node.place, message, mend));
+    }
+}
+
+/// The kind of server that the URL leads to.
+fn of_server(sql: &Node) -> Option<Dialect> {
+    let server = sql.get("server").filter(|server| !is_unresolved(server))?;
+    Dialect::of_url(server.as_text()?)
+}
+
+/// The kind of server that the set is for.
+fn of_set(sql: &Node) -> Option<Dialect> {
+    Dialect::of_set(set_of(sql)?.as_text()?)
+}
+
+fn set_of(sql: &Node) -> Option<&Node> {
+    sql.get("statements")?.get("set")
+}
+
+/// How a statement is read: for what kind of server, and what it may name.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    dialect: Option<Dialect>,
+    known: KnownNames<'a>,
+    /// Whether it is run for each row of an answer.
+    knows_row: bool,
+}
+
+impl Reader<'_> {
+    /// Where the kind is not known, what some kind can read is not complained of.
+    fn read(&self, parts: &[StatementPart<'_>]) -> Result<Statement, StatementError> {
+        match self.dialect {
+            Some(dialect) => Statement::read(dialect, parts),
+            None => Statement::read(Dialect::Postgres, parts)
+                .or_else(|error| Statement::read(Dialect::MySql, parts).map_err(|_| error)),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod findings;
 mod health;
 mod instances;
 mod loading;
+mod login;
 mod names;
 mod operations;
 mod output;
@@ -132,6 +133,8 @@ enum Command {
     Store(store::Arguments),
     /// Print the JSON Schema of the catalog document, for editors
     Schema(schema::Arguments),
+    /// Make what the settings need of a login
+    Login(login::Arguments),
     /// Ask a broker that runs here whether it is alive (for health checks of containers)
     Health,
     /// Print a script that completes this command line in a shell
@@ -183,6 +186,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),
         Command::Schema(_) => schema::run(),
+        Command::Login(arguments) => login::run(&arguments),
         Command::Health => health::run(&flags),
         Command::Completions(arguments) => completions::run(&arguments),
     }

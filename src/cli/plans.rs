@@ -3,6 +3,7 @@
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
 use crate::domain::offering::Chosen;
+use crate::domain::scope::Scope;
 use crate::domain::version::ApiVersion;
 
 /// The plan with that id, or the one with that name.
@@ -43,6 +44,7 @@ fn names(plans: &[Chosen<'_>], name: impl Fn(&Chosen<'_>) -> String) -> String {
 pub(super) fn caller(login: &str) -> Caller {
     Caller {
         login: login.into(),
+        scope: Scope::All,
         api_version: ApiVersion {
             major: 2,
             minor: 17,
@@ -50,5 +52,6 @@ pub(super) fn caller(login: &str) -> Caller {
         originating_identity: None,
         request_identity: None,
         peer: None,
+        trace: None,
     }
 }

@@ -22,6 +22,7 @@ use super::operation::Kind;
 use super::pool::Pool;
 use super::render;
 use super::time::{Clock, Timestamp};
+use super::trace::Trace;
 use crate::secret::Secret;
 use crate::template::Scope;
 
@@ -96,6 +97,8 @@ pub struct Work<'a> {
     pub clock: Clock,
     /// The platform's user who asked, where one was named.
     pub identity: Option<&'a OriginatingIdentity>,
+    /// The attempt's place in the trace of the request that began the operation, where that was part of one.
+    pub trace: Option<&'a Trace>,
 }
 
 /// What an update finds.
@@ -160,6 +163,11 @@ impl<'a> Work<'a> {
     /// What templates may name of it.
     pub fn scope(&self) -> Scope<'a> {
         render::scope_of(self)
+    }
+
+    /// What lines of the log are found by; `-` where there is no trace.
+    pub fn trace_id(&self) -> &'a str {
+        self.trace.map_or("-", Trace::id)
     }
 
     /// What the backend left last time it acted on the subject.

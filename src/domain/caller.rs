@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::scope::Scope;
+use super::trace::Trace;
 use super::version::ApiVersion;
 
 /// The caller of the platform's API: every method of the `Broker` takes one.
@@ -13,12 +15,16 @@ use super::version::ApiVersion;
 pub struct Caller {
     /// The login's name in the settings, not its user name.
     pub login: Arc<str>,
+    /// What it may see.
+    pub scope: Scope,
     /// The version of the API that the platform speaks.
     pub api_version: ApiVersion,
     /// The platform's user behind the request, where one is named (specification, "Originating Identity").
     pub originating_identity: Option<OriginatingIdentity>,
     /// The platform's name for the request (specification, "Request Identity").
     pub request_identity: Option<Arc<str>>,
+    /// The trace that the request is part of.
+    pub trace: Option<Trace>,
     /// Where the request came from; nothing where there is none.
     pub peer: Option<Peer>,
 }
@@ -52,6 +58,16 @@ pub struct Asker {
     /// The platform's name for the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_identity: Option<String>,
+    /// The trace that the request was part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
+}
+
+impl Asker {
+    /// What lines of the log about the operation are found by, together with those of all others in its trace.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.trace.as_ref().map(Trace::id)
+    }
 }
 
 impl From<&Caller> for Asker {
@@ -60,6 +76,7 @@ impl From<&Caller> for Asker {
             login: caller.login.as_ref().to_owned(),
             originating_identity: caller.originating_identity.clone(),
             request_identity: caller.request_identity.as_deref().map(str::to_owned),
+            trace: caller.trace.clone(),
         }
     }
 }

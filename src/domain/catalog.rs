@@ -1,10 +1,11 @@
 //! The catalog as used: immutable, indexed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::id::{PlanId, ServiceId};
 use super::offering::{Chosen, Offering, Plan};
+use super::scope::Scope;
 use super::store::PlanInUse;
 use super::version::ApiVersion;
 
@@ -18,6 +19,8 @@ pub struct Catalog {
     by_plan: HashMap<PlanId, (usize, usize)>,
     hidden: Vec<Arc<Offering>>,
     names: HashMap<PlanId, Arc<str>>,
+    /// What callers of a scope see of it, made when the first of them comes; there are no more than logins.
+    narrowed: RwLock<Vec<(Scope, Arc<Self>)>>,
 }
 
 /// Why a pair of ids names nothing.
@@ -55,6 +58,7 @@ impl Catalog {
             by_plan,
             hidden: Vec::new(),
             names: HashMap::new(),
+            narrowed: RwLock::default(),
         }
     }
 
@@ -63,6 +67,56 @@ impl Catalog {
     pub fn with_hidden(mut self, hidden: Vec<Arc<Offering>>) -> Self {
         self.hidden = hidden;
         self
+    }
+
+    /// What a caller of that scope sees of it.
+    pub fn narrowed(self: &Arc<Self>, scope: &Scope) -> Arc<Self> {
+        if *scope == Scope::All {
+            return Arc::clone(self);
+        }
+        let of_scope = |known: &[(Scope, Arc<Self>)]| {
+            let known = known.iter().find(|(known, _)| known == scope);
+            known.map(|(_, narrowed)| Arc::clone(narrowed))
+        };
+        let known = self.narrowed.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(narrowed) = of_scope(&known) {
+            return narrowed;
+        }
+        drop(known);
+        let mut known = self
+            .narrowed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        of_scope(&known).unwrap_or_else(|| {
+            let narrowed = Arc::new(self.narrow(scope));
+            known.push((scope.clone(), Arc::clone(&narrowed)));
+            narrowed
+        })
+    }
+
+    fn narrow(&self, scope: &Scope) -> Self {
+        let seen = |offerings: &[Arc<Offering>]| {
+            let offerings = offerings.iter();
+            let offerings = offerings.filter(|offering| scope.holds(self, &offering.id));
+            offerings.map(Arc::clone).collect::<Vec<_>>()
+        };
+        Self::new(self.minimum_api_version, seen(&self.offerings))
+            .with_hidden(seen(&self.hidden))
+            .with_names(self.names.clone())
+    }
+
+    /// The name of an offering; also of one that is not offered, but has plans whose instances are to be taken away.
+    pub fn name_of(&self, service: &ServiceId) -> Option<&str> {
+        let hidden = || self.hidden.iter().find(|offering| offering.id == *service);
+        self.offering(service)
+            .or_else(|| hidden().map(|offering| &**offering))
+            .map(|offering| &*offering.name)
+    }
+
+    /// Whether an offering has that name or id.
+    pub fn knows_offering(&self, name_or_id: &str) -> bool {
+        let mut all = self.offerings.iter().chain(&self.hidden);
+        all.any(|offering| &*offering.name == name_or_id || offering.id.as_str() == name_or_id)
     }
 
     /// The plans that are not offered and take their instances away, below their offerings.
@@ -127,7 +181,12 @@ impl Catalog {
 
     /// All plans whose backends may have to act.
     pub fn plans(&self) -> impl Iterator<Item = &Plan> {
-        chosen_of(self.offerings.iter().chain(&self.hidden)).map(|chosen| chosen.plan)
+        self.all().map(|chosen| chosen.plan)
+    }
+
+    /// The same, each with its offering.
+    pub fn all(&self) -> impl Iterator<Item = Chosen<'_>> {
+        chosen_of(self.offerings.iter().chain(&self.hidden))
     }
 
     /// Whether instances of anything are limited.

@@ -15,6 +15,7 @@ use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
 use super::json::FingerprintKey;
 use super::operation::{Operation, Report, State, Subject, Task};
+use super::tally::{Inventory, UnderWay};
 use super::time::Timestamp;
 use crate::secret::Secret;
 use crate::template::RenderError;
@@ -73,6 +74,16 @@ pub trait Store: Send + Sync {
 
     /// Forgets up to `most` operations that were over before a moment; how many.
     fn sweep(&self, before: Timestamp, most: u32) -> Answer<'_, u64>;
+
+    /// What is under way by now. Nothing where nothing is remembered.
+    fn under_way(&self) -> Answer<'_, UnderWay> {
+        Box::pin(std::future::ready(Ok(UnderWay::default())))
+    }
+
+    /// What there is of each plan, which may take as long as a look at every row. Nothing where nothing is remembered.
+    fn inventory(&self) -> Answer<'_, Inventory> {
+        Box::pin(std::future::ready(Ok(Inventory::default())))
+    }
 
     /// Whether it can be reached and written to.
     fn health(&self) -> Answer<'_, ()>;

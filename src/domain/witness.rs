@@ -1,5 +1,7 @@
 //! The door to who is told what happened.
 
+use std::time::Duration;
+
 use super::audit::{Account, Began, Denied};
 use super::id::{OperationId, PlanId, ServiceId};
 use super::operation::{Kind, Report, State, Subject};
@@ -12,6 +14,9 @@ pub trait Witness: Send + Sync {
 
     /// An attempt did not end an operation.
     fn attempted(&self, attempt: &Attempted<'_>);
+
+    /// A backend was let act, and this came of it. Called before the store has it.
+    fn acted(&self, acted: &Acted<'_>);
 
     /// What a platform named and the store did not know counts as existing from now on. Called after the store has it.
     fn adopted(&self, adopted: &Adopted<'_>);
@@ -53,6 +58,62 @@ pub struct Event<'a> {
     pub state: State,
     /// What was told of it, where anything was.
     pub report: Option<&'a Report>,
+    /// The trace of the request that asked, where it was part of one.
+    pub trace: Option<&'a str>,
+    /// How long it took from its recording on; nothing where it was over with that.
+    pub took: Option<Duration>,
+}
+
+/// What came of one attempt, for the backend that made it.
+#[derive(Debug)]
+pub struct Acted<'a> {
+    /// The offering.
+    pub service: &'a ServiceId,
+    /// The plan whose backend it is.
+    pub plan: &'a PlanId,
+    /// What was tried.
+    pub kind: Kind,
+    /// What came of it.
+    pub result: Result,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What may come of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Result {
+    /// It was done.
+    Done,
+    /// It was not to be done, and nothing was.
+    Refused,
+    /// It was not done, or by half, for good.
+    Failed,
+    /// It is to be tried again.
+    Again,
+    /// It was stopped: its lease was lost.
+    Stopped,
+}
+
+impl Result {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Done,
+        Self::Refused,
+        Self::Failed,
+        Self::Again,
+        Self::Stopped,
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Again => "again",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// An attempt that did not end its operation.
@@ -66,6 +127,8 @@ pub struct Attempted<'a> {
     pub subject: &'a Subject,
     /// Which attempt.
     pub attempt: u32,
+    /// The trace of the request that asked, where it was part of one.
+    pub trace: Option<&'a str>,
     /// What comes of it.
     pub what: &'a str,
 }

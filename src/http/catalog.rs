@@ -1,6 +1,7 @@
 //! `GET /v2/catalog`: made once, compressed once, sent as it is.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use actix_web::http::header::{
@@ -8,17 +9,25 @@ use actix_web::http::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, VARY,
 };
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hmac::digest::Digest as _;
 use sha2::Sha256;
 
+use super::error::unauthorized;
+use super::identity::Admitted;
 use super::{Api, wire};
 use crate::domain::catalog::Catalog;
+use crate::domain::scope::Scope;
 
-/// The catalog as it is sent.
+/// The catalog as it is sent: whole, and to callers of a scope what they see of it.
 pub struct Published {
+    whole: Body,
+    narrowed: Vec<(Scope, Body)>,
+}
+
+struct Body {
     plain: Bytes,
     /// Absent where compression would not make it smaller.
     gzip: Option<Bytes>,
@@ -30,8 +39,44 @@ pub struct Published {
 }
 
 impl Published {
-    /// The catalog, as loaded at `since`.
-    pub fn new(catalog: &Catalog, since: SystemTime) -> Self {
+    /// The catalog, as loaded at `since`, for callers of these scopes.
+    pub fn new<'s>(
+        catalog: &Arc<Catalog>,
+        scopes: impl IntoIterator<Item = &'s Scope>,
+        since: SystemTime,
+    ) -> Self {
+        let mut narrowed: Vec<(Scope, Body)> = Vec::new();
+        for scope in scopes.into_iter().filter(|scope| **scope != Scope::All) {
+            if narrowed.iter().all(|(known, _)| known != scope) {
+                let seen = catalog.narrowed(scope);
+                narrowed.push((scope.clone(), Body::new(&seen, since)));
+            }
+        }
+        Self {
+            narrowed,
+            whole: Body::new(catalog, since),
+        }
+    }
+
+    /// The body without compression, for who sees all of it.
+    pub const fn plain(&self) -> &Bytes {
+        &self.whole.plain
+    }
+
+    /// What callers of that scope are sent; nothing where it is none of those that there are.
+    fn of(&self, scope: &Scope) -> Option<&Body> {
+        if *scope == Scope::All {
+            return Some(&self.whole);
+        }
+        let mut narrowed = self.narrowed.iter();
+        narrowed
+            .find(|(known, _)| known == scope)
+            .map(|(_, body)| body)
+    }
+}
+
+impl Body {
+    fn new(catalog: &Catalog, since: SystemTime) -> Self {
         let plain = wire::answer::catalog(catalog).to_string().into_bytes();
         let hash = Sha256::digest(&plain)
             .iter()
@@ -47,11 +92,6 @@ impl Published {
             last_modified: value(date),
             since,
         }
-    }
-
-    /// The body without compression.
-    pub const fn plain(&self) -> &Bytes {
-        &self.plain
     }
 
     fn unchanged(&self, headers: &HeaderMap) -> bool {
@@ -113,9 +153,19 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         .is_some_and(|weight: f32| weight > 0.0)
 }
 
+/// What the login of a request is sent. All have one that passed the gate.
+fn sent_to<'p>(request: &HttpRequest, published: &'p Published) -> Option<&'p Body> {
+    let extensions = request.extensions();
+    let Admitted(login) = extensions.get()?;
+    published.of(login.scope())
+}
+
 /// The published catalog (specification, "Catalog Management"), with 304 for who has it already.
 pub(super) async fn fetch(request: HttpRequest, api: Data<Api>) -> HttpResponse {
     let published = api.published.load();
+    let Some(published) = sent_to(&request, &published) else {
+        return unauthorized();
+    };
     let headers = request.headers();
     let gzip = published.gzip.as_ref().filter(|_| takes_gzip(headers));
     let unchanged = published.unchanged(headers);

@@ -2,6 +2,7 @@
 //! errors to it. The README shows the table; a test holds the two together.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -80,6 +81,7 @@ words! {
     MOVE_TO_RETIRED = 422 "PlanRetired" "the plan that the instance would move to is retired";
     UPDATE_REFUSED = 422 "UpdateRefused" "the backend would not do the update, and did nothing";
     UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
+    TOO_MANY_LOGINS = 429 "TooManyLogins" "wrong logins came too often from there or for that user, or too many wait to be looked at; `Retry-After` says when to try again";
     HEADERS_TOO_LARGE = 431 "HeadersTooLarge" "the headers are longer than `server.header_limit`";
     INTERNAL = 500 "InternalError" "the broker failed; its log says why";
     OPERATION_FAILED = 500 "OperationFailed" "the backend failed at it";
@@ -231,6 +233,19 @@ pub(super) fn unauthorized() -> HttpResponse {
     ) {
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }
+    response
+}
+
+/// Row 2: a login that is wrong and comes too often, or has to wait.
+pub(super) fn too_many_logins(wait: Duration) -> HttpResponse {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let why = format!(
+        "Too many logins were tried. Try again in {seconds} s, with the user name and password of the broker."
+    );
+    let mut response = Refusal::new(TOO_MANY_LOGINS, why).to_response();
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 

@@ -5,7 +5,9 @@ mod answering;
 mod area;
 
 use std::future::{Ready, ready};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::web::Data;
@@ -15,14 +17,15 @@ use self::answering::{Answering, Last};
 use self::area::Area;
 use super::error::{
     ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED, forbidden,
-    unauthorized,
+    too_many_logins, unauthorized,
 };
 use super::head::Head;
 use super::identity::Admitted;
 use super::input::too_large;
-use super::login::login;
+use super::login::{Shown, shown};
+use super::tls::Certified;
 use super::{Api, Limits};
-use crate::access::Login;
+use crate::access::{Claim, Failed, Login, Pending};
 use crate::domain::version::{ApiVersion, NEWEST};
 use crate::secret::Secret;
 
@@ -32,13 +35,15 @@ pub struct Gate(pub Data<Api>);
 
 /// The gate with what is behind it.
 pub struct Gated<S> {
-    api: Data<Api>,
-    behind: S,
+    // Of this worker alone: a count that all of them share would be one more thing that they wait for each other for.
+    api: Rc<Data<Api>>,
+    behind: Rc<S>,
 }
 
 impl<S> Transform<S, ServiceRequest> for Gate
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error>,
+    S: 'static,
     S::Future: Unpin,
 {
     type Response = ServiceResponse;
@@ -49,8 +54,8 @@ where
 
     fn new_transform(&self, behind: S) -> Self::Future {
         ready(Ok(Gated {
-            api: self.0.clone(),
-            behind,
+            api: Rc::new(self.0.clone()),
+            behind: Rc::new(behind),
         }))
     }
 }
@@ -58,6 +63,7 @@ where
 impl<S> Service<ServiceRequest> for Gated<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error>,
+    S: 'static,
     S::Future: Unpin,
 {
     type Response = ServiceResponse;
@@ -68,14 +74,17 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let head = Head::of(request.headers());
-        let last = Last::of(&request, &head);
+        let last = Last::of(&request, &head, &self.api);
         match pass(&request, &head, &self.api) {
             Err(refused) => Answering::refused(request, refused.to_response(), last),
-            Ok(login) => {
-                if let Some(login) = login {
-                    request.extensions_mut().insert(Admitted(login));
-                }
+            Ok(Passed::Open) => Answering::Behind(self.behind.call(request), last),
+            Ok(Passed::As(login)) => {
+                request.extensions_mut().insert(Admitted(login));
                 Answering::Behind(self.behind.call(request), last)
+            }
+            Ok(Passed::Waits(waits)) => {
+                let (api, behind) = (Data::clone(&self.api), Rc::clone(&self.behind));
+                Answering::Waiting(Box::pin(waits.end(request, api, behind)), last)
             }
         }
     }
@@ -84,6 +93,7 @@ where
 /// Why a request does not pass.
 enum Refused {
     Unauthorized,
+    TooManyLogins(Duration),
     Because(Refusal),
 }
 
@@ -91,41 +101,151 @@ impl Refused {
     fn to_response(&self) -> HttpResponse {
         match self {
             Self::Unauthorized => unauthorized(),
+            Self::TooManyLogins(wait) => too_many_logins(*wait),
             Self::Because(refusal) => refusal.to_response(),
         }
     }
 }
 
+/// How a request passes.
+enum Passed {
+    /// Without a login.
+    Open,
+    /// With this one.
+    As(Arc<Login>),
+    /// When its login was looked at, which takes a while.
+    Waits(Waits),
+}
+
 /// Rows 1 to 3, and whose login it is; health is asked without one.
-fn pass(
-    request: &ServiceRequest,
-    head: &Head<'_>,
-    api: &Api,
-) -> Result<Option<Arc<Login>>, Refused> {
+fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, Refused> {
     size(request, head, api.limits).map_err(Refused::Because)?;
-    let area = request
+    if area(request, api) == Area::Health {
+        return Ok(Passed::Open);
+    }
+    match shown(head, &api.logins) {
+        Shown::Known(login) => admit(request, login, head, api).map(Passed::As),
+        Shown::Unsure(user, password) => Waits::begin(request, user, password, api),
+        Shown::Nothing if head.authorization.is_none() => match request.conn_data() {
+            Some(Certified(login)) => admit(request, Arc::clone(login), head, api).map(Passed::As),
+            None => Err(Refused::Unauthorized),
+        },
+        shown => {
+            log::trace!(
+                "refused credentials: {:?}",
+                head.authorization.map(Secret::new)
+            );
+            Err(match shown {
+                Shown::Wrong(user) => wrong(request, user.as_deref(), api),
+                _ => Refused::Unauthorized,
+            })
+        }
+    }
+}
+
+fn area(request: &ServiceRequest, api: &Api) -> Area {
+    request
         .match_info()
         .as_str()
         .strip_prefix(api.base_path.as_str())
-        .map_or(Area::Api, Area::of);
-    if area == Area::Health {
-        return Ok(None);
+        .map_or(Area::Api, Area::of)
+}
+
+/// What is left of rows 2 and 3 where the login is known. Who is refused then is known to those who tell of the answer.
+fn admit(
+    request: &ServiceRequest,
+    login: Arc<Login>,
+    head: &Head<'_>,
+    api: &Api,
+) -> Result<Arc<Login>, Refused> {
+    match may(&login, area(request, api), head, api) {
+        Ok(()) => Ok(login),
+        Err(refused) => {
+            request.extensions_mut().insert(Admitted(login));
+            Err(refused)
+        }
     }
-    let login = login(head, &api.logins).ok_or_else(|| {
-        log::trace!(
-            "refused credentials: {:?}",
-            head.authorization.map(Secret::new)
-        );
-        Refused::Unauthorized
-    })?;
-    request.extensions_mut().insert(Admitted(Arc::clone(login)));
+}
+
+fn may(login: &Login, area: Area, head: &Head<'_>, api: &Api) -> Result<(), Refused> {
     if !login.roles().hold_one_of(area.roles()) {
         return Err(Refused::Because(forbidden(area.roles())));
     }
     if area == Area::Api {
         version(head, api.broker.minimum_api_version()).map_err(Refused::Because)?;
     }
-    Ok(Some(Arc::clone(login)))
+    Ok(())
+}
+
+/// A wrong login, which is counted.
+fn wrong(request: &ServiceRequest, user: Option<&str>, api: &Api) -> Refused {
+    let from = api.trusted.client(request);
+    match api.throttle.failed(from, user, Instant::now()) {
+        Failed::Counted => Refused::Unauthorized,
+        Failed::TooOften { wait, first } => {
+            if first {
+                log::warn!("wrong logins come too often: the last one from {from}");
+            }
+            Refused::TooManyLogins(wait)
+        }
+    }
+}
+
+/// A request whose login is looked at.
+struct Waits {
+    user: String,
+    pending: Pending,
+}
+
+/// After how long to ask again where the queue of those who wait is full.
+const QUEUE_FULL: Duration = Duration::from_secs(1);
+
+impl Waits {
+    fn begin(
+        request: &ServiceRequest,
+        user: String,
+        password: Secret<String>,
+        api: &Api,
+    ) -> Result<Passed, Refused> {
+        let from = api.trusted.client(request);
+        let claim = Claim {
+            user: user.clone(),
+            password,
+            from,
+            suspect: api.throttle.suspects(from, Instant::now()),
+        };
+        let pending = api.logins.verify(claim);
+        let pending = pending.map_err(|_| Refused::TooManyLogins(QUEUE_FULL))?;
+        Ok(Passed::Waits(Self { user, pending }))
+    }
+
+    /// The request's answer, when its login was looked at.
+    async fn end<S>(
+        self,
+        request: ServiceRequest,
+        api: Data<Api>,
+        behind: Rc<S>,
+    ) -> Result<ServiceResponse, actix_web::Error>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error>,
+    {
+        let looked = tokio::time::timeout(api.limits.time, self.pending.outcome()).await;
+        let passed = match looked {
+            Ok(Some(login)) => {
+                let head = Head::of(request.headers());
+                admit(&request, login, &head, &api)
+            }
+            Ok(None) => Err(wrong(&request, Some(&self.user), &api)),
+            Err(_) => Err(Refused::TooManyLogins(QUEUE_FULL)),
+        };
+        match passed {
+            Ok(login) => {
+                request.extensions_mut().insert(Admitted(login));
+                behind.call(request).await
+            }
+            Err(refused) => Ok(request.into_response(refused.to_response())),
+        }
+    }
 }
 
 /// Row 1.

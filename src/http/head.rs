@@ -4,6 +4,8 @@ use actix_web::http::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
 };
 
+use super::trace::{is_of_trace, trace};
+use crate::domain::trace::Trace;
 use crate::domain::version::{ApiVersion, NotAVersion};
 
 pub(super) static API_VERSION: HeaderName = HeaderName::from_static("x-broker-api-version");
@@ -25,6 +27,8 @@ pub(super) struct Head<'h> {
     pub(super) identity: Option<&'h HeaderValue>,
     pub(super) body_length: Option<&'h HeaderValue>,
     pub(super) body_coding: Option<&'h HeaderValue>,
+    /// Whether anything is said of a trace.
+    traced: bool,
 }
 
 impl<'h> Head<'h> {
@@ -43,11 +47,17 @@ impl<'h> Head<'h> {
             } else if *name == CONTENT_ENCODING {
                 &mut head.body_coding
             } else {
+                head.traced |= is_of_trace(name);
                 continue;
             };
             place.get_or_insert(value);
         }
         head
+    }
+
+    /// The trace that the request is part of.
+    pub(super) fn trace(&self, headers: &HeaderMap) -> Option<Trace> {
+        if self.traced { trace(headers) } else { None }
     }
 
     /// The version of the API that is asked for.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
+use super::Api;
 use super::error::{Refusal, UNAUTHORIZED};
 use super::head::{Head, ORIGINATING_IDENTITY};
 use crate::access::Login;
@@ -40,9 +42,11 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
     let head = Head::of(request.headers());
     Some(Caller {
         login: Arc::clone(login.name()),
+        scope: login.scope().clone(),
         api_version: head.api_version()?.ok()?,
         originating_identity: originating_identity(request.headers()),
         request_identity: head.identity.and_then(text).map(Arc::from),
+        trace: head.trace(request.headers()),
         peer: peer(request),
     })
 }
@@ -50,9 +54,11 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
 /// Where a request came from.
 pub(super) fn peer(request: &HttpRequest) -> Option<Peer> {
     let address = request.peer_addr()?.ip().to_canonical();
+    let api = request.app_data::<Data<Api>>();
+    let client = api.map(|api| api.trusted.of(request));
     Some(Peer {
         address,
-        forwarded: None,
+        forwarded: client.filter(|client| *client != address),
     })
 }
 

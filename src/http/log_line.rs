@@ -1,9 +1,9 @@
 //! One line in the log for each request: what it was, how it went, nothing confidential.
 
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::Duration;
 
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
@@ -38,23 +38,21 @@ pub(super) fn wanted() -> bool {
     log::log_enabled!(target: TARGET, Level::Info)
 }
 
-/// The line of a request, from its beginning on: after a panic the request itself is gone.
-pub(super) struct Due {
-    began: Instant,
-    method: Method,
+/// The line of a request. After a panic the request itself is gone, so it is put together of what was kept.
+pub(super) struct Due<'d> {
+    pub(super) method: &'d Method,
+    pub(super) route: &'static str,
+    pub(super) took: Duration,
+    pub(super) trace: Option<&'d str>,
 }
 
-impl Due {
-    /// Nothing where nobody reads it.
-    pub(super) fn of(request: &ServiceRequest) -> Option<Self> {
-        wanted().then(|| Self {
-            began: Instant::now(),
-            method: request.method().clone(),
-        })
-    }
-
+impl Due<'_> {
     /// Writes the line of an answer.
-    pub(super) fn answered(self, answer: &ServiceResponse, request_identity: Option<&HeaderValue>) {
+    pub(super) fn answered(
+        &self,
+        answer: &ServiceResponse,
+        request_identity: Option<&HeaderValue>,
+    ) {
         let request = answer.request();
         let extensions = request.extensions();
         let named = extensions.get::<Named>();
@@ -62,7 +60,6 @@ impl Due {
         let identity = identity.as_ref();
         let ids = request.match_info();
         self.line(
-            request.match_name().unwrap_or("-"),
             answer.status(),
             [
                 ("service", named.map(|named| named.service.as_str())),
@@ -78,6 +75,7 @@ impl Due {
                     "request_identity",
                     request_identity.and_then(identity::text),
                 ),
+                ("trace", self.trace),
                 ("platform", identity.map(|identity| &*identity.platform)),
                 ("user", identity.and_then(OriginatingIdentity::user_id)),
             ],
@@ -85,18 +83,21 @@ impl Due {
     }
 
     /// Writes the line of a panic: of the request there is left what was kept.
-    pub(super) fn panicked(self, request_identity: Option<&HeaderValue>) {
+    pub(super) fn panicked(&self, request_identity: Option<&HeaderValue>) {
         let identity = request_identity.and_then(identity::text);
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        self.line("-", status, [("request_identity", identity)]);
+        self.line(
+            status,
+            [("request_identity", identity), ("trace", self.trace)],
+        );
     }
 
-    fn line<const N: usize>(&self, route: &str, status: StatusCode, known: Known<&str, N>) {
+    fn line<const N: usize>(&self, status: StatusCode, known: Known<&str, N>) {
         let line = Line {
             method: short(self.method.as_str()),
-            route,
+            route: self.route,
             status: status.as_u16(),
-            ms: (self.began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            ms: (self.took.as_secs_f64() * 1e6).round() / 1e3,
             known: known.map(|(key, text)| (key, text.map(short))),
         };
         log::logger().log(

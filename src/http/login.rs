@@ -7,21 +7,57 @@ use actix_web_httpauth::headers::authorization::{Basic, Bearer, Scheme as _};
 
 use super::head::Head;
 use crate::access::{Login, Logins};
+use crate::secret::Secret;
 
-/// The login that a request shows. Nearly every client writes its header alike, and that is compared as it is; what is
-/// written in another way is parsed.
-pub(super) fn login<'l>(head: &Head<'_>, logins: &'l Logins) -> Option<&'l Arc<Login>> {
-    let header = head.authorization?;
-    if let Some(login) = logins.by_header(header.as_bytes()) {
-        return Some(login);
+/// What a request shows.
+pub(super) enum Shown {
+    /// This login.
+    Known(Arc<Login>),
+    /// User name and password that are none of those known, and may be right all the same.
+    Unsure(String, Secret<String>),
+    /// What is wrong; the user that it names, where it names one.
+    Wrong(Option<String>),
+    /// Nothing that could be a login.
+    Nothing,
+}
+
+/// What a request shows. Nearly every client writes its header alike, and that is compared as it is; what is written in
+/// another way is parsed.
+pub(super) fn shown(head: &Head<'_>, logins: &Logins) -> Shown {
+    let Some(header) = head.authorization else {
+        return Shown::Nothing;
+    };
+    let known = logins.by_header(header.as_bytes()).cloned();
+    if let Some(login) = known.or_else(|| logins.known(header.as_bytes())) {
+        return Shown::Known(login);
     }
-    let header = canonical(header)?;
+    let Some(header) = canonical(header) else {
+        return Shown::Nothing;
+    };
     if let Ok(basic) = Basic::parse(&header) {
-        let password = basic.password().unwrap_or_default();
-        return logins.by_password(basic.user_id(), password);
+        return by_password(&basic, logins);
     }
-    let bearer = Bearer::parse(&header).ok()?;
-    logins.by_token(bearer.token())
+    match Bearer::parse(&header) {
+        Ok(bearer) => match logins.by_token(bearer.token()) {
+            Some(login) => Shown::Known(Arc::clone(login)),
+            None => Shown::Wrong(None),
+        },
+        Err(_) => Shown::Nothing,
+    }
+}
+
+fn by_password(basic: &Basic, logins: &Logins) -> Shown {
+    let user = basic.user_id();
+    let password = basic.password().unwrap_or_default();
+    if let Some(login) = logins.by_password(user, password) {
+        Shown::Known(Arc::clone(login))
+    } else if let Some(login) = logins.known_password(user, password) {
+        Shown::Known(login)
+    } else if logins.have_hashes() {
+        Shown::Unsure(user.to_owned(), Secret::new(password.to_owned()))
+    } else {
+        Shown::Wrong(Some(user.to_owned()))
+    }
 }
 
 /// The header with its scheme in the one spelling that the parsers know: a scheme has no case (RFC 9110, 11.1).

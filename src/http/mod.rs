@@ -7,6 +7,7 @@
 mod audit;
 mod bindings;
 mod catalog;
+mod client;
 mod error;
 mod gate;
 mod head;
@@ -14,9 +15,12 @@ mod health;
 mod identity;
 mod input;
 mod instances;
+mod instruments;
 mod log_line;
 mod login;
 mod routes;
+mod tls;
+mod trace;
 pub mod wire;
 
 use std::sync::Arc;
@@ -25,13 +29,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::access::Logins;
+use crate::access::{Logins, Throttle};
 use crate::domain::broker::Broker;
 
 pub use catalog::Published;
+pub use client::Trusted;
 pub use error::WORDS;
 pub use gate::Gate;
-pub use routes::routes;
+pub use instruments::{Answered, Instruments, Page};
+pub use routes::{ROUTES, routes};
+pub use tls::{Look, Tls, TlsError, TlsFiles, greet};
 
 /// What every request needs; one for all workers.
 pub struct Api {
@@ -39,12 +46,18 @@ pub struct Api {
     pub broker: Broker,
     /// Who may.
     pub logins: Logins,
+    /// Wrong logins.
+    pub throttle: Throttle,
+    /// Whose word on where a request comes from is taken.
+    pub trusted: Trusted,
     /// The catalog as it is sent: another one after a reload.
     pub published: ArcSwap<Published>,
     /// What is too much.
     pub limits: Limits,
     /// Where the API begins: empty, or `/path` without a slash at its end.
     pub base_path: String,
+    /// Who counts what is answered.
+    pub instruments: Arc<dyn Instruments>,
     /// Set when the process is asked to stop: `/readyz` says no from then on.
     pub stopping: Arc<AtomicBool>,
 }

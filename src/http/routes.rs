@@ -5,14 +5,47 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
 use super::error::{method_not_allowed, no_route};
-use super::{bindings, catalog, health, instances};
+use super::{bindings, catalog, health, instances, instruments};
+
+/// What the routes are called, in logs and metrics: by their paths below the base.
+pub const ROUTES: &[&str] = &[
+    "/v2/catalog",
+    "/v2/service_instances/{instance_id}",
+    "/v2/service_instances/{instance_id}/last_operation",
+    "/v2/service_instances/{instance_id}/service_bindings/{binding_id}",
+    "/v2/service_instances/{instance_id}/service_bindings/{binding_id}/last_operation",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+];
+
+/// The route that a request came to, by its place in [`ROUTES`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Routed(pub(super) usize);
+
+impl Routed {
+    /// The one with that name.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        ROUTES.iter().position(|route| *route == name).map(Self)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        ROUTES.get(self.0).copied().unwrap_or("-")
+    }
+}
 
 /// All routes below `base`; what is none of them is 404, another method on one of them 405.
 pub fn routes(base: &str) -> impl Fn(&mut ServiceConfig) + Clone + use<> {
     let base = base.to_owned();
     move |config| {
-        // Named by its path below the base: that is what the log calls it.
-        let at = |path: &str| web::resource(format!("{base}{path}")).name(path);
+        // What comes here carries its name along, so that nobody has to look for it again.
+        let at = |path: &str| {
+            let resource = web::resource(format!("{base}{path}")).name(path);
+            match Routed::of(path) {
+                Some(routed) => resource.app_data(routed),
+                None => resource,
+            }
+        };
         config
             .service(only(at("/v2/catalog"), [get().to(catalog::fetch)], "GET, HEAD"))
             .service(only(
@@ -46,6 +79,7 @@ pub fn routes(base: &str) -> impl Fn(&mut ServiceConfig) + Clone + use<> {
             ))
             .service(only(at("/healthz"), [get().to(health::alive)], "GET, HEAD"))
             .service(only(at("/readyz"), [get().to(health::ready)], "GET, HEAD"))
+            .service(only(at("/metrics"), [get().to(instruments::page)], "GET, HEAD"))
             .default_service(web::to(async || no_route()));
     }
 }

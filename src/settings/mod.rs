@@ -15,6 +15,7 @@ mod nearest;
 mod network;
 mod parse;
 mod table;
+mod tls;
 mod types;
 
 pub use environment::environment;
@@ -24,7 +25,7 @@ pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
     AuditTo, BindingSettings, Breaking, Explained, Flags, LoadedSettings, LogFormat, LogSettings,
     LoginKind, LoginRole, LoginSettings, OperationSettings, ReloadSettings, ServerSettings,
-    Settings, StoreSettings, StoreUrl, UnbindExpired,
+    Settings, StoreSettings, StoreUrl, TlsSettings, UnbindExpired,
 };
 
 use std::num::NonZero;
@@ -126,6 +127,9 @@ fn load_with(
         Vec::new()
     };
     let settings = assemble(&mut merged, &sources, logins);
+    if let Some(settings) = &settings {
+        tls::refuse_strangers(&mut merged, settings);
+    }
     let mut explained = vec![Explained {
         path: "config".to_owned(),
         value: config.display().to_string(),
@@ -254,6 +258,7 @@ fn server(merged: &mut Merged) -> Option<ServerSettings> {
     let shutdown_timeout = merged.one("server.shutdown_timeout", from_zero);
     let base_path = merged.one("server.base_path", parse::base_path);
     let trusted_proxies = merged.many("server.trusted_proxies", parse::network);
+    let tls = tls::read(merged);
     Some(ServerSettings {
         address: address?,
         port: port?,
@@ -266,6 +271,7 @@ fn server(merged: &mut Merged) -> Option<ServerSettings> {
         shutdown_timeout: shutdown_timeout?,
         base_path: base_path?,
         trusted_proxies: trusted_proxies?,
+        tls,
     })
 }
 

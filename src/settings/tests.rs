@@ -83,7 +83,7 @@ fn error_of<T: std::fmt::Debug>(result: Result<T, String>) -> String {
 fn password(result: Result<LoadedSettings, String>) -> String {
     match result.unwrap().settings.logins.swap_remove(0).kind {
         LoginKind::Basic { password, .. } => password.into_exposed(),
-        LoginKind::Bearer { .. } => panic!("a token where a password is expected"),
+        kind => panic!("{kind:?} where a password is expected"),
     }
 }
 
@@ -212,6 +212,7 @@ server:
   shutdown_timeout: 2m
   base_path: a/b/
   trusted_proxies: [10.0.0.0/8, '::1']
+  tls: { certificate: a.pem, key: a.key, client_ca: ca.pem }
 operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
 bindings: { unbind_expired: all, grace: 30d }
 reload: { every: 7s }
@@ -241,6 +242,9 @@ log: { format: json, level: debug }
         ("BROKER_SERVER__SHUTDOWN_TIMEOUT", "2m"),
         ("BROKER_SERVER__BASE_PATH", "a/b/"),
         ("BROKER_SERVER__TRUSTED_PROXIES", "10.0.0.0/8,::1"),
+        ("BROKER_SERVER__TLS__CERTIFICATE", "a.pem"),
+        ("BROKER_SERVER__TLS__KEY", "a.key"),
+        ("BROKER_SERVER__TLS__CLIENT_CA", "ca.pem"),
         ("BROKER_OPERATIONS__KEEP", "7d"),
         ("BROKER_OPERATIONS__LEASE", "5s"),
         ("BROKER_OPERATIONS__AT_ONCE", "3"),
@@ -333,7 +337,7 @@ auth:
   password: first
   logins:
     blue-green: { username: platform, password: '${NOT_THERE}' }
-    robot: { token: abc.def, role: [viewer, metrics] }
+    robot: { token: abc.def, role: [viewer, metrics], offerings: [a, b] }
 ";
     let variables = [
         ("BROKER_AUTH__LOGINS__BLUE_GREEN__PASSWORD", "second"),
@@ -348,6 +352,7 @@ auth:
             password: password.to_owned().into(),
         },
         roles: vec![LoginRole::Platform],
+        offerings: None,
     };
     let robot = LoginSettings {
         name: "robot".to_owned(),
@@ -355,6 +360,7 @@ auth:
             token: "abc.def".to_owned().into(),
         },
         roles: vec![LoginRole::Viewer, LoginRole::Metrics],
+        offerings: Some(vec!["a".to_owned(), "b".to_owned()]),
     };
     let expected = [
         basic("default", "platform", "first"),

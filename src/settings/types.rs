@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::network::Network;
+use crate::password::PasswordHash;
 use crate::secret::Secret;
 
 /// How the broker runs.
@@ -181,6 +182,19 @@ pub struct ServerSettings {
     pub base_path: String,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// TLS, where the broker is to speak it.
+    pub tls: Option<TlsSettings>,
+}
+
+/// The files of TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate, with those between it and its authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities of clients' certificates.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// One login.
@@ -192,6 +206,8 @@ pub struct LoginSettings {
     pub kind: LoginKind,
     /// What it may do: at least one.
     pub roles: Vec<LoginRole>,
+    /// The names or ids of the offerings that it is for; nothing where it is for all.
+    pub offerings: Option<Vec<String>>,
 }
 
 /// What a login may do.
@@ -216,6 +232,20 @@ pub enum LoginKind {
         username: String,
         /// The password: not empty.
         password: Secret<String>,
+    },
+    /// Username and password, of which the hash is given.
+    Hashed {
+        /// The username: not empty, without a colon.
+        username: String,
+        /// The hash of the password.
+        password_hash: PasswordHash,
+    },
+    /// A certificate of the connection; one of both is given.
+    Certificate {
+        /// Parts of its subject: `CN=platform, O=Example`.
+        subject: Option<String>,
+        /// One of its alternative names.
+        san: Option<String>,
     },
     /// A bearer token.
     Bearer {

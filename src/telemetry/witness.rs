@@ -1,10 +1,11 @@
-//! Writes into the log what happened.
+//! Writes into the log what happened; and several witnesses as one.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
 use crate::domain::operation::{Kind, State};
-use crate::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
+use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
 
 /// One line for each operation that came to its end, for each attempt that did not end one, for what was adopted or
 /// has expired, and for each step of an operator.
@@ -31,6 +32,7 @@ impl Witness for LogWitness {
             service = event.service.map_or("-", ServiceId::as_str),
             plan = event.plan.map_or("-", PlanId::as_str),
             login = event.login,
+            trace = event.trace.unwrap_or("-"),
             description = event.report.and_then(|report| report.description.as_deref()).unwrap_or("-");
             "{}", event.state
         );
@@ -43,10 +45,14 @@ impl Witness for LogWitness {
             kind = attempt.kind.name(),
             instance = attempt.subject.instance().as_str(),
             binding = attempt.subject.binding().map_or("-", BindingId::as_str),
-            attempt = attempt.attempt;
+            attempt = attempt.attempt,
+            trace = attempt.trace.unwrap_or("-");
             "{}", attempt.what
         );
     }
+
+    /// What ends an operation has a line as its end, all else as an attempt.
+    fn acted(&self, _: &Acted<'_>) {}
 
     fn adopted(&self, adopted: &Adopted<'_>) {
         let count = self.adopted.fetch_add(1, Ordering::Relaxed) + 1;
@@ -86,5 +92,41 @@ impl Witness for LogWitness {
             binding = intervened.subject.binding().map_or("-", BindingId::as_str);
             "{} by the operator", intervened.what
         );
+    }
+}
+
+/// Several witnesses: each is told all.
+pub struct Chorus(pub Vec<Arc<dyn Witness>>);
+
+impl Witness for Chorus {
+    fn happened(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|witness| witness.happened(event));
+    }
+
+    fn attempted(&self, attempt: &Attempted<'_>) {
+        self.0.iter().for_each(|witness| witness.attempted(attempt));
+    }
+
+    fn acted(&self, acted: &Acted<'_>) {
+        self.0.iter().for_each(|witness| witness.acted(acted));
+    }
+
+    fn adopted(&self, adopted: &Adopted<'_>) {
+        self.0.iter().for_each(|witness| witness.adopted(adopted));
+    }
+
+    fn expired(&self, expired: &Expired<'_>) {
+        self.0.iter().for_each(|witness| witness.expired(expired));
+    }
+
+    fn intervened(&self, intervened: &Intervened<'_>) {
+        let told = |witness: &Arc<dyn Witness>| witness.intervened(intervened);
+        self.0.iter().for_each(told);
+    }
+}
+
+impl std::fmt::Debug for Chorus {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Chorus")
     }
 }

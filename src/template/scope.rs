@@ -34,6 +34,8 @@ pub struct StatementScope<'a> {
     pub server: &'a Map<String, Json>,
     /// `previous`: plan, parameters and maintenance before an update.
     pub previous: &'a Map<String, Json>,
+    /// `row`: what a question gave, in a statement that is run for each row of its answer.
+    pub row: Option<&'a str>,
 }
 
 /// `service.id`, `service.name`; `plan.id`, `plan.name`.
@@ -115,6 +117,7 @@ impl<'a> Scope<'a> {
             "binding" => self.binding.as_ref()?.find(below),
             "with" => Some(free(Some(self.statement?.with), below)),
             "server" => Some(free(Some(self.statement?.server), below)),
+            "row" => scalar(Some(self.statement?.row?), below),
             "previous" => Some(free(Some(self.statement?.previous), below)),
             _ => None,
         }

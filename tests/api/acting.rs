@@ -88,6 +88,15 @@ impl Stage {
     }
 
     pub fn with(more: impl FnOnce(Setup) -> Setup) -> Self {
+        Self::made(|document| document, more)
+    }
+
+    /// With a document that has more in it.
+    pub fn with_catalog(more: impl FnOnce(String) -> String) -> Self {
+        Self::made(more, |setup| setup)
+    }
+
+    fn made(document: impl FnOnce(String) -> String, more: impl FnOnce(Setup) -> Setup) -> Self {
         let root = Arc::new(Folder::new());
         let program = root.write("program.sh", PROGRAM);
         let executable = fs::Permissions::from_mode(0o755);
@@ -95,7 +104,8 @@ impl Stage {
         let catalog = CATALOG
             .replace("PROGRAM", &program.display().to_string())
             .replace("FOLDER", &root.path().display().to_string());
-        let setup = Setup::new(&catalog)
+        let setup = Setup::new(&document(catalog))
+            .watched()
             .env("BROKER_OPERATIONS__LEASE", "1s")
             .env("BROKER_OPERATIONS__LOOK_EVERY", "50ms")
             .env("BROKER_SERVER__REQUEST_TIMEOUT", "30s");

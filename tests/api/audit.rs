@@ -900,3 +900,24 @@ fn lines_that_are_taken_away_while_the_broker_runs_show() {
         );
     }
 }
+
+#[test]
+fn behind_a_proxy_that_is_trusted_both_addresses_are_told() {
+    for (trusted, forwarded) in [
+        ("127.0.0.0/8", json!("203.0.113.5")),
+        ("10.0.0.0/8", Value::Null),
+    ] {
+        let broker = audited()
+            .env("BROKER_SERVER__TRUSTED_PROXIES", trusted)
+            .start();
+        let at = |id: &str| {
+            asked(&broker, "PUT", &at_instance(id)).header("X-Forwarded-For", "203.0.113.5")
+        };
+        assert_eq!(broker.send(&at("i").json(&body("now"))).status, 201);
+        assert_eq!(broker.send(&at("i").json(&body("strict"))).status, 409);
+        for event in ["began", "refused"] {
+            let expected = json!({ "from": "127.0.0.1", "forwarded": forwarded });
+            has(&last(&broker, event, 1), &expected);
+        }
+    }
+}

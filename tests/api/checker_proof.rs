@@ -554,6 +554,12 @@ fn of_refusals() -> Vec<Case> {
         (
             "GET",
             "/x",
+            answer(429, &refusal("TooManyLogins")),
+            "429 says when to come again",
+        ),
+        (
+            "GET",
+            "/x",
             answer(405, &refusal("MethodNotAllowed")),
             "405 says what is allowed",
         ),

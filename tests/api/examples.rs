@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
 use crate::harness::{Broker, Folder, SERVER, Setup, with};
+use crate::server::Server;
 
 /// What a bind is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,16 @@ struct Example {
 
 /// In an environment: the URL of a PostgreSQL server.
 const A_SERVER: &str = "postgres://";
+
+/// The same of a MySQL server.
+const A_MYSQL: &str = "mysql://";
+
+/// For the examples that want one: started by the first.
+static MYSQL: LazyLock<Server> = LazyLock::new(|| {
+    let server = Server::start(&[]);
+    server.sql("CREATE DATABASE shared");
+    server
+});
 
 const VCAP: &str = r#"{
   "p.mysql": [{ "name": "orders-db", "credentials": { "uri": "mysql://o:p@db/orders", "port": 3306 } }],
@@ -101,6 +112,15 @@ const EXAMPLES: &[Example] = &[
             ("reader", "/credentials/role", r#""reader""#),
         ],
         plans: 3,
+    },
+    Example {
+        catalog: "config/examples/mysql-logins.yaml",
+        vars: &[],
+        environment: &[("MY_ADMIN", A_MYSQL)],
+        files: &[],
+        only: None,
+        gives: &[("database", "/credentials/host", r#""127.0.0.1""#)],
+        plans: 2,
     },
     Example {
         catalog: "config/examples/expiring-logins.yaml",
@@ -337,7 +357,11 @@ impl Example {
             setup = setup.arg("--vars").arg(&path(file));
         }
         for (name, value) in environment {
-            let server = (*value == A_SERVER).then(|| SERVER.url("postgres"));
+            let server = match *value {
+                A_SERVER => Some(SERVER.url("postgres")),
+                A_MYSQL => Some(MYSQL.url("shared")),
+                _ => None,
+            };
             setup = setup.env(name, server.as_deref().unwrap_or(value));
         }
         setup

@@ -23,6 +23,9 @@ use crate::http::{self, Request, Response};
 pub const USER: &str = "platform";
 pub const PASSWORD: &str = "pa:ss w0rd";
 
+/// The token of who reads the metrics.
+pub const WATCH: &str = "w4tch";
+
 pub const SERVICE: &str = "6f2b6f54-9d7c-4c39-9a36-5f7f0e0e6f10";
 pub const PLAN: &str = "0c1e3a0e-4a2b-4f38-9a3e-0f6a4f1c2d11";
 
@@ -114,6 +117,13 @@ impl Setup {
     pub fn binary(mut self, path: &Path) -> Self {
         self.binary = Some(path.to_owned());
         self
+    }
+
+    /// With a login for the metrics.
+    #[must_use]
+    pub fn watched(self) -> Self {
+        self.env("BROKER_AUTH__LOGINS__WATCH__TOKEN", WATCH)
+            .env("BROKER_AUTH__LOGINS__WATCH__ROLE", "metrics")
     }
 
     /// Starts it; panics with what it said where it does not.

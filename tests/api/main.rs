@@ -10,6 +10,12 @@ mod harness;
 mod http;
 #[path = "../postgres/proxy.rs"]
 mod proxy;
+#[path = "../mysql/server.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of statements, which use all of it"
+)]
+mod server;
 
 mod acting;
 mod adopt;
@@ -22,23 +28,25 @@ mod bind;
 mod breaking;
 mod catalog;
 mod checker_proof;
-mod compose;
 mod databases;
-mod deploy;
 mod examples;
 mod expiry;
 mod fields;
+mod health;
 mod identity;
 mod later;
 mod life;
 mod lifecycle;
 mod limits;
+mod logins;
 mod logs;
 mod machine;
 mod made;
+mod metrics;
 mod no_outputs;
 mod none;
 mod order;
+mod page;
 mod plan_in_use;
 mod polls;
 mod pools;
@@ -54,11 +62,15 @@ mod rotation;
 mod routes;
 mod running;
 mod schemas;
+mod scope;
 mod secrets;
 mod store;
+mod tls;
+mod traces;
 mod trouble;
 mod update;
 mod upgrades;
+mod watch;
 mod while_running;
 mod withdrawn;
 mod words;

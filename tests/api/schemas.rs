@@ -251,7 +251,9 @@ fn a_stricter_schema_breaks_nothing() {
         json!({ "$schema": "http://json-schema.org/draft-07/schema#", "type": "object",
             "properties": { "n": { "maximum": maximum } } })
     };
-    let broker = Setup::new(&document(&create(&schema(9)))).start();
+    let broker = Setup::new(&document(&create(&schema(9))))
+        .env("BROKER_ALLOW_BREAKING", "schema-narrowed")
+        .start();
     assert_eq!(provision(&broker, "i", &json!({ "n": 7 })).status, 201);
     broker
         .folder

@@ -14,7 +14,7 @@ use crate::harness::{Broker, Setup, at_binding, at_instance, with};
 use crate::http::{Connection, Response};
 
 /// Words that no single request can bring about, and what does: they are not answered here.
-const NEED_A_FAULT: [(&str, &str); 13] = [
+const NEED_A_FAULT: [(&str, &str); 14] = [
     ("AsyncRequired", "a plan must answer later: `later`"),
     ("OperationRefused", "a backend must refuse: `later`"),
     ("UpdateRefused", "a backend must refuse: `later`"),
@@ -32,6 +32,7 @@ const NEED_A_FAULT: [(&str, &str); 13] = [
         "ConcurrencyError",
         "others must change one instance eight times between a look and a commit",
     ),
+    ("TooManyLogins", "wrong logins must come often: `logins`"),
     (
         "StoreUnavailable",
         "the store's disk must be full, read-only or away",

@@ -5,6 +5,7 @@ use std::fs;
 use catalog_broker::domain::id::PlanId;
 use catalog_broker::domain::instance::{Instance, InstanceDetails};
 use catalog_broker::domain::operation::Kind;
+use catalog_broker::domain::trace::Trace;
 use catalog_broker::secret::Secret;
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -46,6 +47,24 @@ fn updating() -> Stage {
     stage.instance = with("1.1.0", &stage.instance);
     stage.instance.plan_id = PlanId::parse("q").expect("an id");
     stage
+}
+
+/// What is said of the trace is only there where there is one.
+#[test]
+fn a_trace_fits_its_schema() {
+    let validator = validator("request");
+    let mut stage = Stage::new();
+    for state in [None, Some("a=1".to_owned())] {
+        let trace = Trace::new("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", true);
+        stage.trace = trace.map(|trace| trace.with_state(state.clone()));
+        let mut request = request(&stage, Kind::Bind);
+        assert!(validator.is_valid(&request), "{request}");
+        assert_eq!(request["trace"]["tracestate"], json!(state));
+        request["trace"]["traceparent"] = json!("00-1-2-01");
+        assert!(!validator.is_valid(&request), "{request}");
+    }
+    stage.trace = None;
+    assert_eq!(request(&stage, Kind::Bind).get("trace"), None);
 }
 
 /// An update sees what was and what is to be.

@@ -19,6 +19,7 @@ use catalog_broker::domain::instance::{Instance, InstanceDetails};
 use catalog_broker::domain::json::{Fingerprint, Object};
 use catalog_broker::domain::operation::{Kind, LastOperation, State};
 use catalog_broker::domain::time::Timestamp;
+use catalog_broker::domain::trace::Trace;
 use catalog_broker::secret::Secret;
 use serde_json::{Value, json};
 
@@ -44,6 +45,7 @@ pub struct Stage {
     pub previous: Option<Instance>,
     pub binding: Binding,
     pub identity: Option<OriginatingIdentity>,
+    pub trace: Option<Trace>,
     pub operation: OperationId,
     pub attempt: u32,
     pub until: Timestamp,
@@ -75,6 +77,7 @@ impl Stage {
             instance: instance(&operation),
             previous: None,
             binding: binding(&operation),
+            trace: None,
             identity: Some(OriginatingIdentity {
                 platform: "cloudfoundry".to_owned(),
                 value: object(&json!({ "user_id": "u" })),
@@ -170,6 +173,7 @@ impl Stage {
             binding: matches!(kind, Kind::Bind | Kind::Unbind).then_some(&self.binding),
             clock: || Timestamp(0),
             identity: self.identity.as_ref(),
+            trace: self.trace.as_ref(),
         }
     }
 

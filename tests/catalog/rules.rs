@@ -41,6 +41,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
     let ok = || [none(), none(), none()];
     let sql = |step: Value| json!({ "backend": { "sql": { "server": "postgres://h/d", "statements": { "bind": [step] } } } });
     let set = |with: Value| json!({ "backend": { "sql": { "server": "postgres://h/d" }, "statements": "postgresql/database", "with": with } });
+    let server = |set: &str| json!({ "backend": { "sql": { "server": "mysql://u@h/d" }, "statements": set } });
     let sets = |other: &str| {
         json!({ "plan_updateable": true, "backend": { "sql": { "server": "postgres://h/d" } }, "plans": [
         { "id": harness::PLAN, "name": "a", "description": "d", "backend": { "statements": "postgresql/database" } },
@@ -65,6 +66,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("statement-reference", plan(sql(json!("DROP ROLE ${S:-x}")), sql(json!("SELECT '$${S}'")))),
         row("statement-empty", plan(sql(json!({ "database": "d" })), sql(json!({ "statement": "SELECT 1", "database": "d" })))),
         row("statement-knob", plan(set(json!({ "connection": 5 })), set(json!({ "connections": 5 })))),
+        row("statement-server", plan(server("postgresql/database"), server("mysql/database"))),
         row("statements-move", service(sets("postgresql/schema"), sets("postgresql/database"))),
         row("program-missing", plan(json!({ "backend": { "command": { "run": ["/nowhere/at-all"] } } }), json!({ "backend": { "command": { "run": ["/bin/sh"] } } }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),

@@ -190,6 +190,7 @@ fn provision(name: &str) -> Change {
             login: "default".to_owned(),
             originating_identity: None,
             request_identity: None,
+            trace: None,
         },
         update: None,
     };

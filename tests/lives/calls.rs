@@ -55,6 +55,7 @@ fn accepted(accepted: Accepted, rest: &str) -> Answer {
 fn caller() -> Caller {
     Caller {
         login: "platform".into(),
+        scope: catalog_broker::domain::scope::Scope::All,
         api_version: ApiVersion {
             major: 2,
             minor: 17,
@@ -62,6 +63,7 @@ fn caller() -> Caller {
         originating_identity: None,
         request_identity: None,
         peer: None,
+        trace: None,
     }
 }
 

@@ -11,7 +11,9 @@ use catalog_broker::domain::catalog::Catalog;
 use catalog_broker::domain::expiry::{Expiry, Unbinds};
 use catalog_broker::domain::live::Live;
 use catalog_broker::domain::store::Store;
-use catalog_broker::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
+use catalog_broker::domain::witness::{
+    Acted, Adopted, Attempted, Event, Expired, Intervened, Witness,
+};
 use catalog_broker::domain::worker::{Terms, Worker, Working};
 use catalog_broker::secret::Secret;
 use catalog_broker::store::Keys;
@@ -72,6 +74,8 @@ impl Witness for Watch {
             self.0.over(attempted.operation, attempted.attempt);
         }
     }
+
+    fn acted(&self, _: &Acted<'_>) {}
 
     fn adopted(&self, _: &Adopted<'_>) {}
     fn expired(&self, _: &Expired<'_>) {}

@@ -135,6 +135,7 @@ pub fn change(pair: Pair, op: Op, seen: Option<&Seen>, now: Timestamp) -> Change
                     login: "model".to_owned(),
                     originating_identity: None,
                     request_identity: None,
+                    trace: None,
                 },
                 update: None,
             }),

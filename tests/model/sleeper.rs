@@ -11,7 +11,9 @@ use catalog_broker::domain::live::Live;
 use catalog_broker::domain::store::Store;
 use catalog_broker::domain::time::Timestamp;
 use catalog_broker::domain::version::NEWEST;
-use catalog_broker::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
+use catalog_broker::domain::witness::{
+    Acted, Adopted, Attempted, Event, Expired, Intervened, Witness,
+};
 use catalog_broker::domain::worker::{Terms, Worker};
 use tokio::runtime::Builder;
 
@@ -39,6 +41,8 @@ impl Witness for Ear {
     fn attempted(&self, attempt: &Attempted<'_>) {
         let _ = self.0.send(attempt.what.to_owned());
     }
+
+    fn acted(&self, _: &Acted<'_>) {}
 
     fn adopted(&self, _: &Adopted<'_>) {}
 

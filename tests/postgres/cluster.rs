@@ -229,7 +229,11 @@ fn binaries() -> PathBuf {
 /// Below /tmp, which any user may enter; what processes left there that are gone goes first.
 fn folder() -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let prefix = "catalog-broker-pg-";
+    given_folder("catalog-broker-pg-", NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A folder of a server's own, by the number that it has in this process.
+pub fn given_folder(prefix: &str, number: usize) -> PathBuf {
     for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let owner = name
@@ -239,7 +243,6 @@ fn folder() -> PathBuf {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let path = PathBuf::from(format!("/tmp/{prefix}{}-{number}", std::process::id()));
     fs::create_dir(&path).expect("a folder of the server's own");
     give(&path);

@@ -1,4 +1,4 @@
-//! The backend `sql` on real PostgreSQL: the real binary, and clients that log in with what it gave. A file for each
+//! The backend `sql` on real PostgreSQL and real MariaDB: the real binary, and clients that log in with what it gave. A file for each
 //! concern.
 
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
@@ -23,13 +23,17 @@ mod harness;
     reason = "shared with the tests of the API, which use all of it"
 )]
 mod http;
+#[path = "../mysql/server.rs"]
+mod server;
 mod stage;
 
 mod hidden;
 mod injection;
 mod lives;
+mod mysql;
 mod own;
 mod probe;
 mod rotation;
 mod trouble;
 mod upgrades;
+mod waits;

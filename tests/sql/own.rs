@@ -72,6 +72,26 @@ services:
               - statement: SELECT nextval('public.tries')
                 transaction: false
               - CREATE ROLE racing
+      - id: rows
+        name: rows
+        description: Runs a statement for each row
+        backend:
+          statements:
+            provision:
+              - statement: INSERT INTO public.said VALUES ('each ' || {{ row | literal }})
+                each: SELECT generate_series(2, {{ values.level | int }})
+              - statement: INSERT INTO public.said VALUES ('alone ' || {{ row | literal }})
+                each: SELECT 'a' UNION SELECT 'b' ORDER BY 1
+                transaction: false
+      - id: unfit
+        name: unfit
+        description: A row fits no statement
+        backend:
+          statements:
+            provision:
+              - INSERT INTO public.said VALUES ('begun')
+              - statement: INSERT INTO public.said VALUES ({{ row | int }})
+                each: SELECT 'no number'
       - id: two
         name: two
         description: Two statements in one
@@ -132,6 +152,9 @@ fn statements_know_what_they_are_for_and_run_where_they_say() {
     // A database that is gone is in no way of what removes.
     stage.deprovisioned("one", "more");
     assert_eq!(said(&stage, "shared"), "deprovision");
+    stage.cluster.sql("shared", "DELETE FROM public.said");
+    stage.provisioned("two", "rows");
+    assert_eq!(said(&stage, "shared"), "each 2|each 3|alone a|alone b");
 }
 
 /// Of an operation that fails nothing stays, and the user reads what the operator can mend.
@@ -142,6 +165,10 @@ fn what_the_server_refuses_fails_with_a_sentence() {
         (
             "half",
             "statement 2 of `provision`: a value does not fit (SQLSTATE 22012)",
+        ),
+        (
+            "unfit",
+            "Statement 2 of `provision` cannot be made of what the database server answered",
         ),
         (
             "two",

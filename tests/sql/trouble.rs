@@ -37,13 +37,22 @@ services:
         name: asks
         description: Asks before it removes
         backend: { statements: { provision: [ SELECT 1 ], deprovision: [ { statement: DROP ROLE asked_for, only_if: SELECT 1 } ], bind: [], unbind: [] } }
+      - id: lists
+        name: lists
+        description: Removes what it was told of
+        backend: { statements: { provision: [ SELECT 1 ], deprovision: [ { statement: "DROP ROLE {{ row | ident }}", each: SELECT 'listed' } ], bind: [], unbind: [] } }
       - id: plain
         name: plain
         description: Removes without a question
         backend: { statements: { provision: [ SELECT 1 ], deprovision: [ DROP ROLE asked_for ], bind: [], unbind: [] } }
 "#;
 
-fn asked_for(broker: &Broker, method: &str, path: &str, body: &Value) -> Option<Response> {
+pub(crate) fn asked_for(
+    broker: &Broker,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> Option<Response> {
     let sign = if path.contains('?') { '&' } else { '?' };
     let path = format!("{path}{sign}accepts_incomplete=true");
     let request = broker.request(method, &path);
@@ -56,7 +65,7 @@ fn asked_for(broker: &Broker, method: &str, path: &str, body: &Value) -> Option<
 }
 
 /// Waits for the end of the latest operation there; its last word.
-fn awaited(broker: &Broker, path: &str) -> Response {
+pub(crate) fn awaited(broker: &Broker, path: &str) -> Response {
     let until = Instant::now() + Duration::from_secs(180);
     loop {
         let polled = broker.get(&format!("{path}/last_operation"));
@@ -68,7 +77,7 @@ fn awaited(broker: &Broker, path: &str) -> Response {
     }
 }
 
-fn succeeded(broker: &Broker, path: &str) {
+pub(crate) fn succeeded(broker: &Broker, path: &str) {
     let polled = awaited(broker, path);
     assert_eq!(
         polled.json()["state"],
@@ -79,7 +88,7 @@ fn succeeded(broker: &Broker, path: &str) {
     );
 }
 
-fn wait_for_description(broker: &Broker, path: &str, words: &str) {
+pub(crate) fn wait_for_description(broker: &Broker, path: &str, words: &str) {
     let until = Instant::now() + Duration::from_secs(120);
     loop {
         let polled = broker.get(&format!("{path}/last_operation"));
@@ -185,21 +194,26 @@ fn a_password_that_was_changed_under_load_is_said_and_its_successor_goes_on() {
 #[test]
 fn what_was_there_a_moment_ago_is_asked_for_again() {
     let stage = Stage::with(Cluster::start(&[]), Admin::Plain, CATALOG);
-    for plan in ["asks", "plain"] {
+    for plan in ["asks", "lists", "plain"] {
         let path = at_instance(plan);
         asked_for(&stage.broker, "PUT", &path, &asked(plan)).expect("an answer");
         succeeded(&stage.broker, &path);
         let gone = format!("{path}?service_id=db&plan_id={plan}");
         asked_for(&stage.broker, "DELETE", &gone, &Value::Null).expect("an answer");
     }
-    wait_for_description(&stage.broker, &at_instance("asks"), "refused statement 1");
+    for plan in ["asks", "lists"] {
+        wait_for_description(&stage.broker, &at_instance(plan), "refused statement 1");
+    }
     let plain = awaited(&stage.broker, &at_instance("plain"));
     assert_eq!(plain.json()["state"], "failed", "{}", plain.text());
     stage.cluster.sql(
         "postgres",
-        "CREATE ROLE asked_for; GRANT asked_for TO admin WITH ADMIN OPTION",
+        "CREATE ROLE asked_for; GRANT asked_for TO admin WITH ADMIN OPTION;
+         CREATE ROLE listed; GRANT listed TO admin WITH ADMIN OPTION",
     );
-    assert_eq!(awaited(&stage.broker, &at_instance("asks")).status, 410);
+    for plan in ["asks", "lists"] {
+        assert_eq!(awaited(&stage.broker, &at_instance(plan)).status, 410);
+    }
 }
 
 /// A delete stops what runs on the server, and what it had done is undone.
@@ -267,7 +281,7 @@ fn the_server_has_no_more_connections_than_were_given() {
 }
 
 /// The names of all logins that bindings hold, as the broker tells them.
-fn held(broker: &Broker, bindings: &[(String, String)]) -> BTreeSet<String> {
+pub(crate) fn held(broker: &Broker, bindings: &[(String, String)]) -> BTreeSet<String> {
     let fetched = bindings
         .iter()
         .map(|(instance, binding)| broker.get(&at_binding(instance, binding)));
@@ -293,7 +307,7 @@ fn made(cluster: &Cluster) -> BTreeSet<String> {
 }
 
 /// Lives of bindings on one instance until told to stop; what goes wrong on the way is the harm of the moment.
-fn load(
+pub(crate) fn load(
     at: impl Fn() -> Option<std::net::SocketAddr>,
     broker: &Broker,
     bindings: &[(String, String)],
@@ -339,7 +353,7 @@ fn settle(broker: &Broker, cluster: &Cluster, bindings: &[(String, String)]) {
     assert_eq!(logins, held(broker, bindings));
 }
 
-fn bindings() -> Vec<(String, String)> {
+pub(crate) fn bindings() -> Vec<(String, String)> {
     (0..12)
         .map(|n| ("one".to_owned(), format!("b{n}")))
         .collect()

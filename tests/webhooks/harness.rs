@@ -134,6 +134,7 @@ impl Task {
             binding: matches!(self.kind, Kind::Bind | Kind::Unbind).then_some(&self.binding),
             clock: self.clock,
             identity: None,
+            trace: None,
         }
     }
 

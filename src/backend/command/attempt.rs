@@ -26,7 +26,7 @@ pub(super) async fn attempt(
     work: Work<'_>,
     progress: &dyn Progress,
 ) -> Outcome {
-    let mut said = Said::new(work.operation, work.attempt, progress);
+    let mut said = Said::new(&work, progress);
     let mut output = Output::new(settings.output_limit);
     let whole = timeout(
         settings.timeout.saturating_add(GRACE),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::domain::backend::Progress;
+use crate::domain::backend::{Progress, Work};
 use crate::domain::id::OperationId;
 
 /// A line that begins so is for the user.
@@ -24,6 +24,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Said<'a> {
     operation: &'a OperationId,
     attempt: u32,
+    trace: &'a str,
     progress: &'a dyn Progress,
     /// The line that is being read.
     line: Vec<u8>,
@@ -33,14 +34,11 @@ pub(super) struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    pub(super) const fn new(
-        operation: &'a OperationId,
-        attempt: u32,
-        progress: &'a dyn Progress,
-    ) -> Self {
+    pub(super) fn new(work: &Work<'a>, progress: &'a dyn Progress) -> Self {
         Self {
-            operation,
-            attempt,
+            operation: work.operation,
+            attempt: work.attempt,
+            trace: work.trace_id(),
             progress,
             line: Vec::new(),
             lines: 0,
@@ -108,7 +106,8 @@ impl<'a> Said<'a> {
         log::info!(
             target: "backend",
             operation = self.operation.as_str(),
-            attempt = self.attempt;
+            attempt = self.attempt,
+            trace = self.trace;
             "{line}"
         );
     }

@@ -101,7 +101,8 @@ fn complain(work: &Work<'_>, what: &str) {
         target: "backend",
         operation = work.operation.as_str(),
         kind = work.kind.name(),
-        attempt = work.attempt;
+        attempt = work.attempt,
+        trace = work.trace_id();
         "{what}"
     );
 }

@@ -1,18 +1,17 @@
 //! One attempt: the statements of an operation in their order, each in its database, those beside each other in one
-//! transaction.
+//! transaction; some once for each row of an answer.
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::Row;
-
 use super::Sql;
-use super::queue::Queue;
+use super::link::Rows;
+use super::queue::{Queue, Told};
 use super::server::{Room, Session, SqlServer};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
 use super::trouble::{Asked, Trouble};
 use crate::domain::backend::Work;
-use crate::template::{Draw, RenderError, Scope, Tree};
+use crate::template::{Draw, RenderError, Scope, StatementScope, Tree};
 
 /// Carries out all steps. Each is made of its values before the first one is run: what cannot be made has done nothing.
 pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Result<(), Trouble> {
@@ -31,6 +30,7 @@ pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Re
     let mut run = Run {
         room: sql.server.room().await?,
         sql,
+        scope,
         removes: work.kind.removes(),
         at: 0,
         place: Place::Nowhere,
@@ -43,9 +43,14 @@ pub(super) async fn attempt(sql: &Sql, work: &Work<'_>, scope: &Scope<'_>) -> Re
     run.end().await
 }
 
+/// In place of a row of an answer, before there is one: a word that is a name, a text and a number.
+const NO_ROW: &str = "0";
+
 /// A step with its values.
-struct Ready {
+struct Ready<'a> {
     statement: Rendered,
+    /// The question for whose rows it is run, and the statement to be made of each.
+    each: Option<(Rendered, &'a Statement)>,
     transaction: bool,
     /// Where it is another one than the URL's.
     database: Option<String>,
@@ -53,7 +58,11 @@ struct Ready {
     unless: Option<Rendered>,
 }
 
-fn ready(step: &Step, scope: &Scope<'_>, own: Option<&str>) -> Result<Ready, RenderError> {
+fn ready<'a>(
+    step: &'a Step,
+    scope: &Scope<'_>,
+    own: Option<&str>,
+) -> Result<Ready<'a>, RenderError> {
     let question = |statement: &Option<Statement>| {
         statement
             .as_ref()
@@ -64,12 +73,33 @@ fn ready(step: &Step, scope: &Scope<'_>, own: Option<&str>) -> Result<Ready, Ren
         None => None,
         Some(tree) => Some(database(tree, scope)?).filter(|name| Some(name.as_str()) != own),
     };
+    let each = question(&step.each)?.map(|question| (question, &step.statement));
+    let statement = match &each {
+        None => step.statement.render(scope)?,
+        Some(_) => rendered_for(NO_ROW, &step.statement, scope)?,
+    };
     Ok(Ready {
-        statement: step.statement.render(scope)?,
+        statement,
+        each,
         transaction: step.transaction,
         database,
         only_if: question(&step.only_if)?,
         unless: question(&step.unless)?,
+    })
+}
+
+fn rendered_for(
+    row: &str,
+    statement: &Statement,
+    scope: &Scope<'_>,
+) -> Result<Rendered, RenderError> {
+    let seen = scope.statement.map(|seen| StatementScope {
+        row: Some(row),
+        ..*seen
+    });
+    statement.render(&Scope {
+        statement: seen.as_ref(),
+        ..*scope
     })
 }
 
@@ -87,6 +117,7 @@ fn database(tree: &Tree, scope: &Scope<'_>) -> Result<String, RenderError> {
 struct Run<'a> {
     room: Room<'a>,
     sql: &'a Sql,
+    scope: &'a Scope<'a>,
     removes: bool,
     /// Which step it is; counts from 1.
     at: usize,
@@ -110,7 +141,7 @@ struct Stay {
 }
 
 impl Run<'_> {
-    async fn step(&mut self, step: Ready) -> Result<(), Trouble> {
+    async fn step(&mut self, step: Ready<'_>) -> Result<(), Trouble> {
         self.enter(step.database).await?;
         let in_transaction = match &self.place {
             Place::In(stay) => stay.in_transaction,
@@ -121,7 +152,7 @@ impl Run<'_> {
         }
         let asked = Asked {
             unless: step.unless.is_some(),
-            only_if: step.only_if.is_some(),
+            only_if: step.only_if.is_some() || step.each.is_some(),
         };
         if let Some(question) = step.only_if
             && self.ask(question).await?.is_empty()
@@ -133,12 +164,39 @@ impl Run<'_> {
         {
             return Ok(());
         }
-        self.queue.push(self.at, step.statement, asked);
-        if step.transaction {
+        match step.each {
+            Some((question, statement)) => self.each(question, statement, asked).await,
+            None => self.run(step.statement, asked).await,
+        }
+    }
+
+    async fn run(&mut self, statement: Rendered, asked: Asked) -> Result<(), Trouble> {
+        self.queue.push(self.at, Told::Run(statement), asked);
+        let is_whole = self.sql.server.dialect().is_all_or_nothing();
+        if is_whole && matches!(&self.place, Place::In(stay) if stay.in_transaction) {
             // Where it fails, the server does nothing of what comes after it.
             return Ok(());
         }
-        self.flush().await.map(|_| ())
+        self.flush().await.map(drop)
+    }
+
+    /// What has ended since the answer came needs nothing done to it.
+    async fn each(
+        &mut self,
+        question: Rendered,
+        statement: &Statement,
+        asked: Asked,
+    ) -> Result<(), Trouble> {
+        for row in self.ask(question).await?.into_iter().flatten() {
+            let at = self.at;
+            let rendered = rendered_for(&row, statement, self.scope)
+                .map_err(|error| Trouble::Row { at, error })?;
+            match self.run(rendered, asked).await {
+                Err(trouble) if trouble.is_ended() => {}
+                sent => sent?,
+            }
+        }
+        Ok(())
     }
 
     async fn enter(&mut self, database: Option<String>) -> Result<(), Trouble> {
@@ -194,67 +252,51 @@ impl Run<'_> {
         if !begin {
             self.flush().await?;
         }
-        let sql = if begin { "BEGIN" } else { "COMMIT" };
-        let rendered = Rendered {
-            sql: sql.to_owned(),
-            values: Vec::new(),
-        };
-        self.queue.push(self.at, rendered, Asked::default());
+        let told = if begin { Told::Begin } else { Told::Commit };
+        self.queue.push(self.at, told, Asked::default());
         if let Place::In(stay) = &mut self.place {
             stay.in_transaction = begin;
         }
         if begin {
             return Ok(());
         }
-        self.flush().await.map(|_| ())
+        self.flush().await.map(drop)
     }
 
     /// The rows of a question.
-    async fn ask(&mut self, question: Rendered) -> Result<Vec<Row>, Trouble> {
-        self.queue.push(self.at, question, Asked::default());
+    async fn ask(&mut self, question: Rendered) -> Result<Rows, Trouble> {
+        self.queue
+            .push(self.at, Told::Run(question), Asked::default());
         self.flush().await
     }
 
     /// Sends all that waits; the rows of the last one.
-    async fn flush(&mut self) -> Result<Vec<Row>, Trouble> {
+    async fn flush(&mut self) -> Result<Rows, Trouble> {
         let queue = std::mem::take(&mut self.queue);
         if queue.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Rows::new());
         }
-        match &self.place {
+        match &mut self.place {
             Place::In(stay) => {
-                queue
-                    .send(stay.session.client()?, self.sql.server.timeout)
-                    .await
+                let timeout = self.sql.server.timeout;
+                queue.send(stay.session.link()?, timeout).await
             }
-            _ => Ok(Vec::new()),
+            _ => Ok(Rows::new()),
         }
     }
 }
 
-/// All that a statement may have left, as far as it has a name: roles, databases, and what is in the database of the URL.
-const INVENTORY: &str = "
-    SELECT 'role ' || quote_ident(rolname) FROM pg_roles
-    UNION SELECT 'database ' || quote_ident(datname) FROM pg_database
-    UNION SELECT 'schema ' || quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
-    UNION SELECT 'relation ' || oid::regclass FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace
-        AND relpersistence <> 't'
-    UNION SELECT 'function ' || oid::regprocedure FROM pg_proc
-    UNION SELECT 'default privileges of ' || defaclrole::regrole || ' in ' || defaclnamespace::regnamespace
-        FROM pg_default_acl WHERE defaclnamespace <> 0
-    UNION SELECT 'membership of ' || member::regrole || ' in ' || roleid::regrole FROM pg_auth_members";
-
 /// The names of what is there now.
 pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Trouble> {
     let room = server.room().await?;
-    let session = room.session(None).await?;
-    let rows = session.client()?.query_typed(INVENTORY, &[]).await;
-    let rows = rows.map_err(|error| Trouble::Statement {
-        at: 0,
-        error,
+    let mut session = room.session(None).await?;
+    let question = Rendered {
+        sql: server.inventory().to_owned(),
         values: Vec::new(),
-        asked: Asked::default(),
-    })?;
+    };
+    let mut queue = Queue::default();
+    queue.push(0, Told::Run(question), Asked::default());
+    let names = queue.send(session.link()?, server.timeout).await?;
     session.give_back().await;
-    Ok(rows.iter().filter_map(|row| row.try_get(0).ok()).collect())
+    Ok(names.into_iter().flatten().collect())
 }

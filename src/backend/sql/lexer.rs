@@ -2,6 +2,9 @@
 //! value is read: in a quoted text, a dollar-quoted one or a comment it would be something else, and beside a letter or a
 //! quote it would become a part of what stands there (`E{{ }}`, `'a'{{ }}`, `-{{ }}`).
 
+mod mysql;
+
+use super::dialect::Dialect;
 use super::quote::Filter;
 
 /// Why no value may stand in a place.
@@ -13,6 +16,8 @@ pub(super) enum Misplaced {
     DollarQuoted,
     /// In a comment.
     Comment,
+    /// Behind the beginning of a comment whose text some servers run.
+    Executed,
     /// Beside something that it would become a part of.
     Beside(char),
 }
@@ -33,6 +38,10 @@ impl Misplaced {
                 "stands in a comment".to_owned(),
                 "remove it, or end the comment before it",
             ),
+            Self::Executed => (
+                "stands in or behind a comment (`/*!`) whose text some servers run".to_owned(),
+                "write the statement without that comment",
+            ),
             Self::Beside(sign) => (
                 format!("stands beside `{sign}`, and would become a part of what stands there"),
                 "put a space between them, or join texts in the expression with `~`",
@@ -42,12 +51,13 @@ impl Misplaced {
 }
 
 /// What the text before a value leaves open, with the sign beside it.
-pub(super) fn before(text: &str, filter: Filter) -> Result<(), Misplaced> {
-    match ending(text) {
-        Some(Open::Single | Open::Double) => return Err(Misplaced::Quoted),
-        Some(Open::Dollar) => return Err(Misplaced::DollarQuoted),
-        Some(Open::Comment) => return Err(Misplaced::Comment),
-        None => {}
+pub(super) fn before(dialect: Dialect, text: &str, filter: Filter) -> Result<(), Misplaced> {
+    let open = match dialect {
+        Dialect::Postgres => ending(text),
+        Dialect::MySql => mysql::ending(text),
+    };
+    if let Some(open) = open {
+        return Err(open.into());
     }
     match text.chars().next_back() {
         None | Some(' ' | '\t' | '\r' | '\n' | '(' | ',' | '[' | '=') => Ok(()),
@@ -60,7 +70,8 @@ pub(super) fn before(text: &str, filter: Filter) -> Result<(), Misplaced> {
 pub(super) fn after(text: &str, filter: Filter) -> Result<(), Misplaced> {
     match text.chars().next() {
         None | Some(' ' | '\t' | '\r' | '\n' | ')' | ',' | ']' | ';' | ':' | '=') => Ok(()),
-        Some('.') if filter == Filter::Ident => Ok(()),
+        Some('.') if matches!(filter, Filter::Ident | Filter::Pattern) => Ok(()),
+        Some('@') if filter == Filter::User => Ok(()),
         Some(sign) => Err(Misplaced::Beside(sign)),
     }
 }
@@ -71,6 +82,18 @@ enum Open {
     Double,
     Dollar,
     Comment,
+    Executed,
+}
+
+impl From<Open> for Misplaced {
+    fn from(open: Open) -> Self {
+        match open {
+            Open::Single | Open::Double => Self::Quoted,
+            Open::Dollar => Self::DollarQuoted,
+            Open::Comment => Self::Comment,
+            Open::Executed => Self::Executed,
+        }
+    }
 }
 
 /// What is still open at the end of a text that begins where values may stand.
@@ -214,9 +237,13 @@ mod tests {
             ("$", Err(Misplaced::Beside('$'))),
             ("a.", Err(Misplaced::Beside('.'))),
         ] {
-            assert_eq!(before(text, Filter::Literal), expected, "{text:?}");
+            assert_eq!(
+                before(Dialect::Postgres, text, Filter::Literal),
+                expected,
+                "{text:?}"
+            );
         }
-        assert_eq!(before("a.", Filter::Ident), Ok(()));
+        assert_eq!(before(Dialect::Postgres, "a.", Filter::Ident), Ok(()));
         assert_eq!(after(".b", Filter::Ident), Ok(()));
         assert_eq!(after("::text", Filter::Literal), Ok(()));
         for text in ["'b'", "b", "\"", ".5", "$1", "-- x"] {

@@ -1,24 +1,32 @@
-//! Backend `sql`: statements of the operator's, run on a PostgreSQL server.
+//! Backend `sql`: statements of the operator's, run on a PostgreSQL, MySQL or MariaDB server.
 //!
 //! An attempt runs the statements of its operation in their order, from the first one on: they have to stand being run
 //! again after a crash. Those beside each other in one database are one transaction; a statement with
 //! `transaction: false` is none, for `CREATE DATABASE` and its like. A database that is gone is passed over by what
 //! removes.
 //!
+//! MySQL and MariaDB commit by themselves what makes, changes or drops something (DDL, GRANT): there a transaction is what
+//! stands between two of those.
+//!
 //! A value comes into a statement through a filter alone ([`quote`]), in a place where it is one word ([`lexer`]); each
 //! statement is sent by itself, so that a second one in it would be refused. No statement sees a password, where the
-//! filter `scram` made a verifier of it.
+//! filters `scram` and `native_hash` made of it what the server keeps.
 //!
 //! Two attempts that overlap, because a process slept, are kept apart by the server alone: by its transactions, and by
 //! what the statements ask before they act.
 //!
-//! In reading order: [`settings`] and [`server`] are the way to it, [`steps`] and [`statement`] what is run, [`attempt`]
-//! how; [`outputs`], [`trouble`] and [`aftermath`] are what comes of it.
+//! In reading order: [`dialect`] is what kind of server it is; [`settings`] and [`server`] are the way to it, [`link`] one
+//! connection of either kind, [`postgres`] and [`mysql`] what is theirs alone; [`steps`] and [`statement`] what is run,
+//! [`attempt`] and [`queue`] how; [`outputs`], [`trouble`] and [`aftermath`] are what comes of it.
 
 mod aftermath;
 mod attempt;
+mod dialect;
 mod lexer;
+mod link;
+mod mysql;
 mod outputs;
+mod postgres;
 mod queue;
 mod quote;
 mod scram;
@@ -40,6 +48,7 @@ use crate::domain::operation::Kind;
 use crate::secret::Secret;
 use crate::template::{Draw, RenderError, Scope, StatementScope};
 
+pub use self::dialect::Dialect;
 pub use self::server::SqlServer;
 pub use self::settings::{SqlError, SqlSettings};
 pub use self::statement::{Statement, StatementError, StatementPart};
@@ -66,7 +75,8 @@ impl Sql {
             Err(trouble) => {
                 self.complain(&work, &trouble);
                 let mut outcome = trouble.outcome(work.kind);
-                aftermath::mark(&mut outcome, &trouble, self.steps.of(work.kind));
+                let steps = self.steps.of(work.kind);
+                aftermath::mark(&mut outcome, &trouble, self.server.dialect(), steps);
                 outcome
             }
         }
@@ -80,6 +90,7 @@ impl Sql {
             with: &none,
             server: &self.server.names,
             previous: &previous,
+            row: None,
         };
         let with = self
             .knobs(&Scope {
@@ -90,7 +101,12 @@ impl Sql {
         seen.with = &with;
         scope.statement = Some(&seen);
         attempt::attempt(self, work, &scope).await?;
-        Ok(outputs::outputs(work, &with, &self.server.names))
+        Ok(outputs::outputs(
+            self.server.dialect(),
+            work,
+            &with,
+            &self.server.names,
+        ))
     }
 
     fn knobs(&self, scope: &Scope<'_>) -> Result<Object, RenderError> {
@@ -112,7 +128,8 @@ impl Sql {
             target: "backend",
             operation = work.operation.as_str(),
             kind = work.kind.name(),
-            attempt = work.attempt;
+            attempt = work.attempt,
+        trace = work.trace_id();
             "{}: {}", self.server.name, trouble.told()
         );
     }

@@ -1,26 +1,29 @@
-//! Statements that go to the server together and are answered one by one: what is sent behind another one of its transaction
-//! waits for no answer, for the server does nothing of it where the one before has failed.
+//! What goes to the server together and is answered one by one: what is sent behind a statement of its transaction waits for
+//! no answer, where the server does nothing of it if the one before has failed.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Row};
-
+use super::link::{Link, Order, Rows};
 use super::server::GRACE;
 use super::statement::Rendered;
 use super::trouble::{Asked, Trouble};
 
-/// Statements in their order. All but the last one are of a transaction that goes on behind them.
+/// What is told to a connection, in its order. All but the last of it are of a transaction that goes on behind them.
 #[derive(Default)]
 pub(super) struct Queue(Vec<Queued>);
 
 struct Queued {
     /// Which step of the operation it is; counts from 1.
     at: usize,
-    rendered: Rendered,
+    told: Told,
     asked: Asked,
+}
+
+/// An order, and what it is made of.
+pub(super) enum Told {
+    Run(Rendered),
+    Begin,
+    Commit,
 }
 
 impl Queue {
@@ -28,65 +31,46 @@ impl Queue {
         self.0.is_empty()
     }
 
-    pub(super) fn push(&mut self, at: usize, rendered: Rendered, asked: Asked) {
-        self.0.push(Queued {
-            at,
-            rendered,
-            asked,
-        });
+    pub(super) fn push(&mut self, at: usize, told: Told, asked: Asked) {
+        self.0.push(Queued { at, told, asked });
     }
 
-    /// Sends all of them; the rows of the last one, or what was wrong with the first that was refused. Each is a message of
-    /// its own, in the protocol that takes one statement at a time: a second one in it is refused, wherever it comes from.
-    pub(super) async fn send(
-        self,
-        client: &Client,
-        timeout: Duration,
-    ) -> Result<Vec<Row>, Trouble> {
+    /// Sends all of it; the rows of the last one, or what was wrong with the first that was refused.
+    pub(super) async fn send(self, link: &mut Link, timeout: Duration) -> Result<Rows, Trouble> {
         let count = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
         let limit = timeout.saturating_mul(count).saturating_add(GRACE);
-        let sent = self
-            .0
-            .iter()
-            .map(|queued| client.query_typed(&queued.rendered.sql, &[]));
-        let answers = tokio::time::timeout(limit, all(sent)).await;
+        let orders: Vec<Order> = self.0.iter().map(|queued| queued.told.order()).collect();
+        let answers = tokio::time::timeout(limit, link.carry_out(&orders)).await;
         let Ok(answers) = answers else {
             return Err(Trouble::Slow("a statement"));
         };
-        let mut last = Vec::new();
+        let mut last = Rows::new();
         for (queued, answer) in self.0.into_iter().zip(answers) {
-            last = answer.map_err(|error| {
-                let trouble = Trouble::Statement {
-                    at: queued.at,
-                    error,
-                    values: queued.rendered.values,
-                    asked: Asked::default(),
-                };
-                trouble.after_question(queued.asked)
+            let Queued { at, told, asked } = queued;
+            last = answer.map_err(|error| Trouble::Statement {
+                at,
+                error,
+                values: told.values(),
+                asked,
             })?;
         }
         Ok(last)
     }
 }
 
-/// What all come to. Each is begun in its turn, before any is waited for.
-async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
-    poll_fn(|context| {
-        for (future, output) in running.iter_mut().zip(&mut outputs) {
-            if output.is_none()
-                && let Poll::Ready(ready) = future.as_mut().poll(context)
-            {
-                *output = Some(ready);
-            }
+impl Told {
+    fn order(&self) -> Order<'_> {
+        match self {
+            Self::Run(rendered) => Order::Run(&rendered.sql),
+            Self::Begin => Order::Begin,
+            Self::Commit => Order::Commit,
         }
-        if outputs.iter().all(Option::is_some) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+    }
+
+    fn values(self) -> Vec<String> {
+        match self {
+            Self::Run(rendered) => rendered.values,
+            Self::Begin | Self::Commit => Vec::new(),
         }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
+    }
 }

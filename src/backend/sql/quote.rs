@@ -1,8 +1,11 @@
 //! The filters that every value of a statement passes. Each writes one word of SQL that the server reads as the value and
-//! as nothing else, whatever the value is and however the server is set up (`standard_conforming_strings`).
+//! as nothing else, whatever the value is and however the server is set up (`standard_conforming_strings`, `sql_mode`).
+
+mod mysql;
 
 use serde_json::Value;
 
+use super::dialect::Dialect;
 use super::scram::verifier;
 
 /// How long a name may be, in bytes: the server would cut a longer one off, and two could become one.
@@ -16,23 +19,40 @@ const LONGEST_PASSWORD: usize = 1024;
 pub(super) enum Filter {
     /// A name: of a role, a database, a schema.
     Ident,
+    /// The name of a login of MySQL's: shorter than others, and before `@`.
+    User,
+    /// The name of a database where MySQL's GRANT takes one for a pattern.
+    Pattern,
     /// A text constant.
     Literal,
     /// A whole number, without quotes.
     Int,
-    /// A text constant: what the server keeps of a password, and cannot be turned back into it.
+    /// A text constant: what PostgreSQL keeps of a password, and cannot be turned back into it.
     Scram,
+    /// The same of MySQL and MariaDB.
+    NativeHash,
 }
 
 impl Filter {
-    pub(super) const ALL: [Self; 4] = [Self::Ident, Self::Literal, Self::Int, Self::Scram];
+    const ALL: [Self; 7] = [
+        Self::Ident,
+        Self::User,
+        Self::Pattern,
+        Self::Literal,
+        Self::Int,
+        Self::Scram,
+        Self::NativeHash,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Ident => "ident",
+            Self::User => "user",
+            Self::Pattern => "pattern",
             Self::Literal => "literal",
             Self::Int => "int",
             Self::Scram => "scram",
+            Self::NativeHash => "native_hash",
         }
     }
 
@@ -40,20 +60,46 @@ impl Filter {
         Self::ALL.into_iter().find(|filter| filter.name() == name)
     }
 
-    /// The word, or why the value makes none; never the value.
-    pub(super) fn quote(self, value: &Value) -> Result<String, &'static str> {
+    /// Whether it writes what that server reads.
+    pub(super) const fn is_of(self, dialect: Dialect) -> bool {
         match self {
-            Self::Ident => ident(&text(value)?),
-            Self::Literal => Ok(literal(&text(value)?)),
-            Self::Int => int(value),
-            Self::Scram => match text(value)? {
-                password if password.is_empty() => Err("is an empty password"),
-                password if password.len() > LONGEST_PASSWORD => {
-                    Err("is longer than 1024 bytes, and no client logs in with that")
-                }
-                password => Ok(literal(&verifier(&password))),
-            },
+            Self::Ident | Self::Literal | Self::Int => true,
+            Self::Scram => matches!(dialect, Dialect::Postgres),
+            Self::User | Self::Pattern | Self::NativeHash => matches!(dialect, Dialect::MySql),
         }
+    }
+
+    /// Whether what it writes is a name, which is nothing confidential.
+    pub(super) const fn is_name(self) -> bool {
+        matches!(self, Self::Ident | Self::User | Self::Pattern)
+    }
+
+    /// The word, or why the value makes none; never the value.
+    pub(super) fn quote(self, dialect: Dialect, value: &Value) -> Result<String, &'static str> {
+        match (self, dialect) {
+            (Self::Ident, Dialect::Postgres) => ident(&text(value)?),
+            (Self::Ident, Dialect::MySql) => mysql::ident(&text(value)?),
+            (Self::User, _) => mysql::user(&text(value)?),
+            (Self::Pattern, _) => mysql::pattern(&text(value)?),
+            (Self::Literal, Dialect::Postgres) => Ok(literal(&text(value)?)),
+            (Self::Literal, Dialect::MySql) => Ok(mysql::literal(&text(value)?)),
+            (Self::Int, _) => int(value),
+            (Self::Scram, _) => {
+                let password = password(value)?;
+                Ok(literal(&verifier(&password)))
+            }
+            (Self::NativeHash, _) => Ok(mysql::native_hash(&password(value)?)),
+        }
+    }
+}
+
+fn password(value: &Value) -> Result<String, &'static str> {
+    match text(value)? {
+        password if password.is_empty() => Err("is an empty password"),
+        password if password.len() > LONGEST_PASSWORD => {
+            Err("is longer than 1024 bytes, and no client logs in with that")
+        }
+        password => Ok(password),
     }
 }
 
@@ -141,17 +187,23 @@ mod tests {
             (Filter::Int, json!(null), None),
             (Filter::Scram, json!(""), None),
         ] {
-            let quoted = filter.quote(&value);
+            let quoted = filter.quote(Dialect::Postgres, &value);
             assert_eq!(quoted.ok().as_deref(), word, "{filter:?} {value}");
         }
-        assert!(Filter::Scram.quote(&json!("a".repeat(1025))).is_err());
+        assert!(
+            Filter::Scram
+                .quote(Dialect::Postgres, &json!("a".repeat(1025)))
+                .is_err()
+        );
         assert!(ident(&"a".repeat(63)).is_ok());
         assert!(ident(&"a".repeat(64)).is_err());
     }
 
     #[test]
     fn a_verifier_does_not_tell_the_password() {
-        let verifier = Filter::Scram.quote(&json!("MARKED")).expect("a verifier");
+        let verifier = Filter::Scram
+            .quote(Dialect::Postgres, &json!("MARKED"))
+            .expect("a verifier");
         assert!(verifier.starts_with("'SCRAM-SHA-256$4096:"), "{verifier}");
         assert!(!verifier.contains("MARKED"));
     }

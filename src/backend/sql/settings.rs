@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::postgres::AddressError;
 use crate::secret::Secret;
 
 /// A server as it is written down.
@@ -11,7 +10,7 @@ use crate::secret::Secret;
 pub struct SqlSettings {
     /// The name under which its work queues.
     pub name: String,
-    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, as whoever may make roles and databases.
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE` or `mysql://...`, as whoever may make logins and databases.
     pub server: Secret,
     /// Most connections of this broker to it at a time.
     pub connections: usize,
@@ -39,8 +38,8 @@ impl SqlSettings {
 pub enum SqlError {
     /// It is no URL of a kind of server that is known.
     Scheme,
-    /// The URL leads nowhere.
-    Address(AddressError),
+    /// The URL leads nowhere; why, without any part of it.
+    Address(String),
     /// Nothing can be done over no connection.
     NoConnections,
     /// A time that has passed before anything can be done.
@@ -62,9 +61,9 @@ impl fmt::Display for SqlError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Scheme => out.write_str(
-                "is no URL of a PostgreSQL server: give postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+                "is no URL of a server that is known: give postgres://USER:PASSWORD@HOST:PORT/DATABASE, or mysql://...",
             ),
-            Self::Address(error) => write!(out, "leads nowhere, for {error}"),
+            Self::Address(why) => write!(out, "leads nowhere, for {why}"),
             Self::NoConnections => out.write_str("lets nothing connect: write 1 or more"),
             Self::NoTime => out.write_str("is no time at all: write 1s or more"),
         }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::dialect::Dialect;
 use super::lexer;
 use super::quote::Filter;
 use crate::template::{Draw, Expression, RenderError, Scope};
@@ -17,7 +18,10 @@ pub enum StatementPart<'a> {
 
 /// A statement that can be rendered.
 #[derive(Clone)]
-pub struct Statement(Vec<Piece>);
+pub struct Statement {
+    pieces: Vec<Piece>,
+    dialect: Dialect,
+}
 
 #[derive(Clone)]
 enum Piece {
@@ -39,20 +43,20 @@ pub struct StatementError {
 /// A statement as it is sent.
 pub(super) struct Rendered {
     pub(super) sql: String,
-    /// The words that may hold something confidential: all but names.
+    /// The words that may hold something confidential, all but names; and what they are made of.
     pub(super) values: Vec<String>,
 }
 
 impl Statement {
-    /// Reads a statement.
-    pub fn read(parts: &[StatementPart<'_>]) -> Result<Self, StatementError> {
+    /// Reads a statement for a kind of server.
+    pub fn read(dialect: Dialect, parts: &[StatementPart<'_>]) -> Result<Self, StatementError> {
         let mut pieces = Vec::new();
         for (at, part) in parts.iter().enumerate() {
             match *part {
                 StatementPart::Text(text) => pieces.push(Piece::Text(text.to_owned())),
                 StatementPart::Expression(source) => {
                     let before = at.checked_sub(1).map(|before| parts[before]);
-                    let piece = value(source, before, parts.get(at + 1).copied());
+                    let piece = value(dialect, source, before, parts.get(at + 1).copied());
                     pieces.push(piece.map_err(|(message, mend)| StatementError {
                         message,
                         mend,
@@ -68,12 +72,12 @@ impl Statement {
                 expression: None,
             });
         }
-        Ok(Self(pieces))
+        Ok(Self { pieces, dialect })
     }
 
     /// Its expressions, without their filters.
     pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        self.0.iter().filter_map(|piece| match piece {
+        self.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(_) => None,
             Piece::Value(expression, _) => Some(expression),
         })
@@ -85,17 +89,18 @@ impl Statement {
             sql: String::new(),
             values: Vec::new(),
         };
-        for piece in &self.0 {
+        for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => rendered.sql.push_str(text),
                 Piece::Value(expression, filter) => {
                     let value = expression.eval(scope, &draw)?;
-                    let word = filter.quote(&value).map_err(|why| {
+                    let word = filter.quote(self.dialect, &value).map_err(|why| {
                         RenderError::unusable(expression, format!("{why} (`{}`)", filter.name()))
                     })?;
                     rendered.sql.push_str(&word);
-                    if *filter != Filter::Ident {
+                    if !filter.is_name() {
                         rendered.values.push(word);
+                        rendered.values.extend(value.as_str().map(str::to_owned));
                     }
                 }
             }
@@ -113,7 +118,19 @@ impl Piece {
     }
 }
 
+fn filters(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Postgres => {
+            "put one last: `ident` for a name, `literal` for a text, `int` for a number, `scram` for a password"
+        }
+        Dialect::MySql => {
+            "put one last: `ident` for a name, `user` for a login's, `pattern` for a database in GRANT, `literal` for a text, `int` for a number, `native_hash` for a password"
+        }
+    }
+}
+
 fn value(
+    dialect: Dialect,
     source: &str,
     before: Option<StatementPart<'_>>,
     after: Option<StatementPart<'_>>,
@@ -123,13 +140,22 @@ fn value(
     else {
         return Err((
             "passes no filter that makes it one word of SQL".to_owned(),
-            "put one last: `ident` for a name, `literal` for a text, `int` for a number, `scram` for a password"
-                .to_owned(),
+            filters(dialect).to_owned(),
         ));
     };
+    if !filter.is_of(dialect) {
+        return Err((
+            format!(
+                "passes `{}`, which {} does not read",
+                filter.name(),
+                dialect.name()
+            ),
+            filters(dialect).to_owned(),
+        ));
+    }
     let place = match before {
         None => Ok(()),
-        Some(StatementPart::Text(text)) => lexer::before(text, filter),
+        Some(StatementPart::Text(text)) => lexer::before(dialect, text, filter),
         Some(StatementPart::Expression(_)) => Err(lexer::Misplaced::Beside('}')),
     };
     let place = place.and_then(|()| match after {
@@ -165,7 +191,7 @@ impl fmt::Debug for Statement {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Statement, StatementError> {
+    fn read(dialect: Dialect, text: &str) -> Result<Statement, StatementError> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, from)) = rest.split_once("{{") {
@@ -179,7 +205,7 @@ mod tests {
         if !rest.is_empty() {
             parts.push(StatementPart::Text(rest));
         }
-        Statement::read(&parts)
+        Statement::read(dialect, &parts)
     }
 
     #[test]
@@ -202,7 +228,7 @@ mod tests {
             ("SELECT {{ random_password(9) | literal }}", "anew"),
             ("  ", "empty"),
         ] {
-            let error = read(text).expect_err(text);
+            let error = read(Dialect::Postgres, text).expect_err(text);
             assert!(error.message.contains(word), "{text}: {}", error.message);
         }
     }
@@ -215,7 +241,24 @@ mod tests {
             "ALTER TABLE {{ with.schema | ident }}.{{ with.table | ident }} OWNER TO CURRENT_USER",
             "SELECT f({{ binding.id | literal }}::text, {{ with.n | int }})",
         ] {
-            assert!(read(text).is_ok(), "{text}: {:?}", read(text).err());
+            let read = read(Dialect::Postgres, text);
+            assert!(read.is_ok(), "{text}: {:?}", read.err());
+        }
+    }
+
+    #[test]
+    fn a_filter_of_another_server_is_refused() {
+        for (dialect, filter) in [
+            (Dialect::Postgres, "user"),
+            (Dialect::Postgres, "pattern"),
+            (Dialect::Postgres, "native_hash"),
+            (Dialect::MySql, "scram"),
+        ] {
+            let text = format!("SELECT {{{{ binding.id | {filter} }}}}");
+            let error = read(dialect, &text).expect_err(filter);
+            assert!(error.message.contains("does not read"), "{}", error.message);
+            let other = Dialect::ALL.into_iter().find(|other| *other != dialect);
+            assert!(read(other.expect("another"), &text).is_ok(), "{text}");
         }
     }
 }

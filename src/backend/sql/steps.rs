@@ -17,6 +17,8 @@ pub struct Step {
     pub only_if: Option<Statement>,
     /// Asked before it, in the same place: with a row it is passed over.
     pub unless: Option<Statement>,
+    /// Asked before it, in the same place: it is run once for each row, which it knows as `row`.
+    pub each: Option<Statement>,
 }
 
 /// The statements of a plan.

@@ -101,6 +101,11 @@ impl<'a> Attempt<'a> {
             ("Idempotency-Key", self.work.operation.as_str().to_owned()),
             ("X-Broker-Attempt", self.work.attempt.to_string()),
         ];
+        if let Some(trace) = self.work.trace {
+            headers.push(("traceparent", trace.traceparent()));
+            let state = trace.tracestate().map(str::to_owned);
+            headers.extend(state.map(|state| ("tracestate", state)));
+        }
         if let Some(signer) = &self.hook.signer {
             let at = (self.work.clock)();
             let signature = signer.sign(at, body.as_deref().unwrap_or_default());
@@ -138,7 +143,8 @@ impl<'a> Attempt<'a> {
         log::debug!(
             target: "backend",
             operation = self.work.operation.as_str(),
-            attempt = self.work.attempt;
+            attempt = self.work.attempt,
+            trace = self.work.trace_id();
             "webhook {} answered {status}", self.hook.name
         );
     }
@@ -154,7 +160,8 @@ impl<'a> Attempt<'a> {
             target: "backend",
             level,
             operation = self.work.operation.as_str(),
-            attempt = self.work.attempt;
+            attempt = self.work.attempt,
+            trace = self.work.trace_id();
             "{what}: webhook {} at {} {}", self.hook.name, self.hook.address.origin(), ending.reason
         );
         if let Some(oddity) = &ending.oddity {

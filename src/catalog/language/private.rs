@@ -372,7 +372,7 @@ const SQL_KEY: Key = Key::new(
     "sql",
     Shape::Record(&SQL),
     References,
-    "Statements are run on a PostgreSQL server.",
+    "Statements are run on a PostgreSQL, MySQL or MariaDB server.",
 );
 const STATEMENTS_KEY: Key = Key::new(
     "statements",
@@ -392,6 +392,8 @@ pub(crate) const SETS: &[&str] = &[
     "postgresql/database",
     "postgresql/schema",
     "postgresql/read-only",
+    "mysql/database",
+    "mysql/read-only",
 ];
 
 const POOL_KEY: Key = Key::new(
@@ -593,7 +595,7 @@ static SQL: Record = Record {
             "server",
             Text,
             References,
-            "postgres://USER:PASSWORD@HOST:PORT/DATABASE, as whoever may make roles and databases.",
+            "postgres://USER:PASSWORD@HOST:PORT/DATABASE or mysql://..., as whoever may make logins and databases.",
         )
         .required(),
         Key::new(
@@ -646,14 +648,14 @@ static STEP: Record = Record {
             "statement",
             Text,
             Statements,
-            "One statement; each `{{ value | filter }}` in it ends with ident, literal, int or scram.",
+            "One statement; each `{{ value | filter }}` in it ends with a filter: ident, literal, int, scram; of MySQL ident, user, pattern, literal, int, native_hash.",
         )
         .required(),
         Key::new(
             "transaction",
             Bool,
             References,
-            "Whether it runs in a transaction, with those beside it. Default: true.",
+            "Whether it runs in a transaction, with those beside it; MySQL commits by itself what makes or drops something. Default: true.",
         ),
         Key::new(
             "database",
@@ -672,6 +674,12 @@ static STEP: Record = Record {
             Text,
             Statements,
             "A question before it: with a row in its answer the statement is passed over.",
+        ),
+        Key::new(
+            "each",
+            Text,
+            Statements,
+            "A question before it: the statement is run once for each row of its answer, and knows the first column as `row`.",
         ),
     ],
     others: Others::Refused,

@@ -65,6 +65,7 @@ pub static RULES: &[Rule] = &[
     reading("statement-reference", Language("statements"), Error, "A statement has no references."),
     reading("statement-empty", Language("statements"), Error, "A statement is not empty."),
     reading("statement-knob", Language("statements"), Error, "`with` has no keys that the ready-made set does not know."),
+    reading("statement-server", Language("statements"), Error, "A ready-made set is for the kind of server that the plan has."),
     draft!("accept-known", Language("accept"), Error, "`accept` names rules whose findings are no errors.", accept::known),
     draft!("backend-kind", Language("backend"), Error, "A backend is of one kind.", plans::backend_kind),
     draft!("backend-named", Language("backend"), Error, "`use` names one of `backends`.", plans::backend_named),

@@ -11,6 +11,8 @@ const TEXTS: [&str; SETS.len()] = [
     include_str!("postgresql-database.yaml"),
     include_str!("postgresql-schema.yaml"),
     include_str!("postgresql-read-only.yaml"),
+    include_str!("mysql-database.yaml"),
+    include_str!("mysql-read-only.yaml"),
 ];
 
 /// What a set says of a plan: `instance`, `binding`, and `statements` and `with` of its `backend`.
@@ -43,6 +45,10 @@ mod tests {
         for name in SETS {
             let plan = named(name).expect(name);
             for kind in ["provision", "deprovision", "bind", "unbind"] {
+                // There an instance is nothing on the server.
+                if (name, kind) == (&"mysql/read-only", "deprovision") {
+                    continue;
+                }
                 let statements = plan
                     .get("backend")
                     .and_then(|backend| backend.get("statements"));

@@ -66,7 +66,7 @@ impl Broker {
         id: &InstanceId,
         named: &Removal,
     ) -> Result<bool, BrokerError> {
-        let catalog = self.catalog();
+        let catalog = self.catalog_for(caller);
         let Ok((service, plan)) = named.names() else {
             return Ok(false);
         };
@@ -82,7 +82,7 @@ impl Broker {
         id: &InstanceId,
         named: &Removal,
     ) -> Result<bool, BrokerError> {
-        let catalog = self.catalog();
+        let catalog = self.catalog_for(caller);
         let Ok((service, plan)) = named.names() else {
             return Ok(false);
         };
@@ -231,7 +231,9 @@ impl Broker {
                 });
                 Ok(true)
             }
-            Begun::InstanceThere(_) | Begun::BindingThere(_) | Begun::Stale => Ok(true),
+            // One that the caller does not see is as good as gone: nothing is there to look at again.
+            Begun::InstanceThere(there) => Ok(self.sees(caller, &there.service_id)),
+            Begun::BindingThere(_) | Begun::Stale => Ok(true),
             // It is gone, or its instance is.
             Begun::Absent => Ok(false),
             other => Err(beside_the_point(&other)),

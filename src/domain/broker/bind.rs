@@ -56,26 +56,28 @@ impl Broker {
         id: BindingId,
         request: Bind,
     ) -> Result<Bound, BrokerError> {
-        let catalog = self.catalog();
+        let catalog = self.catalog_for(caller);
         let mut turn = None;
         for _ in 0..TRIES {
-            let (instance, existing) =
-                match self.store.binding(instance.clone(), id.clone()).await? {
-                    Lookup::Found(found) => found,
-                    Lookup::Absent => {
-                        offered(&catalog, &request, None)?;
-                        if self
-                            .adopt_to_bind(caller, &catalog, &instance, &request)
-                            .await?
-                        {
-                            continue;
-                        }
-                        return Err(BrokerError::InstanceNotFound);
+            let (instance, existing) = match self
+                .binding_for(caller, instance.clone(), id.clone())
+                .await?
+            {
+                Lookup::Found(found) => found,
+                Lookup::Absent => {
+                    offered(&catalog, &request, None)?;
+                    if self
+                        .adopt_to_bind(caller, &catalog, &instance, &request)
+                        .await?
+                    {
+                        continue;
                     }
-                    Lookup::Unknowable => {
-                        return self.bind_unremembered(caller, &catalog, instance, &id, &request);
-                    }
-                };
+                    return Err(BrokerError::InstanceNotFound);
+                }
+                Lookup::Unknowable => {
+                    return self.bind_unremembered(caller, &catalog, instance, &id, &request);
+                }
+            };
             offered(&catalog, &request, Some(&instance))?;
             let failed = match existing {
                 None => None,

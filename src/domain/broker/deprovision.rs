@@ -19,7 +19,10 @@ impl Broker {
     ) -> Result<Removed, BrokerError> {
         let subject = Subject::Instance(id);
         for _ in 0..TRIES {
-            let target = match self.store.instance(subject.instance().clone()).await? {
+            let target = match self
+                .instance_for(caller, subject.instance().clone())
+                .await?
+            {
                 Lookup::Absent => {
                     if self
                         .adopt_to_deprovision(caller, subject.instance(), &named)

@@ -16,10 +16,10 @@ impl Broker {
     /// The instance (specification, "Fetching a Service Instance").
     pub async fn fetch_instance(
         &self,
-        _: &Caller,
+        caller: &Caller,
         id: InstanceId,
     ) -> Result<Instance, BrokerError> {
-        let Lookup::Found(instance) = self.store.instance(id).await? else {
+        let Lookup::Found(instance) = self.instance_for(caller, id).await? else {
             return Err(BrokerError::InstanceNotFound);
         };
         let last = &instance.last_operation;
@@ -40,11 +40,12 @@ impl Broker {
     /// The binding (specification, "Fetching a Service Binding").
     pub async fn fetch_binding(
         &self,
-        _: &Caller,
+        caller: &Caller,
         instance: InstanceId,
         id: BindingId,
     ) -> Result<Binding, BrokerError> {
-        let Lookup::Found((instance, Some(binding))) = self.store.binding(instance, id).await?
+        let Lookup::Found((instance, Some(binding))) =
+            self.binding_for(caller, instance, id).await?
         else {
             return Err(BrokerError::BindingNotFound);
         };

@@ -17,6 +17,7 @@ mod preview;
 mod probe;
 mod provision;
 mod removal;
+mod sight;
 pub(in crate::domain) mod takeover;
 mod turns;
 mod unbind;
@@ -40,6 +41,7 @@ use super::operation::{Kind, Operation, Report, State, Subject};
 use super::schema::Schema;
 use super::store::{Begun, Job, Lookup, Store, StoreError};
 use super::time::{Clock, Timestamp};
+use super::trace::Trace;
 use super::version::ApiVersion;
 use super::witness::{Event, Witness};
 use crate::secret::Secret;
@@ -279,6 +281,8 @@ impl Broker {
             plan,
             state: State::Succeeded,
             report: None,
+            trace: caller.trace.as_ref().map(Trace::id),
+            took: None,
         });
     }
 }

@@ -6,18 +6,23 @@ use super::{Broker, Polled};
 use crate::domain::caller::Caller;
 use crate::domain::error::BrokerError;
 use crate::domain::id::OperationId;
-use crate::domain::operation::{Report, State, Subject};
+use crate::domain::operation::{Operation, Report, State, Subject};
+use crate::domain::scope::Scope;
 use crate::domain::store::Lookup;
 
 impl Broker {
     /// How far an operation is: the one that is named if it is known, else the latest.
     pub async fn poll(
         &self,
-        _: &Caller,
+        caller: &Caller,
         subject: Subject,
         named: Option<OperationId>,
     ) -> Result<Polled, BrokerError> {
-        match self.store.operation(subject.clone(), named).await? {
+        let found = self.store.operation(subject.clone(), named.clone()).await?;
+        if caller.scope != Scope::All && !self.is_theirs(caller, &subject, named, &found).await? {
+            return Ok(Polled::Gone);
+        }
+        match found {
             Lookup::Found(operation)
                 if operation.kind.removes() && operation.state == State::Succeeded =>
             {
@@ -31,6 +36,26 @@ impl Broker {
             Lookup::Absent => self.standing(&subject).await,
             Lookup::Unknowable => Ok(Polled::Gone),
         }
+    }
+
+    /// Whether an operation is of what the caller sees. An operation does not say of which offering it was: of an instance
+    /// that is not there any more those may know, who name the operation's id as the 202 gave it. To all others what is
+    /// gone, what never was and what others have is the same.
+    async fn is_theirs(
+        &self,
+        caller: &Caller,
+        subject: &Subject,
+        named: Option<OperationId>,
+        found: &Lookup<Operation>,
+    ) -> Result<bool, BrokerError> {
+        Ok(
+            match self.store.instance(subject.instance().clone()).await? {
+                Lookup::Found(instance) => self.sees(caller, &instance.service_id),
+                Lookup::Absent | Lookup::Unknowable => {
+                    matches!(found, Lookup::Found(operation) if Some(&operation.id) == named.as_ref())
+                }
+            },
+        )
     }
 
     /// When to ask again, by the plan of the instance.

@@ -220,6 +220,7 @@ impl Subject<'_> {
             binding: self.binding.as_ref().filter(|_| of_binding),
             clock: self.clock,
             identity: self.caller.originating_identity.as_ref(),
+            trace: None,
         };
         match self.chosen.plan.backend.carry_out(work, &Silent).await {
             Outcome::Done(done) => self.keep(kind, done),

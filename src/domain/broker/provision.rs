@@ -41,7 +41,7 @@ impl Broker {
         id: InstanceId,
         request: Provision,
     ) -> Result<Provisioned, BrokerError> {
-        let catalog = self.catalog();
+        let catalog = self.catalog_for(caller);
         let acceptable = Self::acceptable(&catalog, &request).and_then(|chosen| {
             takes_in(chosen.plan, Kind::Provision, (self.clock)())?;
             manner(Some(chosen.plan), &request).agreed()?;
@@ -49,7 +49,11 @@ impl Broker {
         });
         let chosen = match acceptable {
             Ok(chosen) => chosen,
-            Err(complaint) => return self.settle(&catalog, &id, &request, complaint).await,
+            Err(complaint) => {
+                return self
+                    .settle(caller, &catalog, &id, &request, complaint)
+                    .await;
+            }
         };
         let wanted = Wanted {
             service: Some(&request.service_id),
@@ -166,12 +170,13 @@ impl Broker {
     /// instance that is there already speaks first.
     async fn settle(
         &self,
+        caller: &Caller,
         catalog: &Catalog,
         id: &InstanceId,
         request: &Provision,
         complaint: BrokerError,
     ) -> Result<Provisioned, BrokerError> {
-        let Lookup::Found(existing) = self.store.instance(id.clone()).await? else {
+        let Lookup::Found(existing) = self.instance_for(caller, id.clone()).await? else {
             return Err(complaint);
         };
         let recorded =

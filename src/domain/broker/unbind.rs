@@ -21,7 +21,10 @@ impl Broker {
     ) -> Result<Removed, BrokerError> {
         let subject = Subject::Binding(instance.clone(), id.clone());
         for _ in 0..TRIES {
-            let target = match self.store.binding(instance.clone(), id.clone()).await? {
+            let target = match self
+                .binding_for(caller, instance.clone(), id.clone())
+                .await?
+            {
                 Lookup::Absent => {
                     if self.adopt_to_unbind(caller, &instance, &named).await? {
                         continue;

@@ -29,10 +29,10 @@ impl Broker {
         id: InstanceId,
         request: Update,
     ) -> Result<Updated, BrokerError> {
-        let catalog = self.catalog();
+        let catalog = self.catalog_for(caller);
         let mut turn = None;
         for _ in 0..TRIES {
-            let instance = match self.store.instance(id.clone()).await? {
+            let instance = match self.instance_for(caller, id.clone()).await? {
                 Lookup::Found(instance) => instance,
                 Lookup::Absent => {
                     offered(&catalog, &request, None)?;

@@ -13,13 +13,15 @@ use super::ending::{self, Concluded};
 use super::{Worker, between, earlier, later};
 use crate::domain::backend::{Done, Failure, Outcome, Previous, Progress, Work};
 use crate::domain::binding::Binding;
+use crate::domain::broker::random;
 use crate::domain::catalog::Catalog;
 use crate::domain::id::OperationId;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
 use crate::domain::store::{End, Ending, Lease, Renewal, StoreError, Taken, Unbound};
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Attempted, Event};
+use crate::domain::trace::Trace;
+use crate::domain::witness::{self, Acted, Attempted, Event};
 
 /// How long the end of an attempt waits before it asks a store again that was away.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -38,9 +40,12 @@ impl Worker {
     /// Carries out what was taken up with a lease until then.
     pub(super) async fn attempt(&self, taken: Taken, until: Timestamp) {
         let note = Note::new(until);
+        let began = (self.clock)();
         // One catalog from beginning to end.
         let catalog = self.live.now();
-        match self.race(&catalog, &taken, &note).await {
+        let over = self.race(&catalog, &taken, &note).await;
+        self.tell_result(&taken, &over, began);
+        match over {
             Over::Outcome(outcome) => self.conclude(&catalog, taken, outcome).await,
             Over::Lost => {
                 self.tell_attempt(&taken, "stopped: the operation was cancelled or taken over");
@@ -125,6 +130,7 @@ impl Worker {
             return over;
         }
         let after = ending::after(taken);
+        let trace = below(taken);
         let work = Work {
             operation: &taken.operation.id,
             kind: taken.operation.kind,
@@ -140,6 +146,7 @@ impl Worker {
             binding: taken.binding.as_ref(),
             clock: self.clock,
             identity: taken.task.expose().asker.originating_identity.as_ref(),
+            trace: trace.as_ref(),
         };
         Over::Outcome(if chosen.plan.backend.carries_out(work.kind) {
             chosen.plan.backend.carry_out(work, note).await
@@ -159,6 +166,7 @@ impl Worker {
             Err(error) => return Some(later_again(&error)),
         };
         for binding in &bindings {
+            let trace = below(taken);
             let id = taken.operation.id.for_binding(&binding.id);
             let work = Work {
                 operation: &id,
@@ -172,6 +180,7 @@ impl Worker {
                 binding: Some(binding),
                 clock: self.clock,
                 identity: taken.task.expose().asker.originating_identity.as_ref(),
+                trace: trace.as_ref(),
             };
             match chosen.plan.backend.carry_out(work, note).await {
                 Outcome::Done(_) => {}
@@ -266,6 +275,7 @@ impl Worker {
                 Ok(lease) => return Some(lease),
                 Err(error) if (self.clock)() >= give_up => {
                     log::error!(
+                        trace = trace_id(taken);
                         "the end of operation {} could not be written down, it will be carried out again: {error}",
                         taken.operation.id
                     );
@@ -286,6 +296,24 @@ impl Worker {
             plan: Some(taken.plan_id()),
             state,
             report: Some(report),
+            trace: taken.task.expose().asker.trace_id(),
+            took: Some(between(taken.operation.started_at, (self.clock)())),
+        });
+    }
+
+    fn tell_result(&self, taken: &Taken, over: &Over, began: Timestamp) {
+        self.witness.acted(&Acted {
+            service: &taken.instance.service_id,
+            plan: taken.plan_id(),
+            kind: taken.operation.kind,
+            result: match over {
+                Over::Outcome(Outcome::Done(_)) => witness::Result::Done,
+                Over::Outcome(Outcome::Refused(_)) => witness::Result::Refused,
+                Over::Outcome(Outcome::Failed(_)) => witness::Result::Failed,
+                Over::Outcome(Outcome::Again { .. }) => witness::Result::Again,
+                Over::Lost | Over::Lapsed => witness::Result::Stopped,
+            },
+            took: between(began, (self.clock)()),
         });
     }
 
@@ -295,9 +323,20 @@ impl Worker {
             kind: taken.operation.kind,
             subject: &taken.operation.subject,
             attempt: taken.attempt,
+            trace: taken.task.expose().asker.trace_id(),
             what,
         });
     }
+}
+
+/// A place for an attempt in the trace of its operation. Without chance there is none: no reason to fail.
+fn below(taken: &Taken) -> Option<Trace> {
+    let trace = taken.task.expose().asker.trace.as_ref()?;
+    Some(trace.child(random().ok()?))
+}
+
+pub(super) fn trace_id(taken: &Taken) -> &str {
+    taken.task.expose().asker.trace_id().unwrap_or("-")
 }
 
 /// How far it came nobody knows; what it waited for may be over by another time.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::attempt::trace_id;
 use crate::domain::backend::{Done, Failure, Outcome};
 use crate::domain::binding::{Binding, BindingDetails};
 use crate::domain::catalog::Catalog;
@@ -61,6 +62,7 @@ pub(super) fn of(catalog: &Catalog, taken: &Taken, outcome: Outcome, now: Timest
             },
             Err(error) => {
                 log::error!(
+                    trace = trace_id(taken);
                     "operation {}: a template could not be rendered: {error}",
                     taken.operation.id
                 );

@@ -142,6 +142,7 @@ impl Worker {
                     login: ASKER.to_owned(),
                     originating_identity: None,
                     request_identity: None,
+                    trace: None,
                 },
                 update: None,
             }),
@@ -208,6 +209,8 @@ impl Worker {
             plan: Some(plan),
             state: State::Succeeded,
             report: None,
+            trace: None,
+            took: None,
         });
     }
 }

@@ -5,16 +5,24 @@ use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
-use actix_web::{Error, HttpResponse, ResponseError};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Data;
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 
+use crate::domain::trace::Trace;
+use crate::http::Api;
 use crate::http::audit;
 use crate::http::error::panicked;
 use crate::http::head::{Head, REQUEST_IDENTITY};
-use crate::http::log_line::Due;
+use crate::http::instruments::Answered;
+use crate::http::log_line::{self, Due};
+use crate::http::routes::Routed;
 
 /// An answer on its way.
 pub enum Answering<F> {
@@ -22,7 +30,12 @@ pub enum Answering<F> {
     Refused(Ready<Result<ServiceResponse, Error>>),
     /// Given behind it.
     Behind(F, Last),
+    /// Given by one or the other, when it is known who asks.
+    Waiting(Waiting, Last),
 }
+
+/// What is not known yet.
+type Waiting = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
 
 impl<F> Answering<F> {
     pub(super) fn refused(request: ServiceRequest, answer: HttpResponse, mut last: Last) -> Self {
@@ -39,33 +52,57 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         match self.get_mut() {
             Self::Refused(answer) => Pin::new(answer).poll(context),
-            Self::Behind(future, last) => {
-                match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(context))) {
-                    Ok(polled) => polled.map_ok(|answer| last.answered(answer)),
-                    // The hook has logged the place by then.
-                    Err(_) => Poll::Ready(Err(last.panicked().into())),
-                }
-            }
+            Self::Behind(future, last) => last.polled(future, context),
+            Self::Waiting(future, last) => last.polled(future, context),
         }
     }
 }
 
-/// What every answer gets: the request's identity, and a line in the log.
+/// What every answer gets: it is counted, and has the request's identity and a line in the log. A request that went down in
+/// a panic is gone by then, so what is needed of it is kept.
 pub struct Last {
+    began: Instant,
+    api: Rc<Data<Api>>,
+    method: Method,
     identity: Option<HeaderValue>,
-    line: Option<Due>,
+    trace: Option<Trace>,
 }
 
 impl Last {
-    pub(super) fn of(request: &ServiceRequest, head: &Head<'_>) -> Self {
+    pub(super) fn of(request: &ServiceRequest, head: &Head<'_>, api: &Rc<Data<Api>>) -> Self {
         Self {
-            line: Due::of(request),
+            began: Instant::now(),
+            api: Rc::clone(api),
+            method: request.method().clone(),
             identity: head.identity.cloned(),
+            trace: log_line::wanted()
+                .then(|| head.trace(request.headers()))
+                .flatten(),
+        }
+    }
+
+    fn polled<F>(&mut self, future: &mut F, context: &mut Context<'_>) -> Poll<F::Output>
+    where
+        F: Future<Output = Result<ServiceResponse, Error>> + Unpin,
+    {
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(future).poll(context))) {
+            Ok(polled) => polled.map_ok(|answer| self.answered(answer)),
+            // The hook has logged the place by then.
+            Err(_) => Poll::Ready(Err(self.panicked().into())),
         }
     }
 
     fn answered(&mut self, mut answer: ServiceResponse) -> ServiceResponse {
-        if let Some(line) = self.line.take() {
+        let took = self.began.elapsed();
+        let route = route(answer.request());
+        self.count(route, answer.status(), took);
+        if log_line::wanted() {
+            let line = Due {
+                method: &self.method,
+                route: route.map_or("-", Routed::name),
+                took,
+                trace: self.trace.as_ref().map(Trace::id),
+            };
             line.answered(&answer, self.identity.as_ref());
         }
         audit::answered(&answer);
@@ -78,11 +115,34 @@ impl Last {
     }
 
     fn panicked(&mut self) -> Panicked {
-        if let Some(line) = self.line.take() {
+        let took = self.began.elapsed();
+        self.count(None, StatusCode::INTERNAL_SERVER_ERROR, took);
+        if log_line::wanted() {
+            let line = Due {
+                method: &self.method,
+                route: "-",
+                took,
+                trace: self.trace.as_ref().map(Trace::id),
+            };
             line.panicked(self.identity.as_ref());
         }
         Panicked(self.identity.take())
     }
+
+    fn count(&self, route: Option<Routed>, status: StatusCode, took: Duration) {
+        self.api.instruments.answered(Answered {
+            route: route.map(|routed| routed.0),
+            method: self.method.as_str(),
+            status: status.as_u16(),
+            took,
+        });
+    }
+}
+
+/// The route that a request came to. One that the gate refused came to none, and the one that it asked for is looked up.
+fn route(request: &HttpRequest) -> Option<Routed> {
+    let came_to = request.app_data::<Routed>().copied();
+    came_to.or_else(|| Routed::of(request.match_name()?))
 }
 
 /// A panic behind the gate. It is the one thing that the gate throws, for the request went down with it: so it brings

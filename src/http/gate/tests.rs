@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
-use crate::access::{Login, Logins, Proof, Role};
+use crate::access::{Login, Logins, Proof, Role, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
@@ -28,8 +28,8 @@ use crate::domain::store::{
     Unbound,
 };
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
-use crate::http::{Published, routes};
+use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
+use crate::http::{Answered, Instruments, Page, Published, Trusted, routes};
 use crate::secret::Secret;
 
 /// Panics at once for an instance, and after it has waited for a binding.
@@ -115,10 +115,24 @@ impl Witness for Nobody {
 
     fn attempted(&self, _: &Attempted<'_>) {}
 
+    fn acted(&self, _: &Acted<'_>) {}
+
     fn adopted(&self, _: &Adopted<'_>) {}
 
     fn expired(&self, _: &Expired<'_>) {}
     fn intervened(&self, _: &Intervened<'_>) {}
+}
+
+impl Instruments for Nobody {
+    fn answered(&self, _: Answered<'_>) {}
+
+    fn page_type(&self) -> &'static str {
+        "text/plain"
+    }
+
+    fn page(&self) -> Page<'_> {
+        Box::pin(ready(String::new()))
+    }
 }
 
 fn api() -> Data<Api> {
@@ -126,7 +140,7 @@ fn api() -> Data<Api> {
     let store = Arc::new(Panics(FingerprintKey::new(&[0; 32])));
     let login = Proof::Bearer(Secret::new("token".to_owned()));
     Data::new(Api {
-        published: ArcSwap::from_pointee(Published::new(&catalog, UNIX_EPOCH)),
+        published: ArcSwap::from_pointee(Published::new(&catalog, [], UNIX_EPOCH)),
         broker: Broker::new(
             Arc::new(Live::new(catalog)),
             store,
@@ -135,11 +149,17 @@ fn api() -> Data<Api> {
             Arc::new(Bells::default()),
             Duration::from_secs(5),
         ),
-        logins: Logins::new(vec![Login::new(
-            "login",
-            [Role::Platform].into_iter().collect(),
-            login,
-        )]),
+        logins: Logins::new(
+            vec![Login::new(
+                "login",
+                [Role::Platform].into_iter().collect(),
+                login,
+            )],
+            &[0; 32],
+        )
+        .unwrap(),
+        throttle: Throttle::new(std::time::Instant::now()),
+        trusted: Trusted::new(|_| false),
         limits: Limits {
             body: 1024,
             url: 1024,
@@ -147,6 +167,7 @@ fn api() -> Data<Api> {
             time: Duration::from_secs(5),
         },
         base_path: String::new(),
+        instruments: Arc::new(Nobody),
         stopping: Arc::new(AtomicBool::new(false)),
     })
 }

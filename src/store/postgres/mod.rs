@@ -23,6 +23,7 @@ mod retry;
 mod rows;
 mod served;
 mod steps;
+mod tally;
 mod transaction;
 mod transfer;
 mod values;
@@ -41,6 +42,7 @@ use crate::domain::store::{
     Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take,
     Taken, Unbound,
 };
+use crate::domain::tally::{Inventory, UnderWay};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::seal::{Keys, Sealer};
@@ -214,6 +216,20 @@ impl Store for PostgresStore {
             pool.step(async |database| jobs::sweep(database, before, most).await)
                 .await
         }))
+    }
+
+    fn under_way(&self) -> Answer<'_, UnderWay> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.ask(tally::under_way).await),
+        )
+    }
+
+    fn inventory(&self) -> Answer<'_, Inventory> {
+        Box::pin(
+            self.driver
+                .run(async |pool| pool.ask(tally::inventory).await),
+        )
     }
 
     fn health(&self) -> Answer<'_, ()> {

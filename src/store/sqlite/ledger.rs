@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row as SqlRow, named_params, params};
 use super::database::Database;
 use super::jobs::subject;
 use super::rows::{self, RowError, text};
-use super::{SqliteStore, expiring, lendings, reseal, served, transfer};
+use super::{SqliteStore, expiring, lendings, reseal, served, tally, transfer};
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
@@ -246,17 +246,10 @@ pub(super) fn read_entry(connection: &Database, row: &SqlRow<'_>) -> Result<Entr
 }
 
 fn counts(connection: &Database) -> Result<Counts, RowError> {
+    let all = tally::inventory(connection)?;
     Ok(Counts {
-        instances: counted(
-            connection,
-            "SELECT service_id, plan_id, state, count(*) AS number FROM instances
-             GROUP BY service_id, plan_id, state ORDER BY service_id, plan_id, state",
-        )?,
-        bindings: counted(
-            connection,
-            "SELECT service_id, plan_id, state, count(*) AS number FROM bindings
-             GROUP BY service_id, plan_id, state ORDER BY service_id, plan_id, state",
-        )?,
+        instances: all.instances,
+        bindings: all.bindings,
         operations: counted_operations(connection)?,
         oldest: oldest(connection)?,
         sealed: reseal::sealed(connection)?,
@@ -269,7 +262,7 @@ fn counts(connection: &Database) -> Result<Counts, RowError> {
     })
 }
 
-fn counted(connection: &Database, sql: &str) -> Result<Vec<PlanCount>, RowError> {
+pub(super) fn counted(connection: &Database, sql: &str) -> Result<Vec<PlanCount>, RowError> {
     connection
         .prepare_cached(sql)?
         .query_map([], |row| Ok(read_count(row)))?

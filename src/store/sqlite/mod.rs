@@ -20,6 +20,7 @@ mod reader;
 mod reseal;
 mod rows;
 mod served;
+mod tally;
 mod transfer;
 mod writer;
 
@@ -41,6 +42,7 @@ use crate::domain::store::{
     Answer, Begun, Change, Claim, End, Lease, Lookup, PlanInUse, Renewal, Store, StoreError, Take,
     Taken, Unbound,
 };
+use crate::domain::tally::{Inventory, UnderWay};
 use crate::domain::time::Timestamp;
 use crate::store::seal::{Keys, Opener, Sealer};
 
@@ -228,6 +230,20 @@ impl Store for SqliteStore {
         Box::pin(
             self.writer
                 .step(move |connection| jobs::sweep(connection, before, most)),
+        )
+    }
+
+    fn under_way(&self) -> Answer<'_, UnderWay> {
+        Box::pin(
+            self.readers
+                .ask(|connection| Ok(tally::under_way(connection)?)),
+        )
+    }
+
+    fn inventory(&self) -> Answer<'_, Inventory> {
+        Box::pin(
+            self.readers
+                .ask(|connection| Ok(tally::inventory(connection)?)),
         )
     }
 

@@ -706,7 +706,7 @@ pub(super) fn last_operation(row: &Row<'_>) -> Result<LastOperation, RowError> {
     })
 }
 
-fn kind(row: &Row<'_>) -> Result<Kind, RowError> {
+pub(super) fn kind(row: &Row<'_>) -> Result<Kind, RowError> {
     Kind::from_name(text(row, "kind")?).ok_or(RowError::Unreadable("kind of operation"))
 }
 

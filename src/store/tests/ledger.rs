@@ -9,6 +9,7 @@ use crate::domain::id::{InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::ledger::{Counts, InstanceQuery, Ledger, OperationQuery, Place, Row, Stepped};
 use crate::domain::operation::{Kind, Operation, Report, State, Subject};
 use crate::domain::store::{Act, Change, Ending, Lease, Lookup, Store};
+use crate::domain::tally::{Inventory, UnderWay};
 use crate::domain::time::Timestamp;
 
 engines::contract! {
@@ -21,6 +22,7 @@ engines::contract! {
     all_is_found_by_filter_and_page,
     operations_are_found_by_filter_the_newest_first,
     all_is_counted,
+    what_is_watched_is_what_is_there,
     plans_are_in_use_by_what_a_backend_made,
     what_was_not_copied_to_its_end_is_not_served,
 }
@@ -376,6 +378,56 @@ async fn all_is_counted(engine: &dyn Engine) {
     let oldest = counts.oldest.expect("one runs");
     assert_eq!(oldest.operation.subject, of("d"));
     assert!(counts.bytes.is_some_and(|bytes| bytes > 10_000));
+}
+
+/// What who watches is told while the store is served: what goes on by kind and plan with the oldest, and the same counts.
+async fn what_is_watched_is_what_is_there(engine: &dyn Engine) {
+    let store = &*engine.open();
+    let nothing = store.under_way().await.expect("an answer");
+    assert_eq!(nothing, UnderWay::default());
+    assert_eq!(
+        store.inventory().await.expect("an answer"),
+        Inventory::default()
+    );
+    fill(store).await;
+    let (counts, inventory) = (store.counts().await, store.inventory().await);
+    let (counts, inventory) = (counts.expect("an answer"), inventory.expect("an answer"));
+    assert_eq!(inventory.instances, counts.instances);
+    assert_eq!(inventory.bindings, counts.bindings);
+    for (name, started) in [("x", 60), ("y", 50)] {
+        begin(store, super::provision(name)).await;
+        begin(store, jobs::bind(name, "b", started)).await;
+    }
+    let told = async || -> Vec<(Kind, String, u64, Timestamp)> {
+        let under_way = store.under_way().await.expect("an answer");
+        let each = under_way.operations.into_iter();
+        each.map(|some| {
+            let plan = some.plan_id.to_string();
+            (some.kind, plan, some.count, some.oldest)
+        })
+        .collect()
+    };
+    let of_binds = async || {
+        let all = told().await;
+        let mut binds = all.into_iter().filter(|(kind, ..)| *kind == Kind::Bind);
+        binds.next().expect("one runs")
+    };
+    let (_, plan, count, oldest) = of_binds().await;
+    assert_eq!((&*plan, count, oldest), ("plan", 3, Timestamp(50)));
+    let all = store.list_operations(OperationQuery {
+        state: Some(State::InProgress),
+        most: 100,
+        ..OperationQuery::default()
+    });
+    let all = all.await.expect("an answer");
+    let over = all
+        .iter()
+        .find(|entry| entry.operation.started_at == Timestamp(50));
+    let over = &over.expect("the oldest").operation.id;
+    assert_eq!(given_up(store, over, 600).await, Stepped::Done);
+    let (_, _, count, oldest) = of_binds().await;
+    let left = (count, oldest);
+    assert_eq!(left, (2, Timestamp(60)), "what is over goes on no more");
 }
 
 /// What nothing acts for does not keep a plan in use, nor does what is gone.

@@ -7,7 +7,7 @@ use super::line::{Entry, Text};
 use crate::domain::audit::{Account, Began, Denied, Stands};
 use crate::domain::operation::{Kind, State};
 use crate::domain::time::Clock;
-use crate::domain::witness::{Adopted, Attempted, Event, Expired, Intervened, Witness};
+use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
 
 /// A witness that keeps account, and tells another one everything.
 pub struct AuditWitness {
@@ -69,6 +69,11 @@ impl Witness for AuditWitness {
 
     fn attempted(&self, attempt: &Attempted<'_>) {
         self.next.attempted(attempt);
+    }
+
+    /// What ends an operation has a line as its end.
+    fn acted(&self, acted: &Acted<'_>) {
+        self.next.acted(acted);
     }
 
     fn adopted(&self, adopted: &Adopted<'_>) {

@@ -5,27 +5,30 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use catalog_broker::settings::SETTINGS;
 use serde_yaml::Value;
 
-use crate::harness::{Broker, Folder, PASSWORD, Setup, USER, basic};
-use crate::http::Request;
-
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(path).expect(name)
-}
+use crate::harness::{Folder, PASSWORD, Setup, USER};
+use crate::parts::{default, healthy, instruction, is_setting, read, stages};
 
 /// What `config/dist.sh` makes, with the binary of this build.
-fn dist() -> Arc<Folder> {
+pub fn dist() -> Arc<Folder> {
     let script = read("config/dist.sh");
     let folder = Folder::new();
-    for (source, line) in [
-        ("catalog.yaml", "cp catalog.yaml dist/\n"),
-        ("config/broker.yaml", "cp config/broker.yaml dist/config/\n"),
+    for (source, to, line) in [
+        ("catalog.yaml", "catalog.yaml", "cp catalog.yaml dist/\n"),
+        (
+            "config/broker.yaml",
+            "config/broker.yaml",
+            "cp config/broker.yaml dist/config/\n",
+        ),
+        (
+            "deploy/cloudfoundry/broker.yaml",
+            "config/cloudfoundry.yaml",
+            "cp deploy/cloudfoundry/broker.yaml dist/config/cloudfoundry.yaml\n",
+        ),
     ] {
         assert!(script.contains(line), "config/dist.sh has no {line:?}");
-        folder.write(source, &read(source));
+        folder.write(to, &read(source));
     }
     assert!(script.contains("release/catalog-broker\" dist/bin/\n"));
     let bin = folder.path().join("bin");
@@ -33,18 +36,6 @@ fn dist() -> Arc<Folder> {
     let binary = env!("CARGO_BIN_EXE_catalog-broker");
     std::os::unix::fs::symlink(binary, bin.join("catalog-broker")).expect("a link");
     Arc::new(folder)
-}
-
-fn healthy(broker: &Broker, path: &str) {
-    let response = broker.send(&Request::new("GET", path));
-    assert_eq!(response.status, 200, "{path}: {}", response.text());
-}
-
-/// Whether the broker knows a variable as a setting; the misspelt one shows that the look-up can fail.
-pub fn is_setting(name: &str) -> bool {
-    SETTINGS
-        .iter()
-        .any(|setting| setting.variable() == name || setting.usual.contains(&name))
 }
 
 fn manifest() -> Value {
@@ -108,31 +99,6 @@ fn cf_push_without_the_manifest_s_store_is_refused() {
     assert!(!is_setting("BROKER_STORE_URL"));
 }
 
-/// The stages of the Dockerfile, each as its instructions: word and rest.
-pub fn stages() -> Vec<Vec<(String, String)>> {
-    let text = read("Dockerfile").replace("\\\n", " ");
-    let mut stages = Vec::new();
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        let Some((word, rest)) = line.split_once(' ') else {
-            continue;
-        };
-        if word == "FROM" {
-            stages.push(Vec::new());
-        }
-        if let Some(stage) = stages.last_mut() {
-            stage.push((word.to_owned(), rest.to_owned()));
-        }
-    }
-    stages
-}
-
-pub fn instruction<'a>(stage: &'a [(String, String)], word: &str) -> &'a str {
-    let mut found = stage.iter().filter(|(known, _)| known == word);
-    let (_, rest) = found.next().unwrap_or_else(|| panic!("no {word}"));
-    assert!(found.next().is_none(), "{word} twice");
-    rest
-}
-
 #[test]
 fn the_image_is_made_of_what_the_binary_wants() {
     let stages = stages();
@@ -188,12 +154,6 @@ fn the_image_is_made_of_what_the_binary_wants() {
 
     // The catalog's place is the default one, seen from where the broker starts.
     let workdir = instruction(image, "WORKDIR");
-    let default = |path: &str| {
-        let setting = SETTINGS.iter().find(|setting| setting.path == path);
-        setting
-            .and_then(|setting| setting.default)
-            .expect("a default")
-    };
     let catalog = format!("catalog.yaml {workdir}/{}", default("catalog"));
     assert!(
         image
@@ -241,99 +201,4 @@ fn the_image_s_commands_run() {
     let (status, _, errors) = health();
     assert_eq!(status.code(), Some(2), "{errors}");
     assert!(errors.contains("does not answer"), "{errors}");
-}
-
-/// The block of the README that begins so.
-fn shown(fence: &str) -> String {
-    let text = read("README.md");
-    let (_, rest) = text.split_once(fence).expect(fence);
-    let block = rest.split("```").next().expect("a block");
-    fence.split_once('\n').expect("a line").1.to_owned() + block
-}
-
-/// The Deployment of the README: ports, paths and variables are those of the image and of the binary.
-#[test]
-fn the_deployment_of_the_readme_fits_the_image() {
-    let deployment: Value =
-        serde_yaml::from_str(&shown("```yaml\napiVersion: apps/v1")).expect("YAML");
-    let pod = &deployment["spec"]["template"]["spec"];
-    let container = &pod["containers"][0];
-    let stages = stages();
-    let image = stages.last().expect("a stage");
-    let port: u64 = instruction(image, "EXPOSE").parse().expect("a port");
-    assert_eq!(container["ports"][0]["containerPort"].as_u64(), Some(port));
-    let mounts = container["volumeMounts"].as_sequence().expect("a list");
-    assert_eq!(
-        mounts[0]["mountPath"].as_str(),
-        Some(instruction(image, "WORKDIR"))
-    );
-
-    let folder = Folder::new();
-    folder.write("catalog.yaml", &read("catalog.yaml"));
-    folder.write("username", USER);
-    folder.write("password", &format!("{PASSWORD}\n"));
-    let secrets = mounts[1]["mountPath"].as_str().expect("a path");
-    let mut setup = Setup::default();
-    for variable in container["env"].as_sequence().expect("a list") {
-        let (name, value) = (&variable["name"], variable["value"].as_str().expect("text"));
-        let here = folder.path().display().to_string();
-        setup = setup.env(name.as_str().expect("text"), &value.replace(secrets, &here));
-    }
-    // The harness gives a login of its own; here the mounted one counts.
-    let broker = setup
-        .without("BROKER_AUTH__USERNAME")
-        .without("BROKER_AUTH__PASSWORD")
-        .start_in(&Arc::new(folder));
-    for probe in ["livenessProbe", "readinessProbe"] {
-        let probe = &container[probe]["httpGet"];
-        assert_eq!(probe["port"].as_u64(), Some(port));
-        healthy(&broker, probe["path"].as_str().expect("a path"));
-    }
-    assert_eq!(broker.catalog().status, 200);
-}
-
-/// The unit of the README: its command line is one that the binary takes, with its variables it starts.
-#[test]
-fn the_unit_of_the_readme_starts() {
-    let unit = shown("```ini\n[Unit]");
-    let value = |key: &str| {
-        let line = unit.lines().find_map(|line| line.strip_prefix(key));
-        line.expect(key).to_owned()
-    };
-    let folder = Folder::new();
-    folder.write("catalog.yaml", &read("catalog.yaml"));
-    folder.write("password", "secret\n");
-    let here = folder.path().display().to_string();
-    let command = value("ExecStart=/usr/local/bin/catalog-broker ");
-    let directory = value("StateDirectory=");
-    let command = command
-        .replace("/etc/catalog-broker/", &format!("{here}/"))
-        .replace(&format!("/var/lib/{directory}/"), &format!("{here}/state/"));
-    let mut setup = Setup::default();
-    for word in command.split(' ') {
-        setup = setup.arg(word);
-    }
-    for variable in value("Environment=").split(' ') {
-        let (name, value) = variable.split_once('=').expect("a value");
-        setup = setup.env(name, &value.replace("%d", &here));
-    }
-    let folder = Arc::new(folder);
-    let broker = setup.without("BROKER_AUTH__PASSWORD").start_in(&folder);
-    let request = broker
-        .request("GET", "/v2/catalog")
-        .header("Authorization", &basic("platform", "secret"));
-    assert_eq!(broker.send(&request).status, 200);
-    assert!(folder.path().join("state/broker.db").exists());
-}
-
-/// Health tells nothing, and is the only thing that is told without credentials.
-#[test]
-fn without_credentials_there_is_health_and_nothing_else() {
-    let broker = Setup::new(&read("catalog.yaml")).start();
-    healthy(&broker, "/healthz");
-    healthy(&broker, "/readyz");
-    let closed = Request::new("GET", "/v2/catalog").header("X-Broker-API-Version", "2.17");
-    assert_eq!(broker.send(&closed).status, 401);
-    let open = closed.header("Authorization", &basic(USER, PASSWORD));
-    assert_eq!(broker.send(&open).status, 200);
 }

@@ -3,43 +3,28 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 
-use catalog_broker::settings::SETTINGS;
 use serde_json::json;
 use serde_yaml::Value;
 
-use crate::deploy::{instruction, is_setting, stages};
 use crate::documents::{bind_of, provision_of};
 use crate::harness::{Broker, Folder, SERVER, Setup, at_binding, at_instance, basic};
 use crate::http::Response;
+use crate::parts::{
+    commands, default, instruction, is_setting, read, root, run_head, seconds, stages, text, texts,
+    yaml,
+};
 
 const SERVICE: &str = "4b0a1f6e-8d27-4d0b-9a59-6f7c3e2b1d50";
 const PLAN: &str = "4b0a1f6e-8d27-4d0b-9a59-6f7c3e2b1d51";
 
-fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("config/examples/three-brokers")
-        .join(name)
-}
-
-fn read(name: &str) -> String {
-    fs::read_to_string(example(name)).expect(name)
+fn file(name: &str) -> String {
+    format!("config/examples/three-brokers/{name}")
 }
 
 fn compose() -> Value {
-    serde_yaml::from_str(&read("compose.yaml")).expect("YAML")
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("text")
-}
-
-fn texts(value: &Value) -> Vec<&str> {
-    let list = value.as_sequence().expect("a list");
-    list.iter().map(text).collect()
+    yaml(&file("compose.yaml"))
 }
 
 /// The services that are brokers, by name.
@@ -57,11 +42,6 @@ fn environment(service: &Value) -> Vec<(&str, &str)> {
         .iter()
         .map(|(name, value)| (text(name), text(value)))
         .collect()
-}
-
-fn seconds(value: &str) -> u64 {
-    let number = value.strip_suffix('s').expect("seconds");
-    number.parse().expect("a number")
 }
 
 #[test]
@@ -104,7 +84,7 @@ fn the_brokers_are_what_the_image_is() {
         assert_eq!(broker["read_only"], true);
         for volume in texts(&broker["volumes"]) {
             let parts: Vec<&str> = volume.split(':').collect();
-            assert!(example(parts[0]).exists(), "{volume}");
+            assert!(root().join(file(parts[0])).exists(), "{volume}");
             let place = format!("{}/catalog.yaml", instruction(image, "WORKDIR"));
             assert_eq!(parts[1..], [place.as_str(), "ro"]);
         }
@@ -124,7 +104,7 @@ fn subnet(compose: &Value) -> &str {
 fn everything_that_is_named_is_there() {
     let compose = compose();
     let services = compose["services"].as_mapping().expect("a map");
-    let head = commands().join("\n");
+    let head = commands(&file("compose.yaml")).join("\n");
     let secrets = compose["secrets"].as_mapping().expect("a map");
     let mut used = BTreeSet::new();
     for (name, service) in services {
@@ -154,7 +134,7 @@ fn everything_that_is_named_is_there() {
 #[test]
 fn the_front_asks_every_broker() {
     let compose = compose();
-    let conf = read("nginx.conf");
+    let conf = read(&file("nginx.conf"));
     let words = |directive: &str| -> Vec<Vec<String>> {
         let lines = conf.lines().map(str::trim);
         let found = lines.filter_map(|line| line.strip_prefix(directive)?.strip_prefix(' '));
@@ -186,41 +166,17 @@ fn the_front_asks_every_broker() {
         texts(&front["volumes"]),
         ["./nginx.conf:/etc/nginx/nginx.conf:ro"]
     );
-    let default = |path: &str| {
-        let setting = SETTINGS.iter().find(|setting| setting.path == path);
-        setting
-            .and_then(|setting| setting.default)
-            .expect("a default")
-    };
     let body = words("client_max_body_size")[0][0].replace('m', "MiB");
     assert_eq!(body, default("server.body_limit"));
     let patience = seconds(&words("proxy_read_timeout")[0][0]);
     assert!(patience > seconds(default("server.request_timeout")));
 }
 
-/// What the head of the file tells an operator to run, but for Docker's own.
-fn commands() -> Vec<String> {
-    let compose = read("compose.yaml");
-    let head = compose.lines().take_while(|line| line.starts_with('#'));
-    let commands = head.filter_map(|line| line.strip_prefix("#   "));
-    let commands = commands.filter(|line| !line.starts_with("docker") && !line.starts_with(' '));
-    commands.map(str::to_owned).collect()
-}
-
 /// The folder as its head says to make it.
 fn made() -> Arc<Folder> {
     let folder = Folder::new();
-    folder.write("catalog.yaml", &read("catalog.yaml"));
-    let ran = Command::new("sh")
-        .args(["-e", "-c", &commands().join("\n")])
-        .current_dir(folder.path())
-        .output()
-        .expect("a shell");
-    assert!(
-        ran.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ran.stderr)
-    );
+    folder.write("catalog.yaml", &read(&file("catalog.yaml")));
+    run_head(&file("compose.yaml"), &folder);
     Arc::new(folder)
 }
 
