@@ -22,6 +22,9 @@ const QUEUE: usize = 16 * 1024;
 /// How many are written at once.
 const BATCH: usize = 512;
 
+/// How long a line waits for others to be written with it.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// How long a line may be with the system before it is on the disk; and how long it is until another try.
 const BEAT: Duration = Duration::from_secs(1);
 
@@ -188,6 +191,8 @@ impl Writer {
             Err(RecvTimeoutError::Timeout) => return true,
             Err(RecvTimeoutError::Disconnected) => return !self.waiting.is_empty(),
         }
+        // Those that come right behind it are written with it: who sends them need not wake this thread.
+        thread::park_timeout(GATHER.min(wait));
         let room = BATCH - self.waiting.len();
         self.waiting.extend(self.lines.try_iter().take(room));
         true
