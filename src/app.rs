@@ -1,5 +1,6 @@
 //! Where the parts are put together; the only place that names a concrete store, and the clock, beside actix's `App`.
 
+pub mod audit;
 mod console;
 mod guard;
 pub mod ledgers;
@@ -35,6 +36,7 @@ use crate::domain::recent::Recent;
 use crate::domain::scope::Scope;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
+use crate::domain::witness::Witness;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
 use crate::settings::{
@@ -73,6 +75,8 @@ pub enum StartError {
     Look(StoreError),
     /// The catalog would break what lives.
     Breaks(Broken),
+    /// The account of changes cannot be written.
+    Audit(String, std::io::Error),
     /// The files of TLS cannot be used.
     Tls(String),
     /// The address cannot be listened on.
@@ -89,6 +93,10 @@ impl fmt::Display for StartError {
             Self::Store(path, why) => write!(out, "the store {path} cannot be opened: {why}"),
             Self::Look(why) => write!(out, "the plans in use are not known: {why}"),
             Self::Breaks(broken) => broken.fmt(out),
+            Self::Audit(place, error) => write!(
+                out,
+                "the audit cannot be written to {place}: {error}. Give another audit.to, or none"
+            ),
             Self::Tls(why) => write!(
                 out,
                 "TLS cannot be spoken: {why}. Give other files as server.tls.certificate, server.tls.key, server.tls.client_ca"
@@ -134,6 +142,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let settings = start.settings;
     let listener = listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
+    let book = audit::open(&settings)?;
     let guard = Guard {
         ledger: ledger.clone(),
         allowed: settings.allow_breaking.clone(),
@@ -150,6 +159,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let bells = Arc::new(Bells::default());
     let recent = Arc::new(Recent::default());
     let watching = Watching::new(Arc::clone(&live), store, Arc::clone(&recent));
+    let witness = audit::kept(watching.witness(), book.as_ref());
     let store = watching.store();
     let entrance = Entrance {
         logins: Arc::new(logins(&settings)?),
@@ -163,9 +173,10 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         Arc::clone(&stopping),
         &watching,
         entrance.clone(),
+        Arc::clone(&witness),
     ));
     let console = settings.console.enabled.then(|| {
-        let desk = ledger.map(|ledger| Desk::new(ledger, watching.witness(), clock));
+        let desk = ledger.map(|ledger| Desk::new(ledger, Arc::clone(&witness), clock));
         Data::new(Console::new(Parts {
             live: Arc::clone(&live),
             desk,
@@ -180,7 +191,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
             secure: settings.console.secure_cookie,
         }))
     });
-    let worker = worker(&settings, Arc::clone(&live), bells, &watching)?;
+    let worker = worker(&settings, Arc::clone(&live), bells, &watching, witness)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let tls = tls(&settings.server)?;
     let server = self::start(
@@ -199,6 +210,9 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         "listening on {scheme}://{address}{}",
         settings.server.base_path
     );
+    if let Some(book) = &book {
+        book.started();
+    }
     let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
     let reloader = Reloader {
         origin,
@@ -209,6 +223,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         inputs: start.inputs,
         held: Some(start.held),
         settings,
+        book: book.clone(),
         watching,
     };
     let watch = actix_web::rt::spawn(reloader.watch());
@@ -220,6 +235,10 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     }
     working.stop().await;
     store.close().await.map_err(StartError::Close)?;
+    if let Some(book) = book {
+        book.stopped();
+        book.close();
+    }
     log::info!("stopped");
     Ok(())
 }
@@ -309,6 +328,7 @@ fn api(
     stopping: Arc<AtomicBool>,
     watching: &Watching,
     entrance: Entrance,
+    witness: Arc<dyn Witness>,
 ) -> Api {
     let server = &settings.server;
     let proxies = server.trusted_proxies.clone();
@@ -318,7 +338,7 @@ fn api(
         broker: Broker::new(
             live,
             watching.store(),
-            watching.witness(),
+            witness,
             clock,
             bells,
             server.request_timeout,
@@ -344,6 +364,7 @@ fn worker(
     live: Arc<Live>,
     bells: Arc<Bells>,
     watching: &Watching,
+    witness: Arc<dyn Witness>,
 ) -> Result<Worker, StartError> {
     let operations = &settings.operations;
     let terms = Terms {
@@ -354,7 +375,7 @@ fn worker(
         keep: operations.keep,
         expiry: expiry(settings.bindings),
     };
-    let (store, witness) = (watching.store(), watching.witness());
+    let store = watching.store();
     Ok(Worker::new(live, store, witness, clock, bells, terms))
 }
 

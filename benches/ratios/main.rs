@@ -18,6 +18,7 @@ mod http;
 #[expect(dead_code, reason = "shared with the tests, which use all of it")]
 mod cluster;
 
+mod audit;
 mod bare;
 mod binds;
 mod broker;
@@ -38,6 +39,7 @@ type Part = (&'static str, fn());
 const PARTS: &[Part] = &[
     ("catalog", catalog::run),
     ("provisions", provisions::run),
+    ("audit", audit::run),
     ("size", size::run),
     ("start", start::run),
     ("memory", memory::run),

@@ -24,6 +24,7 @@ use crate::domain::store::StoreError;
 use crate::http::Api;
 use crate::http::wire::answer;
 use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
+use crate::telemetry::Book;
 
 /// How often files are read again that change while they are read.
 const TRIES: u32 = 10;
@@ -114,6 +115,8 @@ pub(super) struct Reloader {
     pub guard: Guard,
     /// What there is to say of the document.
     pub reports: Arc<Reports>,
+    /// The account of changes, where one is kept.
+    pub book: Option<Arc<Book>>,
     /// What was read last.
     pub inputs: Inputs,
     /// Who counts reloads.
@@ -163,7 +166,9 @@ impl Reloader {
 
     async fn reload(&mut self) {
         let began = Instant::now();
-        match self.take().await {
+        let taken = self.take().await;
+        self.keep_account(&taken);
+        match taken {
             Ok(catalog) => {
                 self.watching.reloads().taken(clock(), began.elapsed());
                 let plans: usize = catalog
@@ -181,6 +186,20 @@ impl Reloader {
                 self.reports.refused(&refused.told());
                 log::error!("the catalog was not reloaded: the one before is served on");
             }
+        }
+    }
+
+    fn keep_account(&self, taken: &Result<Arc<Catalog>, Refused>) {
+        let Some(book) = &self.book else {
+            return;
+        };
+        match taken {
+            Ok(_) => book.reloaded(None),
+            Err(Refused::Settings(_)) => book.reloaded(Some("settings")),
+            Err(Refused::Document(_)) => book.reloaded(Some("document")),
+            Err(Refused::Breaks(_)) => book.reloaded(Some("breaks")),
+            Err(Refused::Store(_)) => book.reloaded(Some("store")),
+            Err(Refused::Unsettled) => {}
         }
     }
 
@@ -231,6 +250,7 @@ impl Reloader {
             ("store", old.store != new.store),
             ("server", old.server != new.server),
             ("operations", old.operations != new.operations),
+            ("audit", old.audit != new.audit),
             ("auth", old.logins != new.logins),
             ("log", old.log != new.log),
             ("reload", old.reload != new.reload),

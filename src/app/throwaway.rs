@@ -61,8 +61,16 @@ pub async fn throwaway<T: Send + 'static>(
         logins: Arc::new(logins(&settings)?),
         throttle: Arc::new(Throttle::new(Instant::now())),
     };
-    let api = Data::new(api(&settings, below, rung, stopping, &watching, entrance));
-    let worker = worker(&settings, live, bells, &watching)?;
+    let api = Data::new(api(
+        &settings,
+        below,
+        rung,
+        stopping,
+        &watching,
+        entrance,
+        watching.witness(),
+    ));
+    let worker = worker(&settings, live, bells, &watching, watching.witness())?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = start(&settings.server, listener, None, &api, None)?;
     let handle = server.handle();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::desk::{Format, at_desk, print_json, print_list};
+use super::desk::{Format, Purpose, at_desk, print_json, print_list};
 use super::names::Names;
 use super::output::{complain, plain, print};
 use super::{Exit, failed};
@@ -78,7 +78,7 @@ fn age(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
-    at_desk(flags, async |desk, names| {
+    at_desk(flags, Purpose::Look, async |desk, names| {
         list(desk, names, arguments).await
     })
 }

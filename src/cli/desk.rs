@@ -15,7 +15,7 @@ use crate::domain::desk::{Desk, DeskError};
 use crate::domain::ledger::Ledger;
 use crate::domain::operation::State;
 use crate::settings::Flags;
-use crate::telemetry::{LogWitness, Output};
+use crate::telemetry::{AuditWitness, Book, LogWitness, Output};
 
 /// How an operator's command answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -47,9 +47,19 @@ impl From<StateName> for State {
     }
 }
 
+/// What is done at a desk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It is looked at what there is.
+    Look,
+    /// Something is changed, of which account is kept.
+    Act,
+}
+
 /// Works at the desk of the store that the settings name, beside a broker that may serve it.
 pub(super) fn at_desk(
     flags: &Flags,
+    purpose: Purpose,
     work: impl AsyncFnOnce(&Desk, &Names) -> Result<Exit, DeskError>,
 ) -> Exit {
     let surroundings = match Surroundings::read_with_keys(flags) {
@@ -62,13 +72,36 @@ pub(super) fn at_desk(
     };
     let names = Names::of(&surroundings);
     start_log(&surroundings.loaded.settings, Output::Errors);
-    run(async {
-        let desk = desk(ledger);
+    let book = match purpose {
+        Purpose::Look => None,
+        // What cannot be told of is not done.
+        Purpose::Act => match app::audit::of_command(&surroundings.loaded.settings) {
+            Ok(book) => book,
+            Err(why) => return failed(why),
+        },
+    };
+    let exit = run(async {
+        let desk = match &book {
+            None => desk(ledger),
+            Some(book) => kept(ledger, book),
+        };
         let done = work(&desk, &names).await;
         // What was written is on disk already.
         let _ = desk.close().await;
         done
-    })
+    });
+    match book {
+        Some(book) if !book.close() => failed("the audit has no line of what was done"),
+        _ => exit,
+    }
+}
+
+/// A desk of which account is kept.
+fn kept(ledger: Arc<dyn Ledger>, book: &Arc<Book>) -> Desk {
+    let log = Arc::new(LogWitness::default());
+    let witness = AuditWitness::new(log, Arc::clone(book), app::clock);
+    let witness = witness.of_command(rustix::process::getuid().as_raw());
+    Desk::new(ledger, Arc::new(witness), app::clock)
 }
 
 /// A desk for a store; what is done at it goes to the log.

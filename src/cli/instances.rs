@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::desk::{Format, StateName, at_desk, print_json, print_list, print_one};
+use super::desk::{Format, Purpose, StateName, at_desk, print_json, print_list, print_one};
 use super::names::Names;
 use super::output::print;
 use super::{Exit, failed, veil};
@@ -119,12 +119,25 @@ struct Forget {
     format: Format,
 }
 
+impl Verb {
+    const fn purpose(&self) -> Purpose {
+        match self {
+            Self::List(_) | Self::Show(_) => Purpose::Look,
+            Self::Forget(_) => Purpose::Act,
+        }
+    }
+}
+
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
-    at_desk(flags, async |desk, names| match &arguments.verb {
-        Verb::List(arguments) => list(desk, names, arguments).await,
-        Verb::Show(arguments) => show(desk, names, arguments).await,
-        Verb::Forget(arguments) => forget(desk, names, arguments).await,
-    })
+    at_desk(
+        flags,
+        arguments.verb.purpose(),
+        async |desk, names| match &arguments.verb {
+            Verb::List(arguments) => list(desk, names, arguments).await,
+            Verb::Show(arguments) => show(desk, names, arguments).await,
+            Verb::Forget(arguments) => forget(desk, names, arguments).await,
+        },
+    )
 }
 
 async fn list(desk: &Desk, names: &Names, arguments: &List) -> Result<Exit, DeskError> {

@@ -1,5 +1,6 @@
 //! The command line: one file a command. Written for operators: every `--help` says what for, and shows it.
 
+mod audit;
 mod bindings;
 mod check;
 mod completions;
@@ -132,6 +133,8 @@ enum Command {
     Bindings(bindings::Arguments),
     /// List, show, retry and give up operations
     Operations(operations::Arguments),
+    /// Verify the account of changes
+    Audit(audit::Arguments),
     /// Count, back up, copy the store, or take over what another broker made
     Store(store::Arguments),
     /// Print the JSON Schema of the catalog document, for editors
@@ -187,6 +190,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Instances(arguments) => instances::run(&flags, &arguments),
         Command::Bindings(arguments) => bindings::run(&flags, &arguments),
         Command::Operations(arguments) => operations::run(&flags, &arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Store(arguments) => store::run(&flags, &arguments),
         Command::Schema(_) => schema::run(),
         Command::Login(arguments) => login::run(&arguments),

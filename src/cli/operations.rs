@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::desk::{Format, StateName, at_desk, print_json, print_list, print_one};
+use super::desk::{Format, Purpose, StateName, at_desk, print_json, print_list, print_one};
 use super::output::print;
 use crate::domain::desk::{Desk, DeskError};
 use crate::domain::id::{BindingId, InstanceId, OperationId};
@@ -102,22 +102,35 @@ struct GiveUp {
     format: Format,
 }
 
+impl Verb {
+    const fn purpose(&self) -> Purpose {
+        match self {
+            Self::List(_) | Self::Show(_) => Purpose::Look,
+            Self::Retry(_) | Self::GiveUp(_) => Purpose::Act,
+        }
+    }
+}
+
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
-    at_desk(flags, async |desk, _| match &arguments.verb {
-        Verb::List(arguments) => list(desk, arguments).await,
-        Verb::Show(arguments) => {
-            let entry = desk.operation(&arguments.id).await?;
-            Ok(print_one(arguments.format, &in_json(&entry)))
-        }
-        Verb::Retry(arguments) => {
-            desk.retry(&arguments.id).await?;
-            told(arguments.format, desk, &arguments.id, "goes on now").await
-        }
-        Verb::GiveUp(arguments) => {
-            desk.give_up(&arguments.id, &arguments.because).await?;
-            told(arguments.format, desk, &arguments.id, "is given up").await
-        }
-    })
+    at_desk(
+        flags,
+        arguments.verb.purpose(),
+        async |desk, _| match &arguments.verb {
+            Verb::List(arguments) => list(desk, arguments).await,
+            Verb::Show(arguments) => {
+                let entry = desk.operation(&arguments.id).await?;
+                Ok(print_one(arguments.format, &in_json(&entry)))
+            }
+            Verb::Retry(arguments) => {
+                desk.retry(&arguments.id).await?;
+                told(arguments.format, desk, &arguments.id, "goes on now").await
+            }
+            Verb::GiveUp(arguments) => {
+                desk.give_up(&arguments.id, &arguments.because).await?;
+                told(arguments.format, desk, &arguments.id, "is given up").await
+            }
+        },
+    )
 }
 
 /// What a step made of an operation.

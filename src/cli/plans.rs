@@ -51,6 +51,7 @@ pub(super) fn caller(login: &str) -> Caller {
         },
         originating_identity: None,
         request_identity: None,
+        peer: None,
         trace: None,
     }
 }

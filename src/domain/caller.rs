@@ -1,5 +1,6 @@
 //! Who a request comes from.
 
+use core::net::IpAddr;
 use std::fmt;
 use std::sync::Arc;
 
@@ -24,6 +25,17 @@ pub struct Caller {
     pub request_identity: Option<Arc<str>>,
     /// The trace that the request is part of.
     pub trace: Option<Trace>,
+    /// Where the request came from; nothing where there is none.
+    pub peer: Option<Peer>,
+}
+
+/// Where a request came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// The other end of the connection.
+    pub address: IpAddr,
+    /// Who a proxy that is trusted says it has the request from.
+    pub forwarded: Option<IpAddr>,
 }
 
 /// A platform's user: personal data, so it prints the platform and the user's id alone.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::audit::{Account, Began, Denied};
 use super::id::{OperationId, PlanId, ServiceId};
 use super::operation::{Kind, Report, State, Subject};
 use super::time::Timestamp;
@@ -25,6 +26,17 @@ pub trait Witness: Send + Sync {
 
     /// An operator took a step that no platform asked for. Called after the store has it.
     fn intervened(&self, intervened: &Intervened<'_>);
+
+    /// Whether account is kept of changes. Only then the next two are told.
+    fn account(&self) -> Account {
+        Account::None
+    }
+
+    /// A change was recorded. Called after the store has it, once for each.
+    fn began(&self, _: &Began<'_>) {}
+
+    /// A change was refused to a caller that is known.
+    fn denied(&self, _: &Denied<'_>) {}
 }
 
 /// What happened: names only, nothing confidential.

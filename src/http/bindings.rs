@@ -3,6 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::audit::note;
 use super::error::Refusal;
 use super::identity::Called;
 use super::input::{AtBinding, Body, Query};
@@ -11,6 +12,7 @@ use super::log_line::name;
 use super::{Api, wire};
 use crate::domain::broker::Bound;
 use crate::domain::operation::Subject;
+use crate::secret::Secret;
 
 /// `PUT /v2/service_instances/:instance_id/service_bindings/:binding_id`.
 pub(super) async fn bind(
@@ -26,6 +28,8 @@ pub(super) async fn bind(
     if let Some((service, plan)) = &asked.named {
         name(&request, service, Some(plan));
     }
+    let parameters = asked.parameters.as_ref().map(Secret::expose);
+    note(&request, &api, (None, None), parameters);
     log::trace!("{caller:?} binds {id} to {instance}: {asked:?}");
     let bound = api.broker.bind(&caller, instance, id, asked).await?;
     log::trace!("{bound:?}");

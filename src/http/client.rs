@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderName;
 
@@ -21,6 +22,11 @@ impl Trusted {
 
     /// Where a request comes from.
     pub(super) fn client(&self, request: &ServiceRequest) -> IpAddr {
+        self.of(request.request())
+    }
+
+    /// The same, behind the gate.
+    pub(super) fn of(&self, request: &HttpRequest) -> IpAddr {
         let peer = request.peer_addr().map(|peer| peer.ip());
         let peer = peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         let lines = request.headers().get_all(&FORWARDED_FOR);

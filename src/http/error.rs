@@ -126,9 +126,12 @@ impl Refusal {
             .unwrap_or_default();
         body.insert("error".to_owned(), self.word.name.into());
         body.insert("description".to_owned(), self.description.clone().into());
-        response
+        let mut answer = response
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-            .body(Value::Object(body).to_string())
+            .body(Value::Object(body).to_string());
+        // For those who tell of the answer.
+        answer.extensions_mut().insert(self.word);
+        answer
     }
 }
 

@@ -131,10 +131,10 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
         return Ok(Passed::Open);
     }
     match shown(head, &api.logins) {
-        Shown::Known(login) => admit(login, area, head, api).map(Passed::As),
+        Shown::Known(login) => admit(request, login, head, api).map(Passed::As),
         Shown::Unsure(user, password) => Waits::begin(request, user, password, api),
         Shown::Nothing if head.authorization.is_none() => match request.conn_data() {
-            Some(Certified(login)) => admit(Arc::clone(login), area, head, api).map(Passed::As),
+            Some(Certified(login)) => admit(request, Arc::clone(login), head, api).map(Passed::As),
             None => Err(Refused::Unauthorized),
         },
         shown => {
@@ -159,15 +159,30 @@ fn area(request: &ServiceRequest, api: &Api) -> Area {
         .unless_absent(api.has_console)
 }
 
-/// What is left of rows 2 and 3 where the login is known.
-fn admit(login: Arc<Login>, area: Area, head: &Head<'_>, api: &Api) -> Result<Arc<Login>, Refused> {
+/// What is left of rows 2 and 3 where the login is known. Who is refused then is known to those who tell of the answer.
+fn admit(
+    request: &ServiceRequest,
+    login: Arc<Login>,
+    head: &Head<'_>,
+    api: &Api,
+) -> Result<Arc<Login>, Refused> {
+    match may(&login, area(request, api), head, api) {
+        Ok(()) => Ok(login),
+        Err(refused) => {
+            request.extensions_mut().insert(Admitted(login));
+            Err(refused)
+        }
+    }
+}
+
+fn may(login: &Login, area: Area, head: &Head<'_>, api: &Api) -> Result<(), Refused> {
     if !login.roles().hold_one_of(area.roles()) {
         return Err(Refused::Because(forbidden(area.roles())));
     }
     if area == Area::Api {
         version(head, api.broker.minimum_api_version()).map_err(Refused::Because)?;
     }
-    Ok(login)
+    Ok(())
 }
 
 /// A wrong login, which is counted.
@@ -226,7 +241,7 @@ impl Waits {
         let passed = match looked {
             Ok(Some(login)) => {
                 let head = Head::of(request.headers());
-                admit(login, area(&request, &api), &head, &api)
+                admit(&request, login, &head, &api)
             }
             Ok(None) => Err(wrong(&request, Some(&self.user), &api)),
             Err(_) => Err(Refused::TooManyLogins(QUEUE_FULL)),

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Api;
 use super::error::{NOT_READY, Refusal};
+use crate::domain::audit::Account;
 
 /// The process answers.
 pub(super) async fn alive() -> HttpResponse {
@@ -18,6 +19,10 @@ pub(super) async fn alive() -> HttpResponse {
 pub(super) async fn ready(api: Data<Api>) -> HttpResponse {
     if api.stopping.load(Ordering::Relaxed) {
         return Refusal::new(NOT_READY, "The broker is stopping.").to_response();
+    }
+    if api.broker.account() == Account::Behind {
+        let why = "The broker cannot write its audit at the moment.";
+        return Refusal::new(NOT_READY, why).to_response();
     }
     match api.broker.ready().await {
         Ok(()) => ok(),

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
+use super::Api;
 use super::error::{Refusal, UNAUTHORIZED};
 use super::head::{Head, ORIGINATING_IDENTITY};
 use crate::access::Login;
-use crate::domain::caller::{Caller, OriginatingIdentity};
+use crate::domain::caller::{Caller, OriginatingIdentity, Peer};
 
 /// The login that the gate has let in: a request carries it from there on.
 pub(super) struct Admitted(pub(super) Arc<Login>);
@@ -45,6 +47,18 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
         originating_identity: originating_identity(request.headers()),
         request_identity: head.identity.and_then(text).map(Arc::from),
         trace: head.trace(request.headers()),
+        peer: peer(request),
+    })
+}
+
+/// Where a request came from.
+pub(super) fn peer(request: &HttpRequest) -> Option<Peer> {
+    let address = request.peer_addr()?.ip().to_canonical();
+    let api = request.app_data::<Data<Api>>();
+    let client = api.map(|api| api.trusted.of(request));
+    Some(Peer {
+        address,
+        forwarded: client.filter(|client| *client != address),
     })
 }
 

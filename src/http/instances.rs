@@ -4,6 +4,7 @@ use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::audit::note;
 use super::error::{GONE, Refusal};
 use super::identity::Called;
 use super::input::{AtInstance, Body, Query};
@@ -12,6 +13,7 @@ use super::{Api, wire};
 use crate::domain::broker::{Polled, Provisioned, Removed, Updated};
 use crate::domain::id::OperationId;
 use crate::domain::operation::Subject;
+use crate::secret::Secret;
 
 /// `PUT /v2/service_instances/:instance_id`.
 pub(super) async fn provision(
@@ -25,6 +27,8 @@ pub(super) async fn provision(
     query.each_once()?;
     let asked = wire::provision(body, &query)?;
     name(&request, &asked.service_id, Some(&asked.plan_id));
+    let place = (Some(&*asked.organization), Some(&*asked.space));
+    note(&request, &api, place, Some(asked.parameters.expose()));
     log::trace!("{caller:?} provisions {id}: {asked:?}");
     Ok(match api.broker.provision(&caller, id, asked).await? {
         Provisioned::Created(answer) => {
@@ -62,6 +66,8 @@ pub(super) async fn update(
     query.each_once()?;
     let asked = wire::update(body, &query)?;
     name(&request, &asked.service_id, asked.plan_id.as_ref());
+    let parameters = asked.parameters.as_ref().map(Secret::expose);
+    note(&request, &api, (None, None), parameters);
     log::trace!("{caller:?} updates {id}: {asked:?}");
     Ok(match api.broker.update(&caller, id, asked).await? {
         Updated::Done(answer) => HttpResponse::Ok().json(wire::answer::instance_answer(&answer)),

@@ -10,22 +10,22 @@ use actix_web::{HttpMessage, HttpRequest};
 use log::kv::{Error, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
-use super::identity;
+use super::{audit, identity};
 use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{PlanId, ServiceId};
 
 /// What the log calls these lines.
 const TARGET: &str = "request";
 
-/// Offering and plan of a request, for its line.
-struct Named {
-    service: ServiceId,
-    plan: Option<PlanId>,
+/// Offering and plan of a request, for its lines.
+pub(super) struct Named {
+    pub(super) service: ServiceId,
+    pub(super) plan: Option<PlanId>,
 }
 
-/// Notes offering and plan of a request for its line.
+/// Notes offering and plan of a request for its lines.
 pub(super) fn name(request: &HttpRequest, service: &ServiceId, plan: Option<&PlanId>) {
-    if wanted() {
+    if wanted() || audit::wanted(request) {
         request.extensions_mut().insert(Named {
             service: service.clone(),
             plan: plan.cloned(),

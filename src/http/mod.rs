@@ -4,6 +4,7 @@
 //! checks), finds its route (row 4), is read into domain values ([`input`], [`wire`]: row 5), makes one call of the
 //! `Broker`, and is answered ([`wire`], [`error`]).
 
+mod audit;
 mod bindings;
 mod catalog;
 mod client;

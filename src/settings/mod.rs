@@ -23,8 +23,8 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    BindingSettings, Breaking, ConsoleSettings, Explained, Flags, LoadedSettings, LogFormat,
-    LogSettings, LoginKind, LoginRole, LoginSettings, OperationSettings, ReloadSettings,
+    AuditTo, BindingSettings, Breaking, ConsoleSettings, Explained, Flags, LoadedSettings,
+    LogFormat, LogSettings, LoginKind, LoginRole, LoginSettings, OperationSettings, ReloadSettings,
     ServerSettings, Settings, StoreSettings, StoreUrl, TlsSettings, UnbindExpired,
 };
 
@@ -202,6 +202,7 @@ fn assemble(
     let bindings = bindings(merged);
     let reload = reload(merged);
     let console = console(merged);
+    let audit = merged.one("audit.to", parse::audit_to);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -214,6 +215,7 @@ fn assemble(
         bindings: bindings?,
         reload: reload?,
         console: console?,
+        audit: audit?,
         logins,
         log: LogSettings {
             format: format?,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::Refused;
 use super::network::Network;
-use super::types::{Breaking, LogFormat, LoginRole, StoreUrl, UnbindExpired};
+use super::types::{AuditTo, Breaking, LogFormat, LoginRole, StoreUrl, UnbindExpired};
 use crate::document::measure;
 use crate::secret::Secret;
 
@@ -195,6 +195,19 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, Refused> {
         return Err(Refused::new(message, mend));
     }
     Ok(StoreUrl::Sqlite(path.into()))
+}
+
+pub(super) fn audit_to(text: &str) -> Result<AuditTo, Refused> {
+    const MEND: &str = "give none, stdout, or file:PATH";
+    match text {
+        "none" => Ok(AuditTo::Nothing),
+        "stdout" => Ok(AuditTo::Stdout),
+        _ => match text.strip_prefix("file:") {
+            Some("") => Err(Refused::new("does not name a file", MEND)),
+            Some(path) => Ok(AuditTo::File(path.into())),
+            None => Err(Refused::new("is no place for an audit", MEND)),
+        },
+    }
 }
 
 /// Empty, or with a slash in front and none behind.

@@ -349,6 +349,14 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Whether its cookies are for HTTPS only where no X-Forwarded-Proto says that a request came by it.",
     },
     Setting {
+        path: "audit.to",
+        kind: Kind::Text,
+        flag: None,
+        usual: &[],
+        default: Some("none"),
+        doc: "Where a line is written for each change, chained by hashes: none, stdout, or file:PATH.",
+    },
+    Setting {
         path: "auth.username",
         kind: Kind::Text,
         flag: None,

@@ -29,6 +29,8 @@ pub struct Settings {
     pub reload: ReloadSettings,
     /// The page for operators.
     pub console: ConsoleSettings,
+    /// The account of changes.
+    pub audit: AuditTo,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -141,6 +143,17 @@ pub enum UnbindExpired {
     All,
     /// None.
     Nothing,
+}
+
+/// Where the account of changes is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditTo {
+    /// None is kept.
+    Nothing,
+    /// To standard output, among the lines of the log.
+    Stdout,
+    /// To the end of a file.
+    File(PathBuf),
 }
 
 /// How changes of the catalog's files are noticed.

@@ -1,9 +1,11 @@
 //! Logs and metrics; who is told what happened.
 
+mod audit;
 mod logs;
 mod metrics;
 mod witness;
 
+pub use audit::{AuditWitness, Book, Place, Said, Verifier};
 pub use logs::{Format, Output, start};
 pub use metrics::{CatalogNow, Metrics, PAGE_TYPE, Reloads, Requests};
 pub use witness::{Chorus, LogWitness};

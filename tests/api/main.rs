@@ -19,6 +19,7 @@ mod server;
 
 mod acting;
 mod adopt;
+mod audit;
 mod backend_trouble;
 mod bad_http;
 mod bad_ids;

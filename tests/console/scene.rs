@@ -40,7 +40,7 @@ pub const PASSWORD: &str = "hers & his";
 
 /// With logins for an operator, `anna`, and a viewer, `vera`.
 pub fn with_logins(setup: Setup) -> Setup {
-    let mut setup = setup;
+    let mut setup = setup.env("BROKER_AUDIT__TO", "file:audit.log");
     for (name, role) in [("ANNA", "operator"), ("VERA", "viewer")] {
         setup = setup
             .env(

@@ -1,5 +1,7 @@
 //! What an operator does: it asks first, needs the role and the form of the session, and is written down with the login.
 
+use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::harness::Broker;
@@ -51,6 +53,21 @@ fn a_step_asks_first_and_is_written_down() {
         .find(|line| line.contains("let go on by the operator"))
         .expect("a line");
     assert!(line.contains("login=anna") && line.contains(&id), "{line}");
+    let account = |id: &str| {
+        let lines = fs::read_to_string(broker.folder.path().join("audit.log")).unwrap_or_default();
+        let mut lines = lines.lines();
+        lines.any(|line| {
+            ["\"event\":\"intervened\"", "\"login\":\"anna\"", id]
+                .iter()
+                .all(|part| line.contains(part))
+        })
+    };
+    // It is written by a thread of its own.
+    while !account(&id) {
+        assert!(Instant::now() < until, "no line of it in the audit");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(!account("anybody"), "the search is blind");
     scene::mend(&broker);
     while state(&broker) == "in progress" {
         retry(&mut visitor);

@@ -251,6 +251,7 @@ fn caller() -> Caller {
         originating_identity: None,
         request_identity: None,
         trace: None,
+        peer: None,
     }
 }
 

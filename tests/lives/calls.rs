@@ -62,6 +62,7 @@ fn caller() -> Caller {
         },
         originating_identity: None,
         request_identity: None,
+        peer: None,
         trace: None,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::Args;
 
 use crate::cli::Exit;
-use crate::cli::desk::at_desk;
+use crate::cli::desk::{Purpose, at_desk};
 use crate::cli::output::print;
 use crate::domain::desk::reseal::Resealing;
 use crate::domain::ledger::KeyId;
@@ -36,7 +36,7 @@ Examples:
 pub(super) struct Arguments {}
 
 pub(super) fn run(flags: &Flags, _: &Arguments) -> Exit {
-    at_desk(flags, async |desk, _| {
+    at_desk(flags, Purpose::Look, async |desk, _| {
         let resealing = desk.reseal().await?;
         let exit = match resealing.left() {
             0 => Exit::Clean,

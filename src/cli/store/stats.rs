@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::app;
 use crate::cli::Exit;
-use crate::cli::desk::{Format, at_desk, print_json};
+use crate::cli::desk::{Format, Purpose, at_desk, print_json};
 use crate::cli::names::Names;
 use crate::cli::operations;
 use crate::cli::output::print;
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
-    at_desk(flags, async |desk, names| {
+    at_desk(flags, Purpose::Look, async |desk, names| {
         let counts = desk.counts().await?;
         Ok(match arguments.format {
             Format::Json => print_json(&in_json(names, &counts), Exit::Clean),

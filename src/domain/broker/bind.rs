@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::begin::Wanted;
 use super::{
     Bind, Bound, Broker, Manner, Reached, TRIES, answer_of, beside_the_point, choose, lend, limits,
     parameters_fit,
@@ -166,16 +167,19 @@ impl Broker {
             expected_version: instance.version,
             replaces: failed.map(|failed| failed.operation),
         };
-        match self
-            .store
-            .begin(Change {
-                operation,
-                act,
-                job,
-                guards,
-            })
-            .await?
-        {
+        let change = Change {
+            operation,
+            act,
+            job,
+            guards,
+        };
+        let wanted = Wanted {
+            service: Some(&instance.service_id),
+            plan: Some(&instance.plan_id),
+            place: (&instance.organization, &instance.space),
+            parameters: request.parameters.as_ref().map(Secret::expose),
+        };
+        match self.begin(caller, change, wanted).await? {
             Begun::Done if later => {
                 let reached = self.reached(&named, &subject, manner).await?;
                 self.bound(&subject, reached, true).await.map(Some)

@@ -57,5 +57,6 @@ fn removable(instance: Instance) -> Removable {
         backend: instance.backend,
         service: instance.service_id,
         plan: instance.plan_id,
+        place: (instance.organization, instance.space),
     }
 }

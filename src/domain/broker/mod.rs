@@ -5,6 +5,7 @@
 
 mod adopt;
 pub(in crate::domain) mod again;
+mod begin;
 mod bind;
 mod deprovision;
 mod fetch;

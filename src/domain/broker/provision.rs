@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::begin::Wanted;
 use super::{
     Broker, Manner, Provision, Provisioned, Reached, TRIES, beside_the_point, choose, lend, limits,
     maintenance_agrees, parameters_fit, random, takes_in,
@@ -54,13 +55,19 @@ impl Broker {
                     .await;
             }
         };
+        let wanted = Wanted {
+            service: Some(&request.service_id),
+            plan: Some(&request.plan_id),
+            place: (&request.organization, &request.space),
+            parameters: Some(request.parameters.expose()),
+        };
         let mut failed = None;
         for _ in 0..TRIES {
             let change =
                 self.provision_change(&catalog, caller, chosen, (&id, &request), failed.take())?;
             let (operation, later) = (change.operation.clone(), change.job.is_some());
             let answer = answer_of(&change.act);
-            match self.store.begin(change).await? {
+            match self.begin(caller, change, wanted).await? {
                 Begun::Done if later => {
                     let manner = manner(Some(chosen.plan), &request);
                     let reached = self.reached(&operation.id, &operation.subject, manner);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::begin::Wanted;
 use super::{Broker, Manner, Reached, Removed, beside_the_point};
 use crate::domain::caller::Caller;
 use crate::domain::error::{BrokerError, NameProblem};
@@ -60,6 +61,8 @@ pub(super) struct Removable {
     pub(super) service: ServiceId,
     /// The plan of its instance.
     pub(super) plan: PlanId,
+    /// Organization and space of its instance, where they are remembered.
+    pub(super) place: (String, String),
 }
 
 impl Removable {
@@ -88,6 +91,7 @@ impl Removable {
             backend: None,
             service: service.clone(),
             plan: plan.clone(),
+            place: (String::new(), String::new()),
         })
     }
 
@@ -146,16 +150,19 @@ impl Broker {
         let operation = self.operation(target.kind, subject.clone(), job.as_ref())?;
         let id = operation.id.clone();
         let act = target.act;
-        match self
-            .store
-            .begin(Change {
-                operation,
-                act,
-                job,
-                guards: Vec::new(),
-            })
-            .await?
-        {
+        let change = Change {
+            operation,
+            act,
+            job,
+            guards: Vec::new(),
+        };
+        let wanted = Wanted {
+            service: Some(&target.service),
+            plan: Some(&target.plan),
+            place: (&target.place.0, &target.place.1),
+            parameters: None,
+        };
+        match self.begin(caller, change, wanted).await? {
             Begun::Done if later => {
                 let reached = self.reached(&id, subject, manner).await?;
                 Ok(Some(reached.into()))

@@ -65,6 +65,7 @@ fn removable(instance: Instance, binding: Binding) -> Removable {
         backend: instance.backend,
         service: instance.service_id,
         plan: instance.plan_id,
+        place: (instance.organization, instance.space),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::begin::Wanted;
 use super::{
     Broker, Manner, Reached, TRIES, Update, Updated, beside_the_point, choose, limits,
     maintenance_agrees, parameters_fit, takes_in,
@@ -73,10 +74,17 @@ impl Broker {
             return Ok(Some(updated));
         }
         let target = target(catalog, &instance, request, (self.clock)())?;
+        let place = (instance.organization.clone(), instance.space.clone());
         let change = self.update_change(caller, target, instance, request)?;
         let (operation, later) = (change.operation.clone(), change.job.is_some());
         let (answer, plan_id) = outcome(&change.act);
-        match self.store.begin(change).await? {
+        let wanted = Wanted {
+            service: Some(&request.service_id),
+            plan: plan_id.as_ref(),
+            place: (&place.0, &place.1),
+            parameters: request.parameters.as_ref().map(Secret::expose),
+        };
+        match self.begin(caller, change, wanted).await? {
             Begun::Done if later => {
                 let manner = manner(target.map(|chosen| chosen.plan), request);
                 let reached = self.reached(&operation.id, &operation.subject, manner);

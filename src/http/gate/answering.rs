@@ -17,6 +17,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 
 use crate::domain::trace::Trace;
 use crate::http::Api;
+use crate::http::audit;
 use crate::http::error::panicked;
 use crate::http::head::{Head, REQUEST_IDENTITY};
 use crate::http::instruments::Answered;
@@ -104,6 +105,7 @@ impl Last {
             };
             line.answered(&answer, self.identity.as_ref());
         }
+        audit::answered(&answer);
         if let Some(identity) = self.identity.take() {
             answer
                 .headers_mut()

@@ -136,6 +136,7 @@ fn caller(offering: &str) -> Caller {
         },
         originating_identity: None,
         request_identity: None,
+        peer: None,
         trace: None,
     }
 }

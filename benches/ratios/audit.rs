@@ -1,0 +1,45 @@
+//! What the account of changes costs: durable provisions at 64 clients with it, against the same without it.
+
+use crate::broker::{self, CATALOG, Folder, provision};
+use crate::load::{drive, guid};
+use crate::process::Process;
+use crate::report::{at_least, median, note};
+
+const CLIENTS: usize = 64;
+const EACH: usize = 150;
+const ROUNDS: usize = 7;
+
+pub fn run() {
+    let mut ratios = Vec::new();
+    let mut rates = Vec::new();
+    for _ in 0..ROUNDS {
+        // One after the other, so that both have the same minute of the machine.
+        let without = served("none");
+        let with = served("file:audit.log");
+        ratios.push(with / without);
+        rates.push(with);
+    }
+    at_least(
+        "durable provisions with an audit in a file / without",
+        median(ratios),
+        0.9,
+        None,
+        "",
+    );
+    note(
+        "durable provisions with an audit at 64 clients",
+        &format!("{:.0} a second", median(rates)),
+    );
+}
+
+/// Provisions a second.
+fn served(to: &str) -> f64 {
+    let folder = Folder::with(CATALOG);
+    let mut command = broker::command(&folder, "off");
+    let (process, address) = Process::listening(command.env("BROKER_AUDIT__TO", to));
+    let took = drive(address, CLIENTS, EACH, 201, |client, number| {
+        provision(&guid((client * EACH + number) as u64))
+    });
+    process.terminate();
+    f64::from(u32::try_from(CLIENTS * EACH).expect("a count")) / took.as_secs_f64()
+}

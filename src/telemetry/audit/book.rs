@@ -1,0 +1,341 @@
+//! Who writes: one thread, so that lines come in their order and nobody who serves waits for a disk.
+//!
+//! A change is never held up: what cannot be written waits, and is written as soon as it can be. Meanwhile the log says so
+//! and the broker is not ready. What is more than the queue holds is lost, and a line says how much.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::chain::Link;
+use super::file::AuditFile;
+use super::line::{Entry, Text};
+use crate::domain::time::Clock;
+
+/// How many lines may wait: some megabytes.
+const QUEUE: usize = 16 * 1024;
+
+/// How many are written at once.
+const BATCH: usize = 512;
+
+/// How long a line waits for others to be written with it.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// How long a line may be with the system before it is on the disk; and how long it is until another try.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// How often the log is told again that nothing can be written, in beats.
+const TOLD_EVERY: u32 = 60;
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Errors,
+    /// The end of a file.
+    File(PathBuf),
+}
+
+/// The account of changes.
+pub struct Book {
+    queue: SyncSender<String>,
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    clock: Clock,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Lines cannot be written at the moment.
+    behind: AtomicBool,
+    /// How many were lost that no line tells of yet.
+    lost: AtomicU64,
+    closing: AtomicBool,
+}
+
+impl Book {
+    /// Opened at its end; what is there already goes on.
+    pub fn open(place: Place, clock: Clock) -> io::Result<Self> {
+        let target = Target::open(place, clock)?;
+        let (queue, lines) = sync_channel(QUEUE);
+        let shared = Arc::new(Shared::default());
+        let writer = Writer {
+            target,
+            lines,
+            shared: Arc::clone(&shared),
+            clock,
+            waiting: Vec::new(),
+            unsynced_since: None,
+            failed: 0,
+        };
+        let thread = thread::Builder::new().name("audit".to_owned());
+        Ok(Self {
+            queue,
+            shared,
+            writer: Mutex::new(Some(thread.spawn(move || writer.run())?)),
+            clock,
+        })
+    }
+
+    /// Has a line written, an object of JSON. Returns at once.
+    pub(super) fn write(&self, entry: String) {
+        if self.queue.try_send(entry).is_err() {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The broker serves from now on.
+    pub fn started(&self) {
+        self.write(
+            Entry {
+                version: Some(env!("CARGO_PKG_VERSION")),
+                ..Entry::new((self.clock)(), "started")
+            }
+            .json(),
+        );
+    }
+
+    /// The broker serves no more.
+    pub fn stopped(&self) {
+        self.write(Entry::new((self.clock)(), "stopped").json());
+    }
+
+    /// Another catalog was to take the place of the one that is served; why it did not, where it did not.
+    pub fn reloaded(&self, refused: Option<&str>) {
+        let result = refused.map_or("succeeded", |_| "refused");
+        self.write(
+            Entry {
+                error: refused.map(Text),
+                ..Entry::new((self.clock)(), "reload").result(result)
+            }
+            .json(),
+        );
+    }
+
+    /// Whether lines wait that cannot be written, or were lost.
+    pub fn is_behind(&self) -> bool {
+        self.shared.behind.load(Ordering::Relaxed) || self.shared.lost.load(Ordering::Relaxed) > 0
+    }
+
+    /// Writes what waits, and ends. Blocks until then, a few beats at most. Whether all of it was written.
+    pub fn close(&self) -> bool {
+        self.shared.closing.store(true, Ordering::Release);
+        let writer = self.writer.lock();
+        let writer = writer.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            writer.thread().unpark();
+            let _ = writer.join();
+        }
+        !self.is_behind()
+    }
+}
+
+impl std::fmt::Debug for Book {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Book")
+    }
+}
+
+/// The thread.
+struct Writer {
+    target: Target,
+    lines: Receiver<String>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    waiting: Vec<String>,
+    unsynced_since: Option<Instant>,
+    /// How many tries have failed, one after another.
+    failed: u32,
+}
+
+impl Writer {
+    fn run(mut self) {
+        // What is looked at between lines: short enough that an end is not waited for.
+        let glance = BEAT / 10;
+        let mut looked = Instant::now();
+        loop {
+            let closing = self.shared.closing.load(Ordering::Acquire);
+            let more = self.gather(if closing { Duration::ZERO } else { glance });
+            let nothing_came = self.waiting.is_empty();
+            let due = looked.elapsed() >= BEAT;
+            if self.failed == 0 || due || closing {
+                self.put_down();
+            }
+            if due {
+                looked = Instant::now();
+                if self.failed == 0 {
+                    self.look();
+                }
+            }
+            self.sync(closing);
+            if !more || (closing && (nothing_came || self.failed > 0)) {
+                break self.leave();
+            }
+        }
+    }
+
+    /// Takes what has come, waiting for a while if nothing has; whether more may come.
+    fn gather(&mut self, wait: Duration) -> bool {
+        if self.waiting.len() >= BATCH {
+            thread::park_timeout(wait);
+            return true;
+        }
+        match self.lines.recv_timeout(wait) {
+            Ok(line) => self.waiting.push(line),
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return !self.waiting.is_empty(),
+        }
+        // Those that come right behind it are written with it: who sends them need not wake this thread.
+        thread::park_timeout(GATHER.min(wait));
+        let room = BATCH - self.waiting.len();
+        self.waiting.extend(self.lines.try_iter().take(room));
+        true
+    }
+
+    fn put_down(&mut self) {
+        let lost = self.shared.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let entry = Entry {
+                lines: Some(lost),
+                ..Entry::new((self.clock)(), "lost")
+            };
+            self.waiting.push(entry.json());
+        }
+        // With nothing to write it is tried all the same where it did not go.
+        if self.waiting.is_empty() && self.failed == 0 {
+            return;
+        }
+        match self.target.append(&self.waiting) {
+            Ok(()) => {
+                self.waiting.clear();
+                self.unsynced_since.get_or_insert_with(Instant::now);
+                self.well();
+            }
+            Err(error) => {
+                if lost > 0 {
+                    self.waiting.pop();
+                    self.shared.lost.fetch_add(lost, Ordering::Relaxed);
+                }
+                self.trouble(&error);
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        if let Err(error) = self.target.look() {
+            self.trouble(&error);
+        }
+    }
+
+    fn sync(&mut self, now: bool) {
+        if !self
+            .unsynced_since
+            .is_some_and(|since| now || since.elapsed() >= BEAT)
+        {
+            return;
+        }
+        match self.target.sync() {
+            Ok(()) => self.unsynced_since = None,
+            Err(error) => self.trouble(&error),
+        }
+    }
+
+    fn well(&mut self) {
+        if self.failed > 0 {
+            log::info!("the audit is written again");
+        }
+        self.failed = 0;
+        self.shared.behind.store(false, Ordering::Relaxed);
+    }
+
+    fn trouble(&mut self, error: &io::Error) {
+        if self.failed.is_multiple_of(TOLD_EVERY) {
+            log::error!(
+                "the audit cannot be written to {}: {error}. Changes go on, the broker is not ready, and lines wait",
+                self.target
+            );
+        }
+        self.failed = self.failed.saturating_add(1);
+        self.shared.behind.store(true, Ordering::Relaxed);
+    }
+
+    fn leave(&mut self) {
+        let left = self.waiting.len() + self.lines.try_iter().count();
+        if left > 0 {
+            self.shared.behind.store(true, Ordering::Relaxed);
+            log::error!("the audit ends without {left} lines that could not be written");
+        }
+    }
+}
+
+enum Target {
+    Stream { link: Link, errors: bool },
+    File(AuditFile),
+}
+
+impl Target {
+    fn open(place: Place, clock: Clock) -> io::Result<Self> {
+        let link = Link::START;
+        Ok(match place {
+            Place::Output => Self::Stream {
+                link,
+                errors: false,
+            },
+            Place::Errors => Self::Stream { link, errors: true },
+            Place::File(path) => Self::File(AuditFile::open(path, clock)?),
+        })
+    }
+
+    /// All of them, or none.
+    fn append(&mut self, entries: &[String]) -> io::Result<()> {
+        match self {
+            Self::Stream { link, errors } => {
+                let mut next = *link;
+                let mut out = Vec::new();
+                for entry in entries {
+                    next.add(entry, &mut out);
+                }
+                if *errors {
+                    io::stderr().lock().write_all(&out)?;
+                } else {
+                    let mut stream = io::stdout().lock();
+                    stream.write_all(&out)?;
+                    stream.flush()?;
+                }
+                *link = next;
+                Ok(())
+            }
+            Self::File(file) => file.append(entries),
+        }
+    }
+
+    fn look(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stream { .. } => Ok(()),
+            Self::File(file) => file.look(),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        match self {
+            Self::Stream { .. } => Ok(()),
+            Self::File(file) => file.sync(),
+        }
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stream { errors: false, .. } => out.write_str("standard output"),
+            Self::Stream { errors: true, .. } => out.write_str("standard error"),
+            Self::File(file) => file.path().display().fmt(out),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The account of changes: one line of JSON for each, chained by hashes, so that one that is missing, changed or swapped
+//! shows.
+//!
+//! [`witness`] hears what happened and makes a line of it ([`line`]); [`book`] has a thread that writes lines in their order, so
+//! that nobody waits for a disk; [`chain`] is the form of a chained line, [`file`] the place where they go, [`verify`] the
+//! reader that tells where a chain breaks.
+
+mod book;
+mod chain;
+mod file;
+mod line;
+mod verify;
+mod witness;
+
+pub use book::{Book, Place};
+pub use verify::{Said, Verifier};
+pub use witness::AuditWitness;
