@@ -147,13 +147,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         ledger: ledger.clone(),
         allowed: settings.allow_breaking.clone(),
     };
-    let broken = guard.check(&start.catalog).await;
-    let broken = broken.map_err(StartError::Look)?;
-    if !broken.is_nothing() {
-        return Err(StartError::Breaks(broken));
-    }
-    guard.get_ready(&start.catalog).await;
-    guard.keep(&start.catalog).await;
+    begin(&guard, &start.catalog).await?;
     let live = Arc::new(Live::new(start.catalog));
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
@@ -240,6 +234,17 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         book.close();
     }
     log::info!("stopped");
+    Ok(())
+}
+
+/// Holds a catalog against what lives; from then on it is the one that was served last.
+async fn begin(guard: &Guard, catalog: &Catalog) -> Result<(), StartError> {
+    let broken = guard.check(catalog).await.map_err(StartError::Look)?;
+    if !broken.is_nothing() {
+        return Err(StartError::Breaks(broken));
+    }
+    guard.get_ready(catalog).await;
+    guard.keep(catalog).await;
     Ok(())
 }
 
