@@ -296,15 +296,21 @@ impl Broker {
         self.child.id()
     }
 
-    /// All that it has written so far.
+    /// All that it has written so far; what was written just now gets a moment to come through the pipe.
     pub fn log(&self) -> String {
+        thread::sleep(Duration::from_millis(25));
+        self.arrived()
+    }
+
+    /// All of it that has come through the pipe.
+    fn arrived(&self) -> String {
         self.log.lock().expect("the log").clone()
     }
 
     /// Waits until the log has `text`.
     pub fn wait_for_log(&self, text: &str) {
         let until = Instant::now() + Duration::from_secs(10);
-        while !self.log().contains(text) {
+        while !self.arrived().contains(text) {
             assert!(
                 Instant::now() < until,
                 "the log never said {text:?}:\n{}",

@@ -107,8 +107,8 @@ fn what_cannot_be_rendered_anew_is_fetched_as_it_was() {
         );
     broker = served(broker, &more);
     assert_eq!(fetched(&broker, "anew"), made);
+    broker.wait_for_log("fetched as it was");
     let log = broker.log();
-    assert!(log.contains("fetched as it was"), "{log}");
     let password = made["credentials"]["password"]
         .as_str()
         .expect("a password");
