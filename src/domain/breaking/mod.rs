@@ -256,6 +256,11 @@ fn fetches(service: &ServedService, new: &Served) -> Vec<(Rule, String)> {
     let Some(new) = new.services.iter().find(|new| new.id == service.id) else {
         return Vec::new();
     };
+    // Of an offering that is hidden whole everything can be fetched, as of one that left.
+    let is_offered = |service: &ServedService| service.plans.iter().any(|plan| plan.offered);
+    if !is_offered(service) || !is_offered(new) {
+        return Vec::new();
+    }
     let withdrawn = [
         (
             "instances_retrievable",
