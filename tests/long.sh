@@ -57,7 +57,7 @@ machine() {
 lives() {
   local store
   for store in sqlite postgres; do
-    PROPTEST_CASES=${LIVES:-3000} prove lives "lives_on_${store}_go_as_the_model_says"
+    PROPTEST_CASES=$((4 * ${LIVES:-3000})) prove lives "lives_on_${store}_go_as_the_model_says"
   done
 }
 
