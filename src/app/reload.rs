@@ -179,6 +179,9 @@ impl Reloader {
                 let offerings = catalog.offerings().len();
                 log::info!("reloaded the catalog: {offerings} offerings, {plans} plans");
             }
+            Err(Refused::Unsettled) if self.settings.reload.every.is_zero() => {
+                log::warn!("the catalog was not reloaded: its files are being written. Ask again");
+            }
             Err(Refused::Unsettled) => {}
             Err(refused) => {
                 self.watching.reloads().refused(began.elapsed());
@@ -250,6 +253,8 @@ impl Reloader {
             ("store", old.store != new.store),
             ("server", old.server != new.server),
             ("operations", old.operations != new.operations),
+            ("bindings", old.bindings != new.bindings),
+            ("console", old.console != new.console),
             ("audit", old.audit != new.audit),
             ("auth", old.logins != new.logins),
             ("log", old.log != new.log),

@@ -172,6 +172,10 @@ fn settings_that_need_a_restart_are_told() {
     let broker = watched(&numbered(1)).start_in(&folder);
     folder.write("config/broker.yaml", "server: { drain_delay: 1s }\n");
     broker.wait_for_log("the settings below `server` have changed");
+    folder.write("config/broker.yaml", "bindings: { grace: 2h }\n");
+    broker.wait_for_log("the settings below `bindings` have changed");
+    folder.write("config/broker.yaml", "console: { enabled: false }\n");
+    broker.wait_for_log("the settings below `console` have changed");
     folder.write("config/broker.yaml", "server: { drain_dely: 1s }\n");
     broker.wait_for_log("was not reloaded");
     assert!(broker.log().contains("drain_dely"), "{}", broker.log());
