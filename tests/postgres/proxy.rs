@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 
 /// What becomes of the next commit.
@@ -36,8 +36,10 @@ impl Proxy {
                 let server = TcpStream::connect(("127.0.0.1", port)).expect("the server");
                 let (client_back, server_back) = (copy(&client), copy(&server));
                 let switch = Arc::clone(&switch);
-                thread::spawn(move || pass_on(client, server, &switch));
-                thread::spawn(move || pass_back(server_back, client_back));
+                let lost = Arc::new(AtomicBool::new(false));
+                let lost_back = Arc::clone(&lost);
+                thread::spawn(move || pass_on(client, server, &switch, &lost));
+                thread::spawn(move || pass_back(server_back, client_back, &lost_back));
             }
         });
         Self { port: own, cut }
@@ -54,7 +56,7 @@ fn copy(stream: &TcpStream) -> TcpStream {
 }
 
 /// A statement comes in one piece here: it is small.
-fn pass_on(mut client: TcpStream, mut server: TcpStream, switch: &AtomicU8) {
+fn pass_on(mut client: TcpStream, mut server: TcpStream, switch: &AtomicU8, lost: &AtomicBool) {
     let mut buffer = vec![0; 65536];
     while let Ok(length) = client.read(&mut buffer) {
         let piece = &buffer[..length];
@@ -66,21 +68,27 @@ fn pass_on(mut client: TcpStream, mut server: TcpStream, switch: &AtomicU8) {
         } else {
             Cut::Never as u8
         };
-        if cut != Cut::Never as u8 {
-            // From here on the client hears nothing more.
+        if cut == Cut::Before as u8 {
             let _ = client.shutdown(Shutdown::Both);
+        }
+        if cut == Cut::After as u8 {
+            lost.store(true, Ordering::SeqCst);
         }
         if length == 0 || cut == Cut::Before as u8 || server.write_all(piece).is_err() {
             break;
-        }
-        if cut == Cut::After as u8 {
-            return;
         }
     }
     let _ = server.shutdown(Shutdown::Both);
 }
 
-fn pass_back(mut server: TcpStream, mut client: TcpStream) {
-    let _ = std::io::copy(&mut server, &mut client);
+/// An answer that is to be lost is waited for all the same: only then has the server done it, whatever is asked next.
+fn pass_back(mut server: TcpStream, mut client: TcpStream, lost: &AtomicBool) {
+    let mut buffer = vec![0; 65536];
+    while let Ok(length) = server.read(&mut buffer) {
+        let is_lost = lost.load(Ordering::SeqCst);
+        if length == 0 || is_lost || client.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
     let _ = client.shutdown(Shutdown::Both);
 }
