@@ -1,9 +1,11 @@
 //! The broker under measurement, with a folder of its own.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
@@ -93,6 +95,37 @@ pub fn settings(command: &mut Command, folder: &Folder, log: &str) {
         .env("BROKER_AUTH__PASSWORD", "p")
         // The line that says where it listens is wanted in any case.
         .env("RUST_LOG", format!("catalog_broker::app=info,{log}"));
+}
+
+/// With all that watches it in earnest: the login known by its hash, and an account of changes. Metrics are always on.
+pub fn in_earnest(command: &mut Command) -> &mut Command {
+    static HASH: OnceLock<String> = OnceLock::new();
+    let hash = HASH.get_or_init(hash);
+    command
+        .env_remove("BROKER_AUTH__USERNAME")
+        .env_remove("BROKER_AUTH__PASSWORD")
+        .env("BROKER_AUTH__LOGINS__PLATFORM__USERNAME", "u")
+        .env("BROKER_AUTH__LOGINS__PLATFORM__PASSWORD_HASH", hash)
+        .env("BROKER_AUDIT__TO", "file:audit.log")
+}
+
+/// What the program makes of the password.
+fn hash() -> String {
+    let mut hashing = Command::new(program())
+        .args(["login", "hash"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let mut stdin = hashing.stdin.take().expect("its input");
+    stdin.write_all(b"p\n").expect("the password");
+    drop(stdin);
+    let made = hashing.wait_with_output().expect("its end");
+    assert!(made.status.success(), "a hash");
+    String::from_utf8(made.stdout)
+        .expect("a text")
+        .trim()
+        .to_owned()
 }
 
 pub fn start(folder: &Folder, log: &str) -> (Process, SocketAddr) {
