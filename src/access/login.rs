@@ -94,7 +94,7 @@ impl Login {
 
 impl Logins {
     /// These may, and nobody else. What was right once is remembered under `key`, which is drawn for it.
-    pub fn new(logins: Vec<Login>, key: &[u8; 32]) -> io::Result<Self> {
+    pub fn new(logins: Vec<Login>, key: &[u8; 16]) -> io::Result<Self> {
         let all = logins.into_iter().map(Arc::new);
         let (plain, others): (Vec<_>, Vec<_>) = all.partition(|login| login.header.is_some());
         let is_certified = |login: &Arc<Login>| matches!(login.proof, Proof::Certificate(_));
@@ -226,7 +226,7 @@ mod tests {
                 Proof::Bearer(Secret::new("t0ken".to_owned())),
             ),
         ];
-        Logins::new(all, &[7; 32]).unwrap()
+        Logins::new(all, &[7; 16]).unwrap()
     }
 
     #[test]

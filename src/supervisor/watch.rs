@@ -5,6 +5,7 @@ use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream as Socket;
+use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 
 use rustix::io::Errno;
@@ -82,11 +83,13 @@ async fn carry_out(order: &Order, unwanted: impl Future<Output = ()>) -> Report 
             return not_started(&what, &error, is_passing(&error));
         }
     };
+    // Its input stays open until nothing of it runs any more: it must not take the end of half an order for the whole.
+    let mut feeding = pin!(fed(&mut child, &order.input));
     let report = tokio::select! {
         status = kin.ended() => status.map_or(Report::Stopped, ended),
         () = unwanted => Report::Stopped,
         () = tokio::time::sleep(order.limit) => Report::Overdue,
-        never = fed(&mut child, &order.input) => match never {},
+        never = &mut feeding => match never {},
     };
     if !kin.end().await {
         complain(format_args!(

@@ -156,7 +156,7 @@ fn api() -> Data<Api> {
                     [Role::Platform].into_iter().collect(),
                     login,
                 )],
-                &[0; 32],
+                &[0; 16],
             )
             .unwrap(),
         ),

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
@@ -30,11 +30,28 @@ fn lock_file(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// How long the lock is asked for again: a broker that was killed may leave it for a moment to a program that it was just
+/// starting.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_AGAIN: Duration = Duration::from_millis(20);
+
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(LOCK_AGAIN);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Takes the lock beside the file, and says in it which process has it.
 fn lock(path: &Path) -> Result<File, OpenError> {
     let path = lock_file(path);
     let mut file = own(&path).map_err(|error| OpenError::LockFile(path.clone(), error))?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => {
             let noted = file
                 .set_len(0)

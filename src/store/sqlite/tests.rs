@@ -222,3 +222,27 @@ fn a_cell_that_changed_is_not_sealed_anew() {
     let rest = run(store.readers.ask(read)).expect("a page");
     assert_eq!(rest.cells, 0, "all is sealed with the first key");
 }
+
+/// A program that a killed broker was just starting has its files until it runs.
+#[test]
+fn a_lock_that_is_about_to_go_is_waited_for() {
+    let folder = Folder::new();
+    let keys = keys(&[1]);
+    let first = SqliteStore::open(&folder.file(), &keys).expect("a store");
+    let path = folder.file();
+    let second = std::thread::spawn(move || SqliteStore::open(&path, &self::keys(&[1])).map(drop));
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!second.is_finished(), "it is held");
+    run(first.close()).expect("its end");
+    drop(first);
+    second.join().expect("a thread").expect("a store");
+    // One that stays is not waited for without end.
+    let _first = SqliteStore::open(&folder.file(), &keys).expect("a store");
+    let refused = SqliteStore::open(&folder.file(), &keys)
+        .err()
+        .expect("it is held");
+    assert!(
+        refused.to_string().contains("another broker serves it"),
+        "{refused}"
+    );
+}
