@@ -514,12 +514,13 @@ fn start(
     let application = move || {
         App::new()
             .app_data(shared.clone())
+            // Those of platforms first: they are looked through in order, by every request.
+            .configure(routes.clone())
             .configure(|config| {
                 if let Some(pages) = &pages {
                     pages(config);
                 }
             })
-            .configure(routes.clone())
             .wrap(Gate(shared.clone()))
     };
     let greeted = api.clone();
