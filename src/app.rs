@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod console;
+mod entrance;
 mod guard;
 pub mod ledgers;
 mod reload;
@@ -20,9 +21,9 @@ use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{CertificateRule, Login, Logins, Proof, Role, Roles, Throttle};
+use crate::access::{Logins, Throttle};
 use crate::catalog::{self, Loaded, Memory, Source};
-use crate::console::{Console, Parts, Reports};
+use crate::console::{Console, Reports};
 use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
@@ -33,15 +34,13 @@ use crate::domain::id::OperationId;
 use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
 use crate::domain::recent::Recent;
-use crate::domain::scope::Scope;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
 use crate::domain::worker::{Terms, Worker};
 use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
 use crate::settings::{
-    BindingSettings, LoginKind, LoginRole, LoginSettings, ServerSettings, Settings, StoreSettings,
-    StoreUrl, UnbindExpired,
+    BindingSettings, ServerSettings, Settings, StoreSettings, StoreUrl, UnbindExpired,
 };
 use crate::store::Keys;
 use crate::store::none::NoStore;
@@ -49,9 +48,10 @@ use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use watching::Watching;
 
+use self::entrance::{Entrance, logins, warn_of_scopes};
 use self::guard::Guard;
 pub use self::guard::{Broken, PLAN_IN_USE, Verdict};
-use self::reload::Reloader;
+use self::reload::{Bell, Reloader};
 pub use self::reload::{Origin, Start};
 pub use self::throwaway::{Door, throwaway};
 
@@ -155,9 +155,11 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let watching = Watching::new(Arc::clone(&live), store, Arc::clone(&recent));
     let witness = audit::kept(watching.witness(), book.as_ref());
     let store = watching.store();
+    let (bell, heard) = Bell::hung();
     let entrance = Entrance {
         logins: Arc::new(logins(&settings)?),
         throttle: Arc::new(Throttle::new(Instant::now())),
+        reloads: Arc::new(bell),
     };
     let reports = Arc::new(Reports::new(clock(), console::said(&start.findings)));
     let api = Data::new(api(
@@ -169,22 +171,16 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         entrance.clone(),
         Arc::clone(&witness),
     ));
-    let console = settings.console.enabled.then(|| {
-        let desk = ledger.map(|ledger| Desk::new(ledger, Arc::clone(&witness), clock));
-        Data::new(Console::new(Parts {
-            live: Arc::clone(&live),
-            desk,
-            recent,
-            reports: Arc::clone(&reports),
-            logins: entrance.logins,
-            throttle: entrance.throttle,
-            members: console::members(&settings, store.fingerprint_key()),
-            key: console::key(store.fingerprint_key()),
-            clock,
-            base_path: settings.server.base_path.clone(),
-            secure: settings.console.secure_cookie,
-        }))
-    });
+    let desk = ledger.map(|ledger| Desk::new(ledger, Arc::clone(&witness), clock));
+    let console = console::open(
+        &settings,
+        Arc::clone(&live),
+        desk,
+        recent,
+        Arc::clone(&reports),
+        entrance,
+        store.fingerprint_key(),
+    );
     let worker = worker(&settings, Arc::clone(&live), bells, &watching, witness)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let tls = tls(&settings.server)?;
@@ -215,7 +211,9 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         guard,
         reports,
         inputs: start.inputs,
-        held: Some(start.held),
+        held: Some(start.held.clone()),
+        served: start.held,
+        heard,
         settings,
         book: book.clone(),
         watching,
@@ -319,13 +317,6 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
     }
 }
 
-/// Who may, and who guessed at it: of the API and of the pages together.
-#[derive(Clone)]
-struct Entrance {
-    logins: Arc<Logins>,
-    throttle: Arc<Throttle>,
-}
-
 fn api(
     settings: &Settings,
     live: Arc<Live>,
@@ -360,6 +351,7 @@ fn api(
         },
         base_path: server.base_path.clone(),
         instruments: Arc::new(watching.clone()),
+        reloads: entrance.reloads,
         stopping,
     }
 }
@@ -412,46 +404,6 @@ fn published(catalog: &Arc<Catalog>, logins: &Logins) -> Published {
     Published::new(catalog, logins.scopes(), system_time())
 }
 
-/// A name that means nothing is likely misspelt, or its offering has left the catalog.
-fn warn_of_scopes(settings: &Settings, catalog: &Catalog) {
-    for login in &settings.logins {
-        for name in scope(login).unknown(catalog) {
-            log::warn!(
-                "auth.logins.{}.offerings names {name}, and no offering of the catalog has that name or id",
-                login.name
-            );
-        }
-    }
-}
-
-fn scope(login: &LoginSettings) -> Scope {
-    match &login.offerings {
-        None => Scope::All,
-        Some(offerings) => Scope::only(offerings.iter().cloned()),
-    }
-}
-
-fn logins(settings: &Settings) -> Result<Logins, StartError> {
-    let login = |login: &LoginSettings| {
-        let proof = match &login.kind {
-            LoginKind::Certificate { subject, san } => {
-                Proof::Certificate(CertificateRule::new(subject.as_deref(), san.as_deref())?)
-            }
-            LoginKind::Basic { username, password } => {
-                Proof::Basic(username.clone(), password.clone())
-            }
-            LoginKind::Hashed {
-                username,
-                password_hash,
-            } => Proof::Hashed(username.clone(), password_hash.clone()),
-            LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
-        };
-        Some(Login::new(&login.name, roles(login), proof).within(scope(login)))
-    };
-    let logins = settings.logins.iter().filter_map(login).collect();
-    Logins::new(logins, &random()?).map_err(StartError::System)
-}
-
 fn tls(server: &ServerSettings) -> Result<Option<Arc<Tls>>, StartError> {
     let Some(files) = &server.tls else {
         return Ok(None);
@@ -488,16 +440,6 @@ fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
             }
         }
     })
-}
-
-fn roles(login: &LoginSettings) -> Roles {
-    let roles = login.roles.iter().map(|role| match role {
-        LoginRole::Platform => Role::Platform,
-        LoginRole::Operator => Role::Operator,
-        LoginRole::Metrics => Role::Metrics,
-        LoginRole::Viewer => Role::Viewer,
-    });
-    roles.collect()
 }
 
 fn start(

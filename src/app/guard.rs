@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::domain::breaking::{Breach, Rule, Served, breaches};
 use crate::domain::catalog::Catalog;
 use crate::domain::ledger::Ledger;
@@ -154,6 +156,39 @@ impl Broken {
     /// What breaks by another rule.
     pub fn breaches(&self) -> &[Breach] {
         &self.breaches
+    }
+}
+
+impl Broken {
+    /// What refuses a catalog, for who reads JSON: as `diff --format json` has it.
+    pub(super) fn told(&self) -> Vec<Value> {
+        let plans = self.plans.iter().map(|plan| {
+            json!({
+                "rule": PLAN_IN_USE,
+                "service": plan.service_id.as_str(),
+                "plan": plan.plan_id.as_str(),
+                "change": "it has left, and with it the backend that alone can take its instances away",
+                "instances": plan.instances,
+                "organizations": plan.organizations,
+                "hits": [],
+            })
+        });
+        let breaches = self.breaches.iter().map(|breach| {
+            let hits = breach.hits.organizations();
+            let named = hits.iter().map(|(organization, instances)| {
+                json!({ "organization": organization, "instances": instances })
+            });
+            json!({
+                "rule": breach.rule.name(),
+                "service": breach.service,
+                "plan": breach.plan,
+                "change": breach.change,
+                "instances": breach.hits.instances(),
+                "organizations": hits.len(),
+                "hits": named.collect::<Vec<_>>(),
+            })
+        });
+        plans.chain(breaches).collect()
     }
 }
 

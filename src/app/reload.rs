@@ -1,30 +1,38 @@
 //! Hot reload: another catalog takes the place of the one that is served, whole and at once, or not at all.
 //!
-//! The files that the document came from are compared every now and then, and on SIGHUP they are read again in any case.
+//! The files that the document came from are compared every now and then; on SIGHUP and when an operator asks they are read
+//! again in any case. All come to one task, so there is one reload at a time.
 //! What is read while it is being changed would be a mixture, so it counts only if the files held the same before and
 //! after. A document with errors, or one that breaks what lives, is refused: the log says why, and the one before stays.
+
+mod bell;
+mod outcome;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::web::{self, Data};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::clock;
 use super::console::said;
-use super::guard::{Broken, Guard};
+use super::guard::Guard;
 use super::watching::Watching;
 use crate::catalog::{self, Held, Inputs, Loaded};
-use crate::console::{Reload, Reports};
-use crate::document::{Environment, Findings, Severity};
+use crate::console::Reports;
+use crate::document::{Environment, Findings};
+use crate::domain::audit::Who;
 use crate::domain::catalog::Catalog;
 use crate::domain::difference::compare;
 use crate::domain::live::Live;
-use crate::domain::store::StoreError;
-use crate::http::Api;
 use crate::http::wire::answer;
+use crate::http::{Api, Asker};
 use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
 use crate::telemetry::Book;
+use bell::Ask;
+use outcome::{Exchanged, Refused, answer as told_of, log_findings};
+
+pub use bell::{Bell, Heard};
 
 /// How often files are read again that change while they are read.
 const TRIES: u32 = 10;
@@ -123,36 +131,73 @@ pub(super) struct Reloader {
     pub watching: Watching,
     /// What it held; nothing where it has to be read again.
     pub held: Option<Held>,
+    /// What the files held that what is served came from.
+    pub served: Held,
+    /// Where operators are heard.
+    pub heard: Heard,
 }
 
-/// Why the catalog stays as it is.
-enum Refused {
-    Settings(SettingsErrors),
-    Document(Findings),
-    Breaks(Broken),
-    Store(StoreError),
-    /// The files are being written: the next look comes soon.
-    Unsettled,
+/// Why there is to be a reload, or a look whether there is.
+enum Call {
+    /// An operator asks.
+    Asked(Ask),
+    /// A signal.
+    Signal,
+    /// It is time to look.
+    Time,
 }
 
 impl Reloader {
     /// Looks for changes, for as long as it is polled.
     pub async fn watch(mut self) {
-        let every = self.settings.reload.every;
         let mut hangup = match signal(SignalKind::hangup()) {
             Ok(hangup) => hangup,
             Err(error) => return log::error!("the catalog is not reloaded on SIGHUP: {error}"),
         };
         loop {
-            let asked = if every.is_zero() {
-                hangup.recv().await.is_some()
-            } else {
-                // In time nobody asked.
-                tokio::time::timeout(every, hangup.recv()).await.is_ok()
-            };
-            if asked || self.has_changed().await {
-                self.reload().await;
+            match self.called(&mut hangup).await {
+                Call::Asked(ask) => self.reload_for(ask).await,
+                Call::Signal => {
+                    let outcome = self.reload().await;
+                    self.keep_account(&outcome, None);
+                }
+                Call::Time if self.has_changed().await => {
+                    let outcome = self.reload().await;
+                    self.keep_account(&outcome, None);
+                }
+                Call::Time => {}
             }
+        }
+    }
+
+    async fn called(&mut self, hangup: &mut Signal) -> Call {
+        let every = self.settings.reload.every;
+        let time = async {
+            if every.is_zero() {
+                std::future::pending::<()>().await;
+            } else {
+                tokio::time::sleep(every).await;
+            }
+        };
+        tokio::select! {
+            ask = self.heard.next() => Call::Asked(ask),
+            Some(()) = hangup.recv() => Call::Signal,
+            () = time => Call::Time,
+        }
+    }
+
+    /// Reloads once for all who ask by now.
+    async fn reload_for(&mut self, first: Ask) {
+        let mut all = vec![first];
+        all.extend(self.heard.others());
+        for Ask { by, .. } in &all {
+            log::info!(login = &*by.login; "asked to reload the catalog");
+        }
+        let outcome = self.reload().await;
+        for Ask { by, answer } in all {
+            self.keep_account(&outcome, Some(&by));
+            // Who went away meanwhile needs no answer.
+            let _ = answer.send(told_of(&outcome));
         }
     }
 
@@ -164,19 +209,13 @@ impl Reloader {
         }
     }
 
-    async fn reload(&mut self) {
+    async fn reload(&mut self) -> Result<Exchanged, Refused> {
         let began = Instant::now();
-        let taken = self.take().await;
-        self.keep_account(&taken);
-        match taken {
-            Ok(catalog) => {
+        let outcome = self.take().await;
+        match &outcome {
+            Ok(now) => {
                 self.watching.reloads().taken(clock(), began.elapsed());
-                let plans: usize = catalog
-                    .offerings()
-                    .iter()
-                    .map(|offering| offering.plans.len())
-                    .sum();
-                let offerings = catalog.offerings().len();
+                let (offerings, plans) = (now.offerings(), now.plans());
                 log::info!("reloaded the catalog: {offerings} offerings, {plans} plans");
             }
             Err(Refused::Unsettled) if self.settings.reload.every.is_zero() => {
@@ -185,41 +224,48 @@ impl Reloader {
             Err(Refused::Unsettled) => {}
             Err(refused) => {
                 self.watching.reloads().refused(began.elapsed());
-                tell(&refused);
+                refused.log();
                 self.reports.refused(&refused.told());
                 log::error!("the catalog was not reloaded: the one before is served on");
             }
         }
+        outcome
     }
 
-    fn keep_account(&self, taken: &Result<Arc<Catalog>, Refused>) {
-        let Some(book) = &self.book else {
-            return;
+    fn keep_account(&self, outcome: &Result<Exchanged, Refused>, by: Option<&Asker>) {
+        let refused = match outcome {
+            Ok(_) => None,
+            Err(refused) => match refused.word() {
+                Some(word) => Some(word),
+                None => return,
+            },
         };
-        match taken {
-            Ok(_) => book.reloaded(None),
-            Err(Refused::Settings(_)) => book.reloaded(Some("settings")),
-            Err(Refused::Document(_)) => book.reloaded(Some("document")),
-            Err(Refused::Breaks(_)) => book.reloaded(Some("breaks")),
-            Err(Refused::Store(_)) => book.reloaded(Some("store")),
-            Err(Refused::Unsettled) => {}
+        if let Some(book) = &self.book {
+            let by = by.map(|by| Who {
+                login: &by.login,
+                identity: None,
+                request_identity: by.request_identity.as_deref(),
+                peer: by.peer,
+            });
+            book.reloaded(by.as_ref(), refused);
         }
     }
 
-    async fn take(&mut self) -> Result<Arc<Catalog>, Refused> {
+    async fn take(&mut self) -> Result<Exchanged, Refused> {
         let (origin, inputs) = (self.origin.clone(), self.inputs.clone());
         let settled = web::block(move || settled(&origin, inputs)).await;
         let Ok(Some(settled)) = settled else {
             return Err(Refused::Unsettled);
         };
+        let held = settled.held;
         self.inputs = settled.inputs;
-        self.held = Some(settled.held);
+        self.held = Some(held.clone());
         let read = settled.read.map_err(Refused::Settings)?;
-        self.tell_fixed(&read.settings);
+        let needs_restart = self.tell_fixed(&read.settings);
         let Some(catalog) = read.loaded.catalog else {
             return Err(Refused::Document(read.loaded.findings));
         };
-        tell_findings(&read.loaded.findings);
+        log_findings(&read.loaded.findings);
         match self.guard.check(&catalog).await {
             Ok(broken) if broken.is_nothing() => {}
             Ok(broken) => return Err(Refused::Breaks(broken)),
@@ -233,21 +279,30 @@ impl Reloader {
             &answer::catalog(&self.live.now()),
             &answer::catalog(&catalog),
         );
-        let changes = changes.iter().map(ToString::to_string).collect();
+        let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
         let findings = said(&read.loaded.findings);
         self.guard.get_ready(&catalog).await;
-        self.reports.served(clock(), findings, changes);
+        self.reports.served(clock(), findings, changes.clone());
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
         self.api
             .publish(super::published(&catalog, &self.api.logins));
         super::warn_of_scopes(&self.settings, &catalog);
         self.guard.keep(&catalog).await;
-        Ok(catalog)
+        // Files that were written meanwhile may hold the same before and after, and something else in between.
+        let was = std::mem::replace(&mut self.served, held.clone());
+        let is_new = was != held || !changes.is_empty();
+        Ok(Exchanged {
+            catalog,
+            is_new,
+            changes,
+            findings: read.loaded.findings,
+            needs_restart,
+        })
     }
 
-    /// Settings that a running process does not change.
-    fn tell_fixed(&self, new: &Settings) {
+    /// Settings that a running process does not change: those that differ.
+    fn tell_fixed(&self, new: &Settings) -> Vec<&'static str> {
         let old = &self.settings;
         let fixed = [
             ("store", old.store != new.store),
@@ -260,11 +315,14 @@ impl Reloader {
             ("log", old.log != new.log),
             ("reload", old.reload != new.reload),
         ];
-        for (name, _) in fixed.iter().filter(|(_, differs)| *differs) {
+        let differ = fixed.into_iter().filter(|(_, differs)| *differs);
+        let differ: Vec<_> = differ.map(|(name, _)| name).collect();
+        for name in &differ {
             log::warn!(
                 "the settings below `{name}` have changed: they count from the next start on"
             );
         }
+        differ
     }
 }
 
@@ -289,46 +347,4 @@ fn settled(origin: &Origin, mut inputs: Inputs) -> Option<Settled> {
         std::thread::sleep(REST);
     }
     None
-}
-
-impl Refused {
-    /// The same, for who looks later.
-    fn told(&self) -> Reload {
-        let (why, findings) = match self {
-            Self::Settings(errors) => (errors.to_string(), Vec::new()),
-            Self::Document(findings) => (String::new(), said(findings)),
-            Self::Breaks(broken) => (broken.to_string(), Vec::new()),
-            Self::Store(_) => (
-                "What lives is not known: the store cannot be used. The log says why.".to_owned(),
-                Vec::new(),
-            ),
-            Self::Unsettled => ("The files are being written.".to_owned(), Vec::new()),
-        };
-        Reload {
-            at: clock(),
-            refused: Some(why),
-            findings,
-        }
-    }
-}
-
-fn tell(refused: &Refused) {
-    match refused {
-        Refused::Settings(errors) => log::error!("{errors}"),
-        Refused::Document(findings) => tell_findings(findings),
-        Refused::Breaks(broken) => log::error!("{broken}"),
-        Refused::Store(why) => log::error!("what lives is not known: {why}"),
-        Refused::Unsettled => {}
-    }
-}
-
-fn tell_findings(findings: &Findings) {
-    for finding in findings {
-        let level = match finding.severity {
-            Severity::Error => log::Level::Error,
-            Severity::Warning => log::Level::Warn,
-            Severity::Note => log::Level::Info,
-        };
-        log::log!(level, "{finding}");
-    }
 }

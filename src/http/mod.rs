@@ -4,6 +4,7 @@
 //! checks), finds its route (row 4), is read into domain values ([`input`], [`wire`]: row 5), makes one call of the
 //! `Broker`, and is answered ([`wire`], [`error`]).
 
+mod admin;
 mod audit;
 mod bindings;
 mod catalog;
@@ -32,6 +33,7 @@ use arc_swap::ArcSwap;
 use crate::access::{Logins, Throttle};
 use crate::domain::broker::Broker;
 
+pub use admin::{Asker, Reloaded, Reloading, Reloads, Taken, Why};
 pub use catalog::Published;
 pub use client::Trusted;
 pub use error::WORDS;
@@ -60,6 +62,8 @@ pub struct Api {
     pub base_path: String,
     /// Who counts what is answered.
     pub instruments: Arc<dyn Instruments>,
+    /// Who reloads when an operator asks.
+    pub reloads: Arc<dyn Reloads>,
     /// Set when the process is asked to stop: `/readyz` says no from then on.
     pub stopping: Arc<AtomicBool>,
 }

@@ -18,6 +18,7 @@ mod proxy;
 mod server;
 
 mod acting;
+mod admin;
 mod adopt;
 mod audit;
 mod backend_trouble;

@@ -30,6 +30,7 @@ use crate::domain::store::{
 use crate::domain::time::Timestamp;
 use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
 use crate::http::{Answered, Instruments, Page, Published, Trusted, routes};
+use crate::http::{Asker, Reloading, Reloads};
 use crate::secret::Secret;
 
 /// Panics at once for an instance, and after it has waited for a binding.
@@ -135,6 +136,12 @@ impl Instruments for Nobody {
     }
 }
 
+impl Reloads for Nobody {
+    fn reload(&self, _: Asker) -> Reloading<'_> {
+        Box::pin(ready(None))
+    }
+}
+
 fn api() -> Data<Api> {
     let catalog = Arc::new(Catalog::new(ApiVersion { major: 2, minor: 0 }, vec![]));
     let store = Arc::new(Panics(FingerprintKey::new(&[0; 32])));
@@ -171,6 +178,7 @@ fn api() -> Data<Api> {
         },
         base_path: String::new(),
         instruments: Arc::new(Nobody),
+        reloads: Arc::new(Nobody),
         stopping: Arc::new(AtomicBool::new(false)),
     })
 }

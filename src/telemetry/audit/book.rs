@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::chain::Link;
 use super::file::AuditFile;
 use super::line::{Entry, Text};
+use crate::domain::audit::Who;
 use crate::domain::time::Clock;
 
 /// How many lines may wait: some megabytes.
@@ -106,13 +107,19 @@ impl Book {
         self.write(Entry::new((self.clock)(), "stopped").json());
     }
 
-    /// Another catalog was to take the place of the one that is served; why it did not, where it did not.
-    pub fn reloaded(&self, refused: Option<&str>) {
+    /// Another catalog was to take the place of the one that is served: who asked, where it was an operator, and why it did
+    /// not, where it did not.
+    pub fn reloaded(&self, by: Option<&Who<'_>>, refused: Option<&str>) {
         let result = refused.map_or("succeeded", |_| "refused");
+        let entry = Entry::new((self.clock)(), "reload").result(result);
+        let entry = match by {
+            Some(who) => entry.who(who),
+            None => entry,
+        };
         self.write(
             Entry {
                 error: refused.map(Text),
-                ..Entry::new((self.clock)(), "reload").result(result)
+                ..entry
             }
             .json(),
         );
