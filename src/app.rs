@@ -21,7 +21,7 @@ use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{Logins, Throttle};
+use crate::access::{LiveLogins, Logins, Throttle};
 use crate::catalog::{self, Loaded, Memory, Source};
 use crate::console::{Console, Reports};
 use crate::document::Environment;
@@ -157,7 +157,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let store = watching.store();
     let (bell, heard) = Bell::hung();
     let entrance = Entrance {
-        logins: Arc::new(logins(&settings)?),
+        logins: Arc::new(LiveLogins::new(logins(&settings)?)),
         throttle: Arc::new(Throttle::new(Instant::now())),
         reloads: Arc::new(bell),
     };
@@ -208,6 +208,8 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         origin,
         live,
         api,
+        console,
+        shared: store.fingerprint_key().clone(),
         guard,
         reports,
         inputs: start.inputs,
@@ -330,7 +332,7 @@ fn api(
     let proxies = server.trusted_proxies.clone();
     warn_of_scopes(settings, &live.now());
     Api {
-        published: ArcSwap::from_pointee(published(&live.now(), &entrance.logins)),
+        published: ArcSwap::from_pointee(published(&live.now(), &entrance.logins.look())),
         broker: Broker::new(
             live,
             watching.store(),
@@ -464,7 +466,6 @@ fn start(
             .configure(routes.clone())
             .wrap(Gate(shared.clone()))
     };
-    let greeted = api.clone();
     let http = HttpServer::new(application)
         .workers(server.workers)
         .keep_alive(KEEP_ALIVE)
@@ -478,7 +479,7 @@ fn start(
             let config = tls.config();
             let config = config.map_err(|error| StartError::Tls(error.to_string()))?;
             http.on_connect(move |connection, extensions| {
-                greet(connection, extensions, &greeted.logins);
+                greet(connection, extensions);
             })
             .listen_rustls_0_23(listener, config)
         }

@@ -51,7 +51,7 @@ fn key(of: &FingerprintKey) -> [u8; 32] {
 
 /// The logins by name that may sign in: those with a password, for all offerings. What they show is hashed with a key, so
 /// that a session ends where it changes.
-fn members(settings: &Settings, key: &FingerprintKey) -> BTreeMap<String, Member> {
+pub(super) fn members(settings: &Settings, key: &FingerprintKey) -> BTreeMap<String, Member> {
     let member = |login: &LoginSettings| {
         let shown = match &login.kind {
             LoginKind::Basic { username, password } => {

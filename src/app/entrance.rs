@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{StartError, random};
-use crate::access::{CertificateRule, Login, Logins, Proof, Role, Roles, Throttle};
+use crate::access::{CertificateRule, LiveLogins, Login, Logins, Proof, Role, Roles, Throttle};
 use crate::domain::catalog::Catalog;
 use crate::domain::scope::Scope;
 use crate::http::Reloads;
@@ -12,7 +12,7 @@ use crate::settings::{LoginKind, LoginRole, LoginSettings, Settings};
 /// Who may, and who guessed at it: of the API and of the pages together.
 #[derive(Clone)]
 pub(super) struct Entrance {
-    pub logins: Arc<Logins>,
+    pub logins: Arc<LiveLogins>,
     pub throttle: Arc<Throttle>,
     /// Who reloads when an operator asks.
     pub reloads: Arc<dyn Reloads>,
@@ -37,6 +37,7 @@ pub(super) fn scope(login: &LoginSettings) -> Scope {
     }
 }
 
+/// Those of the settings.
 pub(super) fn logins(settings: &Settings) -> Result<Logins, StartError> {
     let login = |login: &LoginSettings| {
         let proof = match &login.kind {

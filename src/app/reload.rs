@@ -15,19 +15,21 @@ use actix_web::web::{self, Data};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::clock;
-use super::console::said;
+use super::console::{members, said};
 use super::guard::Guard;
 use super::watching::Watching;
+use crate::access::Logins;
 use crate::catalog::{self, Held, Inputs, Loaded};
-use crate::console::Reports;
+use crate::console::{Console, Reports};
 use crate::document::{Environment, Findings};
 use crate::domain::audit::Who;
 use crate::domain::catalog::Catalog;
 use crate::domain::difference::compare;
+use crate::domain::json::FingerprintKey;
 use crate::domain::live::Live;
 use crate::http::wire::answer;
 use crate::http::{Api, Asker};
-use crate::settings::{self, Flags, LoadedSettings, Settings, SettingsErrors};
+use crate::settings::{self, Flags, LoadedSettings, LoginSettings, Settings, SettingsErrors};
 use crate::telemetry::Book;
 use bell::Ask;
 use outcome::{Exchanged, Refused, answer as told_of, log_findings};
@@ -66,7 +68,7 @@ impl Start {
         findings: Findings,
         mut inputs: Inputs,
     ) -> Self {
-        inputs.extend([loaded.file]);
+        inputs.extend(loaded.files);
         Self {
             settings: loaded.settings,
             catalog,
@@ -101,10 +103,12 @@ impl Origin {
     }
 
     fn read(&self) -> Result<Read, SettingsErrors> {
-        let LoadedSettings { settings, file, .. } = self.settings()?;
+        let LoadedSettings {
+            settings, files, ..
+        } = self.settings()?;
         let loaded = self.document(&settings);
         let mut inputs = loaded.inputs.clone();
-        inputs.extend([file]);
+        inputs.extend(files);
         Ok(Read {
             settings,
             loaded,
@@ -116,10 +120,14 @@ impl Origin {
 /// Puts another catalog in the place of the one that is served.
 pub(super) struct Reloader {
     pub origin: Origin,
-    /// What the process runs with.
+    /// What the process runs with: logins are those of the latest reload.
     pub settings: Settings,
     pub live: Arc<Live>,
     pub api: Data<Api>,
+    /// The pages, where there are some.
+    pub console: Option<Data<Console>>,
+    /// What all brokers of a store share.
+    pub shared: FingerprintKey,
     pub guard: Guard,
     /// What there is to say of the document.
     pub reports: Arc<Reports>,
@@ -266,6 +274,7 @@ impl Reloader {
             return Err(Refused::Document(read.loaded.findings));
         };
         log_findings(&read.loaded.findings);
+        self.guard.allowed.clone_from(&read.settings.allow_breaking);
         match self.guard.check(&catalog).await {
             Ok(broken) if broken.is_nothing() => {}
             Ok(broken) => return Err(Refused::Breaks(broken)),
@@ -275,6 +284,7 @@ impl Reloader {
                 return Err(Refused::Store(why));
             }
         }
+        let logins = self.new_logins(&read.settings)?;
         let changes = compare(
             &answer::catalog(&self.live.now()),
             &answer::catalog(&catalog),
@@ -285,8 +295,12 @@ impl Reloader {
         self.reports.served(clock(), findings, changes.clone());
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
+        let new_logins = logins.is_some();
+        if let Some(logins) = logins {
+            self.admit(logins, read.settings.logins);
+        }
         self.api
-            .publish(super::published(&catalog, &self.api.logins));
+            .publish(super::published(&catalog, &self.api.logins.look()));
         super::warn_of_scopes(&self.settings, &catalog);
         self.guard.keep(&catalog).await;
         // Files that were written meanwhile may hold the same before and after, and something else in between.
@@ -297,8 +311,29 @@ impl Reloader {
             is_new,
             changes,
             findings: read.loaded.findings,
+            new_logins,
             needs_restart,
         })
+    }
+
+    /// The logins of new settings; nothing where they are what they were, for what is known of them holds on.
+    fn new_logins(&self, new: &Settings) -> Result<Option<Logins>, Refused> {
+        if new.logins == self.settings.logins {
+            return Ok(None);
+        }
+        let logins = super::logins(new).map_err(Refused::System)?;
+        Ok(Some(logins))
+    }
+
+    /// From now on these logins, for the API and for pages. A request that was let in before goes on.
+    fn admit(&mut self, logins: Logins, settings: Vec<LoginSettings>) {
+        let count = settings.len();
+        self.settings.logins = settings;
+        self.api.logins.replace(logins);
+        if let Some(console) = &self.console {
+            console.admit(members(&self.settings, &self.shared));
+        }
+        log::info!("the logins have changed: there are {count} from now on");
     }
 
     /// Settings that a running process does not change: those that differ.
@@ -311,7 +346,6 @@ impl Reloader {
             ("bindings", old.bindings != new.bindings),
             ("console", old.console != new.console),
             ("audit", old.audit != new.audit),
-            ("auth", old.logins != new.logins),
             ("log", old.log != new.log),
             ("reload", old.reload != new.reload),
         ];
@@ -338,8 +372,15 @@ fn settled(origin: &Origin, mut inputs: Inputs) -> Option<Settled> {
     for _ in 0..TRIES {
         let held = inputs.held();
         let read = origin.read();
-        // Settings with errors name no document: it is what it was.
-        let named = read.as_ref().map_or(&inputs, |read| &read.inputs).clone();
+        let named = match &read {
+            Ok(read) => read.inputs.clone(),
+            // Settings with errors name no document: it is what it was.
+            Err(errors) => {
+                let mut named = inputs.clone();
+                named.extend(errors.files().iter().cloned());
+                named
+            }
+        };
         if named == inputs && inputs.held() == held {
             return Some(Settled { read, inputs, held });
         }

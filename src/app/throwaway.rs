@@ -17,7 +17,7 @@ use super::entrance::{Entrance, logins};
 use super::reload::Bell;
 use super::watching::Watching;
 use super::{StartError, api, listen, open, owner, start, worker};
-use crate::access::Throttle;
+use crate::access::{LiveLogins, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::catalog::Catalog;
 use crate::domain::live::Live;
@@ -60,7 +60,7 @@ pub async fn throwaway<T: Send + 'static>(
     let stopping = Arc::new(AtomicBool::new(false));
     let (below, rung) = (Arc::clone(&live), Arc::clone(&bells));
     let entrance = Entrance {
-        logins: Arc::new(logins(&settings)?),
+        logins: Arc::new(LiveLogins::new(logins(&settings)?)),
         throttle: Arc::new(Throttle::new(Instant::now())),
         // Nobody hears it: what is simulated is not reloaded.
         reloads: Arc::new(Bell::hung().0),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Api;
 use super::error::{
-    CATALOG_BREAKS, DOCUMENT_INVALID, FILES_UNSETTLED, FORBIDDEN, NOT_READY, Refusal,
+    CATALOG_BREAKS, DOCUMENT_INVALID, FILES_UNSETTLED, FORBIDDEN, INTERNAL, NOT_READY, Refusal,
     SETTINGS_INVALID, STORE_UNAVAILABLE, UNAUTHORIZED,
 };
 use super::head::Head;
@@ -62,6 +62,8 @@ pub struct Taken {
     pub changes: Vec<String>,
     /// The findings of the document, none of which is an error.
     pub findings: Vec<Value>,
+    /// Whether the logins are others.
+    pub new_logins: bool,
     /// Sections of the settings that differ from what the process runs with, and count from its next start on.
     pub needs_restart: Vec<&'static str>,
 }
@@ -84,6 +86,8 @@ pub enum Why {
     Store,
     /// The files were being written all the time.
     Unsettled,
+    /// The system would not give what new logins take.
+    System,
 }
 
 /// How long somebody who asks waits until files are written, in seconds.
@@ -129,6 +133,7 @@ fn told(taken: &Taken) -> Value {
         "plans": taken.plans,
         "changes": taken.changes,
         "findings": taken.findings,
+        "logins": if taken.new_logins { "changed" } else { "unchanged" },
         "needs_restart": taken.needs_restart,
     })
 }
@@ -160,6 +165,11 @@ fn refused(why: Why) -> HttpResponse {
             let after = HeaderValue::from_static(SETTLE);
             answer.headers_mut().insert(RETRY_AFTER, after);
             answer
+        }
+        Why::System => {
+            let why =
+                format!("The broker could not make the new logins: its log says why. {SERVED_ON}");
+            Refusal::new(INTERNAL, why).to_response()
         }
     }
 }

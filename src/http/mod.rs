@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::access::{Logins, Throttle};
+use crate::access::{LiveLogins, Throttle};
 use crate::domain::broker::Broker;
 
 pub use admin::{Asker, Reloaded, Reloading, Reloads, Taken, Why};
@@ -47,7 +47,7 @@ pub struct Api {
     /// The platform's door.
     pub broker: Broker,
     /// Who may.
-    pub logins: Arc<Logins>,
+    pub logins: Arc<LiveLogins>,
     /// Wrong logins.
     pub throttle: Arc<Throttle>,
     /// Whose word on where a request comes from is taken.

@@ -1,5 +1,6 @@
 //! The settings as the other parts use them: parsed, checked, complete.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -317,8 +318,8 @@ pub struct LoadedSettings {
     pub warnings: Vec<String>,
     /// Every setting with its value and where that came from.
     pub explained: Vec<Explained>,
-    /// The settings file, whether it is there or not.
-    pub file: PathBuf,
+    /// The settings file, and those that settings name as a reference: whether they are there or not.
+    pub files: BTreeSet<PathBuf>,
 }
 
 /// A setting's value, and where it came from.

@@ -44,6 +44,7 @@ mod logs;
 mod machine;
 mod made;
 mod metrics;
+mod new_logins;
 mod no_outputs;
 mod none;
 mod order;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::app::StartError;
 use crate::app::clock;
 use crate::app::console::said;
 use crate::app::guard::Broken;
@@ -22,6 +23,8 @@ pub(super) struct Exchanged {
     /// What is another thing for platforms, a sentence each.
     pub changes: Vec<String>,
     pub findings: Findings,
+    /// Whether the logins are others.
+    pub new_logins: bool,
     /// Settings that count from the next start on.
     pub needs_restart: Vec<&'static str>,
 }
@@ -34,6 +37,8 @@ pub(super) enum Refused {
     Store(StoreError),
     /// The files are being written: the next look comes soon.
     Unsettled,
+    /// The system would not give what new logins take.
+    System(StartError),
 }
 
 impl Exchanged {
@@ -53,6 +58,7 @@ impl Exchanged {
             plans: self.plans(),
             changes: self.changes.clone(),
             findings: self.findings.iter().map(written).collect(),
+            new_logins: self.new_logins,
             needs_restart: self.needs_restart.clone(),
         }
     }
@@ -74,6 +80,7 @@ impl Refused {
             Self::Document(_) => Some("document"),
             Self::Breaks(_) => Some("breaks"),
             Self::Store(_) => Some("store"),
+            Self::System(_) => Some("system"),
             Self::Unsettled => None,
         }
     }
@@ -87,6 +94,7 @@ impl Refused {
                 breaches: broken.told(),
             },
             Self::Store(_) => Why::Store,
+            Self::System(_) => Why::System,
             Self::Unsettled => Why::Unsettled,
         }
     }
@@ -101,6 +109,7 @@ impl Refused {
                 "What lives is not known: the store cannot be used. The log says why.".to_owned(),
                 Vec::new(),
             ),
+            Self::System(why) => (format!("The logins could not be made: {why}."), Vec::new()),
             Self::Unsettled => ("The files are being written.".to_owned(), Vec::new()),
         };
         Reload {
@@ -117,6 +126,7 @@ impl Refused {
             Self::Document(findings) => log_findings(findings),
             Self::Breaks(broken) => log::error!("{broken}"),
             Self::Store(why) => log::error!("what lives is not known: {why}"),
+            Self::System(why) => log::error!("the logins could not be made: {why}"),
             Self::Unsettled => {}
         }
     }

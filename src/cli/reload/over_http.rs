@@ -111,6 +111,9 @@ fn done(body: &Value) -> String {
     for change in list("changes").filter_map(Value::as_str) {
         let _ = writeln!(text, "{}", plain(change));
     }
+    if body["logins"] == "changed" {
+        text.push_str("the logins have changed\n");
+    }
     for section in list("needs_restart").filter_map(Value::as_str) {
         let _ = writeln!(
             text,

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
-use crate::access::{Login, Logins, Proof, Role, Throttle};
+use crate::access::{LiveLogins, Login, Logins, Proof, Role, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
@@ -156,7 +156,7 @@ fn api() -> Data<Api> {
             Arc::new(Bells::default()),
             Duration::from_secs(5),
         ),
-        logins: Arc::new(
+        logins: Arc::new(LiveLogins::new(
             Logins::new(
                 vec![Login::new(
                     "login",
@@ -166,7 +166,7 @@ fn api() -> Data<Api> {
                 &[0; 32],
             )
             .unwrap(),
-        ),
+        )),
         throttle: Arc::new(Throttle::new(std::time::Instant::now())),
         trusted: Trusted::new(|_| false),
         has_console: true,
