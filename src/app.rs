@@ -7,6 +7,7 @@ mod guard;
 pub mod ledgers;
 mod reload;
 mod throwaway;
+mod tls;
 mod watching;
 
 use std::fmt;
@@ -38,7 +39,7 @@ use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
 use crate::domain::worker::{Terms, Worker};
-use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
+use crate::http::{Api, Gate, Limits, Published, Tls, Trusted, greet, routes};
 use crate::settings::{
     BindingSettings, ServerSettings, Settings, StoreSettings, StoreUrl, UnbindExpired,
 };
@@ -133,7 +134,12 @@ pub fn system_time() -> SystemTime {
 
 /// The time of this system, for the domain.
 pub fn clock() -> Timestamp {
-    let since = system_time().duration_since(UNIX_EPOCH).unwrap_or_default();
+    timestamp(system_time())
+}
+
+/// A moment, for the domain.
+fn timestamp(at: SystemTime) -> Timestamp {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -142,7 +148,6 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let settings = start.settings;
     let listener = listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
-    let book = audit::open(&settings)?;
     let guard = Guard {
         ledger: ledger.clone(),
         allowed: settings.allow_breaking.clone(),
@@ -153,6 +158,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let bells = Arc::new(Bells::default());
     let recent = Arc::new(Recent::default());
     let watching = Watching::new(Arc::clone(&live), store, Arc::clone(&recent));
+    let book = audit::open(&settings, &watching)?;
     let witness = audit::kept(watching.witness(), book.as_ref());
     let store = watching.store();
     let (bell, heard) = Bell::hung();
@@ -183,7 +189,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     );
     let worker = worker(&settings, Arc::clone(&live), bells, &watching, witness)?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let tls = tls(&settings.server)?;
+    let tls = tls::open(&settings.server, &watching)?;
     let server = self::start(
         &settings.server,
         listener,
@@ -191,7 +197,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         &api,
         console.as_ref(),
     )?;
-    let looking = tls.as_ref().map(watch);
+    let looking = tls.as_ref().map(tls::watch);
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
@@ -404,44 +410,6 @@ fn random<const N: usize>() -> Result<[u8; N], StartError> {
 /// The catalog as it is sent to these logins.
 fn published(catalog: &Arc<Catalog>, logins: &Logins) -> Published {
     Published::new(catalog, logins.scopes(), system_time())
-}
-
-fn tls(server: &ServerSettings) -> Result<Option<Arc<Tls>>, StartError> {
-    let Some(files) = &server.tls else {
-        return Ok(None);
-    };
-    let files = TlsFiles {
-        certificate: files.certificate.clone(),
-        key: files.key.clone(),
-        client_ca: files.client_ca.clone(),
-    };
-    let tls = Tls::load(files).map_err(|why| StartError::Tls(why.to_string()))?;
-    if tls.ends().is_some_and(|ends| ends <= system_time()) {
-        log::error!("TLS: the certificate is over, so that clients will refuse it");
-    }
-    Ok(Some(tls))
-}
-
-/// How often the files of TLS are looked at.
-const LOOK_AT_FILES: Duration = Duration::from_secs(2);
-
-/// Takes what is new in the files of TLS, as long as the server runs.
-fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
-    let tls = Arc::clone(tls);
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(LOOK_AT_FILES).await;
-            let looking = Arc::clone(&tls);
-            match tokio::task::spawn_blocking(move || looking.look(system_time())).await {
-                Ok(Look::Same) => {}
-                Ok(Look::New) => log::info!("TLS: the new files hold from now on"),
-                Ok(Look::Bad(why)) => {
-                    log::error!("TLS: {why}; what was read before still holds");
-                }
-                Err(error) => log::error!("TLS: the files were not looked at: {error}"),
-            }
-        }
-    })
 }
 
 fn start(

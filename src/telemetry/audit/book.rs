@@ -58,6 +58,30 @@ struct Shared {
     /// How many were lost that no line tells of yet.
     lost: AtomicU64,
     closing: AtomicBool,
+    /// How many were written, were lost, and how many tries have failed: since the start.
+    written: AtomicU64,
+    all_lost: AtomicU64,
+    errors: AtomicU64,
+}
+
+impl Shared {
+    fn lose(&self, lines: u64) {
+        self.lost.fetch_add(lines, Ordering::Relaxed);
+        self.all_lost.fetch_add(lines, Ordering::Relaxed);
+    }
+}
+
+/// What was counted since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that were written.
+    pub written: u64,
+    /// Lines that were lost.
+    pub lost: u64,
+    /// Tries that failed.
+    pub errors: u64,
+    /// Whether lines wait that cannot be written, or were lost and no line tells of that.
+    pub behind: bool,
 }
 
 impl Book {
@@ -87,7 +111,7 @@ impl Book {
     /// Has a line written, an object of JSON. Returns at once.
     pub(super) fn write(&self, entry: String) {
         if self.queue.try_send(entry).is_err() {
-            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            self.shared.lose(1);
         }
     }
 
@@ -123,6 +147,17 @@ impl Book {
             }
             .json(),
         );
+    }
+
+    /// What was counted since the start.
+    pub fn tally(&self) -> Tally {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Tally {
+            written: count(&self.shared.written),
+            lost: count(&self.shared.all_lost),
+            errors: count(&self.shared.errors),
+            behind: self.is_behind(),
+        }
     }
 
     /// Whether lines wait that cannot be written, or were lost.
@@ -220,6 +255,8 @@ impl Writer {
         }
         match self.target.append(&self.waiting) {
             Ok(()) => {
+                let lines = self.waiting.len() as u64;
+                self.shared.written.fetch_add(lines, Ordering::Relaxed);
                 self.waiting.clear();
                 self.unsynced_since.get_or_insert_with(Instant::now);
                 self.well();
@@ -269,6 +306,7 @@ impl Writer {
             );
         }
         self.failed = self.failed.saturating_add(1);
+        self.shared.errors.fetch_add(1, Ordering::Relaxed);
         self.shared.behind.store(true, Ordering::Relaxed);
     }
 
