@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use crate::domain::breaking::{Breach, Rule, Served, breaches};
 use crate::domain::catalog::Catalog;
-use crate::domain::ledger::Ledger;
+use crate::domain::ledger::{KeyId, Ledger};
 use crate::domain::store::{PlanInUse, StoreError};
 use crate::settings::Breaking;
+use crate::store::Keys;
 
 /// The word for a plan that has left and is in use.
 pub const PLAN_IN_USE: &str = "plan-in-use";
@@ -103,6 +104,16 @@ impl Guard {
             log::warn!("{breach}{allowed}");
         }
         Ok(refused)
+    }
+
+    /// The keys that the store is sealed with and that are none of these: with them alone it could not be opened again.
+    pub(super) async fn keys_gone(&self, given: &Keys) -> Result<Vec<KeyId>, StoreError> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(Vec::new());
+        };
+        let mut sealed = ledger.sealed_with().await?;
+        sealed.retain(|key| given.ids().all(|given| given != *key));
+        Ok(sealed)
     }
 
     /// Lets the store get ready for limits, where there are any, so that no request waits for that. A store that is away

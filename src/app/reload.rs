@@ -39,6 +39,9 @@ pub use bell::{Bell, Heard};
 /// How often files are read again that change while they are read.
 const TRIES: u32 = 10;
 
+/// The word for a key of the store that is not given any more.
+const STORE_KEY_GONE: &str = "store-key-gone";
+
 /// How long they are left alone in between.
 const REST: Duration = Duration::from_millis(50);
 
@@ -269,6 +272,7 @@ impl Reloader {
         self.inputs = settled.inputs;
         self.held = Some(held.clone());
         let read = settled.read.map_err(Refused::Settings)?;
+        self.hold_store_keys(&read.settings).await?;
         let needs_restart = self.tell_fixed(&read.settings);
         let Some(catalog) = read.loaded.catalog else {
             return Err(Refused::Document(read.loaded.findings));
@@ -314,6 +318,30 @@ impl Reloader {
             new_logins,
             needs_restart,
         })
+    }
+
+    /// A store that is sealed with a key which is not given any more would refuse the next start.
+    async fn hold_store_keys(&mut self, new: &Settings) -> Result<(), Refused> {
+        let (old, new) = (&self.settings.store, &new.store);
+        if old.url != new.url || old.keys == new.keys {
+            return Ok(());
+        }
+        let gone = self.guard.keys_gone(&super::keys(new)).await;
+        let gone = gone.map_err(|why| {
+            self.held = None;
+            Refused::Store(why)
+        })?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = gone.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "{STORE_KEY_GONE}: the store is sealed with {}, which is not given any more",
+            ids.join(", ")
+        );
+        let mend = "give it behind the first one, until `catalog-broker store reseal` has sealed all with that";
+        let errors = SettingsErrors::found("store.keys", message, mend);
+        Err(Refused::Settings(errors))
     }
 
     /// The logins of new settings; nothing where they are what they were, for what is known of them holds on.

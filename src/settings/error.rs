@@ -65,6 +65,15 @@ impl SettingsErrors {
         }
     }
 
+    /// Of one that only who runs knows of: what the setting is about, what is wrong, what to do about it.
+    pub fn found(
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self::one(SettingsError::new(subject, message, mend))
+    }
+
     /// Nothing where there is no error.
     pub(super) fn check(errors: Vec<SettingsError>) -> Result<(), Self> {
         if errors.is_empty() {

@@ -57,11 +57,13 @@ pub enum Breaking {
     RetrievableWithdrawn,
     /// Instances would be taken away by something else than made them.
     BackendChanged,
+    /// A key is gone that credentials of bindings are derived of.
+    DeriveKeyGone,
 }
 
 impl Breaking {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PlanInUse,
         Self::IdChanged,
         Self::BindableWithdrawn,
@@ -70,6 +72,7 @@ impl Breaking {
         Self::SchemaNarrowed,
         Self::RetrievableWithdrawn,
         Self::BackendChanged,
+        Self::DeriveKeyGone,
     ];
 
     /// The word for it.
@@ -83,6 +86,7 @@ impl Breaking {
             Self::SchemaNarrowed => "schema-narrowed",
             Self::RetrievableWithdrawn => "retrievable-withdrawn",
             Self::BackendChanged => "backend-changed",
+            Self::DeriveKeyGone => "derive-key-gone",
         }
     }
 }

@@ -8,6 +8,7 @@ mod expiring;
 mod finding;
 mod guards;
 pub(super) mod jobs;
+mod keys;
 mod ledger;
 #[path = "../../tests/postgres/proxy.rs"]
 pub(super) mod proxy;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::documents::{bind_of, provision_of, provisioned};
@@ -203,6 +205,52 @@ fn what_would_break_is_told_with_who_lives_by_it() {
         broker.bind("i", "b", &bind_of("service", "plan")).status,
         201
     );
+}
+
+/// A key that the store is sealed with is missed before a start fails for it.
+#[test]
+fn a_key_that_the_store_is_sealed_with_may_not_go() {
+    let (first, second) = (STANDARD.encode([b'1'; 32]), STANDARD.encode([b'2'; 32]));
+    let folder = Arc::new(Folder::new());
+    let keys = |keys: &str| {
+        folder.write(
+            "config/broker.yaml",
+            &format!("store: {{ keys: [{keys}] }}\n"),
+        )
+    };
+    keys(&format!("\"{first}\""));
+    let broker = setup().start_in(&folder);
+    provisioned(&broker, "i", "service", "plan");
+    keys(&format!("\"{second}\""));
+    let answer = asked(&broker);
+    assert_eq!(
+        (answer.status, &*answer.word()),
+        (422, "SettingsInvalid"),
+        "{}",
+        answer.text()
+    );
+    let finding = answer.json()["findings"][0].clone();
+    let message = finding["message"].as_str().expect("a message");
+    assert!(
+        message.starts_with("store-key-gone: the store is sealed with "),
+        "{finding}"
+    );
+    assert!(!answer.text().contains(&first), "{}", answer.text());
+    // Behind another one it is there.
+    keys(&format!("\"{second}\", \"{first}\""));
+    let answer = asked(&broker).json();
+    assert_eq!(answer["needs_restart"], json!(["store"]), "{answer}");
+    // What is refused at a reload is refused at a start.
+    keys(&format!("\"{second}\""));
+    drop(broker);
+    let (status, _, complaint) = setup().run_in(&folder);
+    assert_eq!(status.code(), Some(2));
+    let id = message
+        .split(' ')
+        .nth(6)
+        .expect("an id")
+        .trim_end_matches(',');
+    assert!(complaint.contains(id), "{id}: {complaint}");
 }
 
 /// Many at once: each is answered, and none before what was there when it asked is served.
