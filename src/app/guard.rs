@@ -85,13 +85,7 @@ impl Verdict {
 impl Guard {
     /// What `catalog` would break that nobody has allowed. What is allowed, and what is a warning only, goes to the log.
     pub(super) async fn check(&self, catalog: &Catalog) -> Result<Broken, StoreError> {
-        let Some(ledger) = &self.ledger else {
-            return Ok(Broken::default());
-        };
-        let (last, new) = (last_served(&**ledger).await?, Served::of(catalog));
-        let last = last.as_ref();
-        let Verdict { refused, told } =
-            Verdict::of(last, &new, Some(catalog), &**ledger, &self.allowed).await?;
+        let Verdict { refused, told } = self.verdict(catalog).await?;
         for plan in told.plans {
             log::warn!("{} (allowed)", in_use(&plan));
         }
@@ -104,6 +98,20 @@ impl Guard {
             log::warn!("{breach}{allowed}");
         }
         Ok(refused)
+    }
+
+    /// The same once more: what is allowed was told.
+    pub(super) async fn check_again(&self, catalog: &Catalog) -> Result<Broken, StoreError> {
+        Ok(self.verdict(catalog).await?.refused)
+    }
+
+    async fn verdict(&self, catalog: &Catalog) -> Result<Verdict, StoreError> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(Verdict::default());
+        };
+        let (last, new) = (last_served(&**ledger).await?, Served::of(catalog));
+        let last = last.as_ref();
+        Verdict::of(last, &new, Some(catalog), &**ledger, &self.allowed).await
     }
 
     /// The keys that the store is sealed with and that are none of these: with them alone it could not be opened again.

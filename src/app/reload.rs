@@ -7,6 +7,7 @@
 
 mod bell;
 mod outcome;
+mod reading;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,109 +17,32 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::clock;
 use super::console::{members, said};
-use super::guard::Guard;
+use super::guard::{Broken, Guard};
 use super::watching::Watching;
 use crate::access::Logins;
-use crate::catalog::{self, Held, Inputs, Loaded};
+use crate::catalog::{Held, Inputs};
 use crate::console::{Console, Reports};
-use crate::document::{Environment, Findings};
 use crate::domain::audit::Who;
 use crate::domain::catalog::Catalog;
 use crate::domain::difference::compare;
 use crate::domain::json::FingerprintKey;
-use crate::domain::live::Live;
+use crate::domain::live::{Halt, Live};
 use crate::http::wire::answer;
 use crate::http::{Api, Asker};
-use crate::settings::{self, Flags, LoadedSettings, LoginSettings, Settings, SettingsErrors};
+use crate::settings::{LoginSettings, Settings, SettingsErrors};
 use crate::telemetry::Book;
 use bell::Ask;
 use outcome::{Exchanged, Refused, answer as told_of, log_findings};
+use reading::settled;
 
 pub use bell::{Bell, Heard};
+pub use reading::{Origin, Start};
 
-/// How often files are read again that change while they are read.
-const TRIES: u32 = 10;
+/// How long requests that would record something new are held back at most.
+const HALT: Duration = Duration::from_secs(5);
 
 /// The word for a key of the store that is not given any more.
 const STORE_KEY_GONE: &str = "store-key-gone";
-
-/// How long they are left alone in between.
-const REST: Duration = Duration::from_millis(50);
-
-/// Where settings and document come from: the same at start and at each reload.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// The command line.
-    pub flags: Flags,
-    /// The process's environment.
-    pub environment: Environment,
-}
-
-/// What a broker starts with.
-pub struct Start {
-    pub(super) settings: Settings,
-    pub(super) catalog: Arc<Catalog>,
-    pub(super) findings: Findings,
-    pub(super) inputs: Inputs,
-    pub(super) held: Held,
-}
-
-impl Start {
-    /// With a catalog that was read just now: what its files hold is looked at here.
-    pub fn new(
-        loaded: LoadedSettings,
-        catalog: Arc<Catalog>,
-        findings: Findings,
-        mut inputs: Inputs,
-    ) -> Self {
-        inputs.extend(loaded.files);
-        Self {
-            settings: loaded.settings,
-            catalog,
-            findings,
-            held: inputs.held(),
-            inputs,
-        }
-    }
-}
-
-/// Settings and a document, as they were read.
-struct Read {
-    settings: Settings,
-    loaded: Loaded,
-    /// All files that had a part in it.
-    inputs: Inputs,
-}
-
-impl Origin {
-    /// The settings, as they are now.
-    pub fn settings(&self) -> Result<LoadedSettings, SettingsErrors> {
-        settings::load(
-            &self.flags,
-            &self.environment,
-            catalog::is_document_variable,
-        )
-    }
-
-    /// The document that settings name, as it is now.
-    pub fn document(&self, settings: &Settings) -> Loaded {
-        super::document(settings, &self.environment)
-    }
-
-    fn read(&self) -> Result<Read, SettingsErrors> {
-        let LoadedSettings {
-            settings, files, ..
-        } = self.settings()?;
-        let loaded = self.document(&settings);
-        let mut inputs = loaded.inputs.clone();
-        inputs.extend(files);
-        Ok(Read {
-            settings,
-            loaded,
-            inputs,
-        })
-    }
-}
 
 /// Puts another catalog in the place of the one that is served.
 pub(super) struct Reloader {
@@ -278,6 +202,7 @@ impl Reloader {
             return Err(Refused::Document(read.loaded.findings));
         };
         log_findings(&read.loaded.findings);
+        let before = self.live.returned();
         self.guard.allowed.clone_from(&read.settings.allow_breaking);
         match self.guard.check(&catalog).await {
             Ok(broken) if broken.is_nothing() => {}
@@ -296,6 +221,8 @@ impl Reloader {
         let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
         let findings = said(&read.loaded.findings);
         self.guard.get_ready(&catalog).await;
+        let live = Arc::clone(&self.live);
+        let halt = self.looked_again(&live, before, &catalog).await?;
         self.reports.served(clock(), findings, changes.clone());
         // What is published comes last: who has read of a plan finds it.
         self.live.replace(Arc::clone(&catalog));
@@ -305,6 +232,7 @@ impl Reloader {
         }
         self.api
             .publish(super::published(&catalog, &self.api.logins.look()));
+        drop(halt);
         super::warn_of_scopes(&self.settings, &catalog);
         self.guard.keep(&catalog).await;
         // Files that were written meanwhile may hold the same before and after, and something else in between.
@@ -318,6 +246,39 @@ impl Reloader {
             new_logins,
             needs_restart,
         })
+    }
+
+    /// Holds back all that would be recorded by the catalog before, and holds what was recorded since the first look against the
+    /// new one, too. What other brokers of the store record is theirs to look at, when they are to serve it.
+    async fn looked_again<'l>(
+        &mut self,
+        live: &'l Live,
+        before: u64,
+        catalog: &Catalog,
+    ) -> Result<Option<Halt<'l>>, Refused> {
+        let looked = tokio::time::timeout(HALT, async {
+            let halt = live.halt().await;
+            let broken = if live.returned() == before {
+                Ok(Broken::default())
+            } else {
+                self.guard.check_again(catalog).await
+            };
+            broken.map(|broken| (halt, broken))
+        });
+        match looked.await {
+            Ok(Ok((halt, broken))) if broken.is_nothing() => Ok(Some(halt)),
+            Ok(Ok((_, broken))) => Err(Refused::Breaks(broken)),
+            Ok(Err(why)) => {
+                self.held = None;
+                Err(Refused::Store(why))
+            }
+            Err(_) => {
+                log::warn!(
+                    "what was recorded while the catalog was held against what lives was not looked at: the store was too slow for that"
+                );
+                Ok(None)
+            }
+        }
     }
 
     /// A store that is sealed with a key which is not given any more would refuse the next start.
@@ -386,34 +347,4 @@ impl Reloader {
         }
         differ
     }
-}
-
-/// What was read while the files held this.
-struct Settled {
-    read: Result<Read, SettingsErrors>,
-    inputs: Inputs,
-    held: Held,
-}
-
-/// Reads until the files held the same before and after; nothing where they never do.
-fn settled(origin: &Origin, mut inputs: Inputs) -> Option<Settled> {
-    for _ in 0..TRIES {
-        let held = inputs.held();
-        let read = origin.read();
-        let named = match &read {
-            Ok(read) => read.inputs.clone(),
-            // Settings with errors name no document: it is what it was.
-            Err(errors) => {
-                let mut named = inputs.clone();
-                named.extend(errors.files().iter().cloned());
-                named
-            }
-        };
-        if named == inputs && inputs.held() == held {
-            return Some(Settled { read, inputs, held });
-        }
-        inputs = named;
-        std::thread::sleep(REST);
-    }
-    None
 }

@@ -34,6 +34,7 @@ mod examples;
 mod expiry;
 mod fields;
 mod health;
+mod held_back;
 mod identity;
 mod later;
 mod life;

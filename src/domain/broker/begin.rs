@@ -5,6 +5,7 @@ use crate::domain::audit::{Account, Asked, Began, Denied, Stands, Who, of_parame
 use crate::domain::caller::Caller;
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::{Fingerprint, Object};
+use crate::domain::live::Pass;
 use crate::domain::operation::Operation;
 use crate::domain::store::{Begun, Change, StoreError};
 
@@ -19,12 +20,13 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Broker {
-    /// Has a change recorded. Told is what the store has.
+    /// Has a change recorded. Told is what the store has. What is new has a pass until then.
     pub(super) async fn begin(
         &self,
         caller: &Caller,
         change: Change,
         wanted: Wanted<'_>,
+        _pass: Option<Pass<'_>>,
     ) -> Result<Begun, StoreError> {
         if self.account() == Account::None {
             return self.store.begin(change).await;
