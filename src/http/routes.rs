@@ -30,6 +30,11 @@ impl Routed {
         ROUTES.iter().position(|route| *route == name).map(Self)
     }
 
+    /// Whether it tells of health.
+    pub(super) fn is_health(self) -> bool {
+        matches!(self.name(), "/healthz" | "/readyz")
+    }
+
     pub(super) fn name(self) -> &'static str {
         ROUTES.get(self.0).copied().unwrap_or("-")
     }

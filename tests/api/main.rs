@@ -40,6 +40,7 @@ mod later;
 mod life;
 mod lifecycle;
 mod limits;
+mod log_words;
 mod logins;
 mod logs;
 mod machine;

@@ -276,7 +276,8 @@ fn a_panic_is_answered_and_the_process_goes_on() {
         assert!(get(address, "/v2/catalog").starts_with("HTTP/1.1 200 "));
     }
     let lines = LOG.0.lock().expect("the lines");
-    let panicked = "answered method=GET route=- status=500 request_identity=who";
+    let panicked =
+        "answered method=GET route=- status=500 error=InternalError request_identity=who";
     assert_eq!(
         lines.iter().filter(|line| *line == panicked).count(),
         6,
