@@ -2,10 +2,12 @@
 
 pub mod audit;
 mod console;
+mod entrance;
 mod guard;
 pub mod ledgers;
 mod reload;
 mod throwaway;
+mod tls;
 mod watching;
 
 use std::fmt;
@@ -20,9 +22,9 @@ use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::access::{CertificateRule, Login, Logins, Proof, Role, Roles, Throttle};
+use crate::access::{LiveLogins, Logins, Throttle};
 use crate::catalog::{self, Loaded, Memory, Source};
-use crate::console::{Console, Parts, Reports};
+use crate::console::{Console, Reports};
 use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
@@ -33,15 +35,13 @@ use crate::domain::id::OperationId;
 use crate::domain::ledger::Ledger;
 use crate::domain::live::Live;
 use crate::domain::recent::Recent;
-use crate::domain::scope::Scope;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
 use crate::domain::worker::{Terms, Worker};
-use crate::http::{Api, Gate, Limits, Look, Published, Tls, TlsFiles, Trusted, greet, routes};
+use crate::http::{Api, Gate, Limits, Published, Tls, Trusted, greet, routes};
 use crate::settings::{
-    BindingSettings, LoginKind, LoginRole, LoginSettings, ServerSettings, Settings, StoreSettings,
-    StoreUrl, UnbindExpired,
+    BindingSettings, ServerSettings, Settings, StoreSettings, StoreUrl, UnbindExpired,
 };
 use crate::store::Keys;
 use crate::store::none::NoStore;
@@ -49,9 +49,10 @@ use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
 use watching::Watching;
 
+use self::entrance::{Entrance, logins, warn_of_scopes};
 use self::guard::Guard;
 pub use self::guard::{Broken, PLAN_IN_USE, Verdict};
-use self::reload::Reloader;
+use self::reload::{Bell, Reloader};
 pub use self::reload::{Origin, Start};
 pub use self::throwaway::{Door, throwaway};
 
@@ -133,7 +134,12 @@ pub fn system_time() -> SystemTime {
 
 /// The time of this system, for the domain.
 pub fn clock() -> Timestamp {
-    let since = system_time().duration_since(UNIX_EPOCH).unwrap_or_default();
+    timestamp(system_time())
+}
+
+/// A moment, for the domain.
+fn timestamp(at: SystemTime) -> Timestamp {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -142,7 +148,6 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let settings = start.settings;
     let listener = listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
-    let book = audit::open(&settings)?;
     let guard = Guard {
         ledger: ledger.clone(),
         allowed: settings.allow_breaking.clone(),
@@ -153,11 +158,14 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let bells = Arc::new(Bells::default());
     let recent = Arc::new(Recent::default());
     let watching = Watching::new(Arc::clone(&live), store, Arc::clone(&recent));
+    let book = audit::open(&settings, &watching)?;
     let witness = audit::kept(watching.witness(), book.as_ref());
     let store = watching.store();
+    let (bell, heard) = Bell::hung();
     let entrance = Entrance {
-        logins: Arc::new(logins(&settings)?),
+        logins: Arc::new(LiveLogins::new(logins(&settings)?)),
         throttle: Arc::new(Throttle::new(Instant::now())),
+        reloads: Arc::new(bell),
     };
     let reports = Arc::new(Reports::new(clock(), console::said(&start.findings)));
     let api = Data::new(api(
@@ -169,25 +177,19 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         entrance.clone(),
         Arc::clone(&witness),
     ));
-    let console = settings.console.enabled.then(|| {
-        let desk = ledger.map(|ledger| Desk::new(ledger, Arc::clone(&witness), clock));
-        Data::new(Console::new(Parts {
-            live: Arc::clone(&live),
-            desk,
-            recent,
-            reports: Arc::clone(&reports),
-            logins: entrance.logins,
-            throttle: entrance.throttle,
-            members: console::members(&settings, store.fingerprint_key()),
-            key: console::key(store.fingerprint_key()),
-            clock,
-            base_path: settings.server.base_path.clone(),
-            secure: settings.console.secure_cookie,
-        }))
-    });
+    let desk = ledger.map(|ledger| Desk::new(ledger, Arc::clone(&witness), clock));
+    let console = console::open(
+        &settings,
+        Arc::clone(&live),
+        desk,
+        recent,
+        Arc::clone(&reports),
+        entrance,
+        store.fingerprint_key(),
+    );
     let worker = worker(&settings, Arc::clone(&live), bells, &watching, witness)?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let tls = tls(&settings.server)?;
+    let tls = tls::open(&settings.server, &watching)?;
     let server = self::start(
         &settings.server,
         listener,
@@ -195,7 +197,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         &api,
         console.as_ref(),
     )?;
-    let looking = tls.as_ref().map(watch);
+    let looking = tls.as_ref().map(tls::watch);
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
@@ -212,10 +214,14 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         origin,
         live,
         api,
+        console,
+        shared: store.fingerprint_key().clone(),
         guard,
         reports,
         inputs: start.inputs,
-        held: Some(start.held),
+        held: Some(start.held.clone()),
+        served: start.held,
+        heard,
         settings,
         book: book.clone(),
         watching,
@@ -319,13 +325,6 @@ const fn bounds(settings: &StoreSettings) -> Bounds {
     }
 }
 
-/// Who may, and who guessed at it: of the API and of the pages together.
-#[derive(Clone)]
-struct Entrance {
-    logins: Arc<Logins>,
-    throttle: Arc<Throttle>,
-}
-
 fn api(
     settings: &Settings,
     live: Arc<Live>,
@@ -339,7 +338,7 @@ fn api(
     let proxies = server.trusted_proxies.clone();
     warn_of_scopes(settings, &live.now());
     Api {
-        published: ArcSwap::from_pointee(published(&live.now(), &entrance.logins)),
+        published: ArcSwap::from_pointee(published(&live.now(), &entrance.logins.look())),
         broker: Broker::new(
             live,
             watching.store(),
@@ -360,6 +359,7 @@ fn api(
         },
         base_path: server.base_path.clone(),
         instruments: Arc::new(watching.clone()),
+        reloads: entrance.reloads,
         stopping,
     }
 }
@@ -412,94 +412,6 @@ fn published(catalog: &Arc<Catalog>, logins: &Logins) -> Published {
     Published::new(catalog, logins.scopes(), system_time())
 }
 
-/// A name that means nothing is likely misspelt, or its offering has left the catalog.
-fn warn_of_scopes(settings: &Settings, catalog: &Catalog) {
-    for login in &settings.logins {
-        for name in scope(login).unknown(catalog) {
-            log::warn!(
-                "auth.logins.{}.offerings names {name}, and no offering of the catalog has that name or id",
-                login.name
-            );
-        }
-    }
-}
-
-fn scope(login: &LoginSettings) -> Scope {
-    match &login.offerings {
-        None => Scope::All,
-        Some(offerings) => Scope::only(offerings.iter().cloned()),
-    }
-}
-
-fn logins(settings: &Settings) -> Result<Logins, StartError> {
-    let login = |login: &LoginSettings| {
-        let proof = match &login.kind {
-            LoginKind::Certificate { subject, san } => {
-                Proof::Certificate(CertificateRule::new(subject.as_deref(), san.as_deref())?)
-            }
-            LoginKind::Basic { username, password } => {
-                Proof::Basic(username.clone(), password.clone())
-            }
-            LoginKind::Hashed {
-                username,
-                password_hash,
-            } => Proof::Hashed(username.clone(), password_hash.clone()),
-            LoginKind::Bearer { token } => Proof::Bearer(token.clone()),
-        };
-        Some(Login::new(&login.name, roles(login), proof).within(scope(login)))
-    };
-    let logins = settings.logins.iter().filter_map(login).collect();
-    Logins::new(logins, &random()?).map_err(StartError::System)
-}
-
-fn tls(server: &ServerSettings) -> Result<Option<Arc<Tls>>, StartError> {
-    let Some(files) = &server.tls else {
-        return Ok(None);
-    };
-    let files = TlsFiles {
-        certificate: files.certificate.clone(),
-        key: files.key.clone(),
-        client_ca: files.client_ca.clone(),
-    };
-    let tls = Tls::load(files).map_err(|why| StartError::Tls(why.to_string()))?;
-    if tls.ends().is_some_and(|ends| ends <= system_time()) {
-        log::error!("TLS: the certificate is over, so that clients will refuse it");
-    }
-    Ok(Some(tls))
-}
-
-/// How often the files of TLS are looked at.
-const LOOK_AT_FILES: Duration = Duration::from_secs(2);
-
-/// Takes what is new in the files of TLS, as long as the server runs.
-fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
-    let tls = Arc::clone(tls);
-    actix_web::rt::spawn(async move {
-        loop {
-            tokio::time::sleep(LOOK_AT_FILES).await;
-            let looking = Arc::clone(&tls);
-            match tokio::task::spawn_blocking(move || looking.look(system_time())).await {
-                Ok(Look::Same) => {}
-                Ok(Look::New) => log::info!("TLS: the new files hold from now on"),
-                Ok(Look::Bad(why)) => {
-                    log::error!("TLS: {why}; what was read before still holds");
-                }
-                Err(error) => log::error!("TLS: the files were not looked at: {error}"),
-            }
-        }
-    })
-}
-
-fn roles(login: &LoginSettings) -> Roles {
-    let roles = login.roles.iter().map(|role| match role {
-        LoginRole::Platform => Role::Platform,
-        LoginRole::Operator => Role::Operator,
-        LoginRole::Metrics => Role::Metrics,
-        LoginRole::Viewer => Role::Viewer,
-    });
-    roles.collect()
-}
-
 fn start(
     server: &ServerSettings,
     listener: TcpListener,
@@ -523,7 +435,6 @@ fn start(
             })
             .wrap(Gate(shared.clone()))
     };
-    let greeted = api.clone();
     let http = HttpServer::new(application)
         .workers(server.workers)
         .keep_alive(KEEP_ALIVE)
@@ -537,7 +448,7 @@ fn start(
             let config = tls.config();
             let config = config.map_err(|error| StartError::Tls(error.to_string()))?;
             http.on_connect(move |connection, extensions| {
-                greet(connection, extensions, &greeted.logins);
+                greet(connection, extensions);
             })
             .listen_rustls_0_23(listener, config)
         }

@@ -3,12 +3,14 @@
 //! Several logins at once, so that a password is changed without a gap; each for its roles.
 
 mod certificate;
+mod live;
 mod login;
 mod role;
 mod throttle;
 mod verifier;
 
 pub use certificate::{Certificate, CertificateRule};
+pub use live::LiveLogins;
 pub use login::{Login, Logins, Proof};
 pub use role::{Role, Roles};
 pub use throttle::{Failed, Throttle};

@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
+use super::watching::Watching;
 use super::{StartError, clock};
 use crate::domain::witness::Witness;
 use crate::settings::{AuditTo, Settings};
 use crate::telemetry::{AuditWitness, Book, Place};
 
-/// Opened at its end; nothing where none is kept.
-pub(super) fn open(settings: &Settings) -> Result<Option<Arc<Book>>, StartError> {
+/// Opened at its end, and counted from now on; nothing where none is kept.
+pub(super) fn open(
+    settings: &Settings,
+    watching: &Watching,
+) -> Result<Option<Arc<Book>>, StartError> {
     let Some(place) = place(&settings.audit, Place::Output) else {
         return Ok(None);
     };
     let book = Book::open(place, clock);
     let book = book.map_err(|error| StartError::Audit(name(&settings.audit), error))?;
-    Ok(Some(Arc::new(book)))
+    let book = Arc::new(book);
+    watching.audit(&book);
+    Ok(Some(book))
 }
 
 /// The account of an operator's command, which has its answer on standard output: what would go there goes to standard

@@ -1,18 +1,51 @@
 //! What the pages for operators are made of, out of settings, store and document.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use actix_web::web::Data;
 use serde_json::json;
 
-use super::{roles, scope};
-use crate::console::{Member, Said, Weight};
+use super::clock;
+use super::entrance::{Entrance, roles, scope};
+use crate::console::{Console, Member, Parts, Reports, Said, Weight};
 use crate::document::{Findings, Severity};
+use crate::domain::desk::Desk;
 use crate::domain::json::FingerprintKey;
+use crate::domain::live::Live;
+use crate::domain::recent::Recent;
 use crate::domain::scope::Scope;
 use crate::settings::{LoginKind, LoginSettings, Settings};
 
+/// The pages, where there are to be some.
+pub(super) fn open(
+    settings: &Settings,
+    live: Arc<Live>,
+    desk: Option<Desk>,
+    recent: Arc<Recent>,
+    reports: Arc<Reports>,
+    entrance: Entrance,
+    shared: &FingerprintKey,
+) -> Option<Data<Console>> {
+    let parts = || Parts {
+        live,
+        desk,
+        recent,
+        reports,
+        logins: entrance.logins,
+        throttle: entrance.throttle,
+        members: members(settings, shared),
+        key: key(shared),
+        clock,
+        base_path: settings.server.base_path.clone(),
+        secure: settings.console.secure_cookie,
+    };
+    let enabled = settings.console.enabled;
+    enabled.then(|| Data::new(Console::new(parts())))
+}
+
 /// What sessions are signed with. It is made of what all brokers of a store share: a session of one is one of all.
-pub(super) fn key(of: &FingerprintKey) -> [u8; 32] {
+fn key(of: &FingerprintKey) -> [u8; 32] {
     of.of(&json!(["console", "sessions"])).0
 }
 

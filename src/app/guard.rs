@@ -4,11 +4,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use crate::domain::breaking::{Breach, Rule, Served, breaches};
 use crate::domain::catalog::Catalog;
-use crate::domain::ledger::Ledger;
+use crate::domain::ledger::{KeyId, Ledger};
 use crate::domain::store::{PlanInUse, StoreError};
 use crate::settings::Breaking;
+use crate::store::Keys;
 
 /// The word for a plan that has left and is in use.
 pub const PLAN_IN_USE: &str = "plan-in-use";
@@ -82,13 +85,7 @@ impl Verdict {
 impl Guard {
     /// What `catalog` would break that nobody has allowed. What is allowed, and what is a warning only, goes to the log.
     pub(super) async fn check(&self, catalog: &Catalog) -> Result<Broken, StoreError> {
-        let Some(ledger) = &self.ledger else {
-            return Ok(Broken::default());
-        };
-        let (last, new) = (last_served(&**ledger).await?, Served::of(catalog));
-        let last = last.as_ref();
-        let Verdict { refused, told } =
-            Verdict::of(last, &new, Some(catalog), &**ledger, &self.allowed).await?;
+        let Verdict { refused, told } = self.verdict(catalog).await?;
         for plan in told.plans {
             log::warn!("{} (allowed)", in_use(&plan));
         }
@@ -101,6 +98,30 @@ impl Guard {
             log::warn!("{breach}{allowed}");
         }
         Ok(refused)
+    }
+
+    /// The same once more: what is allowed was told.
+    pub(super) async fn check_again(&self, catalog: &Catalog) -> Result<Broken, StoreError> {
+        Ok(self.verdict(catalog).await?.refused)
+    }
+
+    async fn verdict(&self, catalog: &Catalog) -> Result<Verdict, StoreError> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(Verdict::default());
+        };
+        let (last, new) = (last_served(&**ledger).await?, Served::of(catalog));
+        let last = last.as_ref();
+        Verdict::of(last, &new, Some(catalog), &**ledger, &self.allowed).await
+    }
+
+    /// The keys that the store is sealed with and that are none of these: with them alone it could not be opened again.
+    pub(super) async fn keys_gone(&self, given: &Keys) -> Result<Vec<KeyId>, StoreError> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(Vec::new());
+        };
+        let mut sealed = ledger.sealed_with().await?;
+        sealed.retain(|key| given.ids().all(|given| given != *key));
+        Ok(sealed)
     }
 
     /// Lets the store get ready for limits, where there are any, so that no request waits for that. A store that is away
@@ -154,6 +175,39 @@ impl Broken {
     /// What breaks by another rule.
     pub fn breaches(&self) -> &[Breach] {
         &self.breaches
+    }
+}
+
+impl Broken {
+    /// What refuses a catalog, for who reads JSON: as `diff --format json` has it.
+    pub(super) fn told(&self) -> Vec<Value> {
+        let plans = self.plans.iter().map(|plan| {
+            json!({
+                "rule": PLAN_IN_USE,
+                "service": plan.service_id.as_str(),
+                "plan": plan.plan_id.as_str(),
+                "change": "it has left, and with it the backend that alone can take its instances away",
+                "instances": plan.instances,
+                "organizations": plan.organizations,
+                "hits": [],
+            })
+        });
+        let breaches = self.breaches.iter().map(|breach| {
+            let hits = breach.hits.organizations();
+            let named = hits.iter().map(|(organization, instances)| {
+                json!({ "organization": organization, "instances": instances })
+            });
+            json!({
+                "rule": breach.rule.name(),
+                "service": breach.service,
+                "plan": breach.plan,
+                "change": breach.change,
+                "instances": breach.hits.instances(),
+                "organizations": hits.len(),
+                "hits": named.collect::<Vec<_>>(),
+            })
+        });
+        plans.chain(breaches).collect()
     }
 }
 

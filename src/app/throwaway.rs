@@ -13,9 +13,11 @@ use actix_web::web::Data;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+use super::entrance::{Entrance, logins};
+use super::reload::Bell;
 use super::watching::Watching;
-use super::{Entrance, StartError, api, listen, logins, open, owner, start, worker};
-use crate::access::Throttle;
+use super::{StartError, api, listen, open, owner, start, worker};
+use crate::access::{LiveLogins, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::catalog::Catalog;
 use crate::domain::live::Live;
@@ -58,8 +60,10 @@ pub async fn throwaway<T: Send + 'static>(
     let stopping = Arc::new(AtomicBool::new(false));
     let (below, rung) = (Arc::clone(&live), Arc::clone(&bells));
     let entrance = Entrance {
-        logins: Arc::new(logins(&settings)?),
+        logins: Arc::new(LiveLogins::new(logins(&settings)?)),
         throttle: Arc::new(Throttle::new(Instant::now())),
+        // Nobody hears it: what is simulated is not reloaded.
+        reloads: Arc::new(Bell::hung().0),
     };
     let api = Data::new(api(
         &settings,

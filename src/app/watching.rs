@@ -5,9 +5,12 @@ use std::sync::Arc;
 use crate::domain::live::Live;
 use crate::domain::recent::Recent;
 use crate::domain::store::Store;
+use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
 use crate::http::{Answered, Instruments, Page, ROUTES};
-use crate::telemetry::{Chorus, LogWitness, Metrics, PAGE_TYPE, Reloads};
+use crate::telemetry::{
+    AuditLines, Book, Certificate, Chorus, LogWitness, Metrics, PAGE_TYPE, Reloads,
+};
 
 /// What watches.
 #[derive(Clone)]
@@ -28,6 +31,21 @@ impl Watching {
     /// Where reloads are counted.
     pub(super) fn reloads(&self) -> &Reloads {
         self.0.reloads()
+    }
+
+    /// Shows what is written of an account of changes.
+    pub(super) fn audit(&self, book: &Arc<Book>) {
+        self.0.add(AuditLines(Arc::clone(book)));
+    }
+
+    /// Shows when the certificate of a file is over.
+    pub(super) fn certificate(
+        &self,
+        file: String,
+        ends: impl Fn() -> Option<Timestamp> + Send + Sync + 'static,
+    ) {
+        let ends = Box::new(ends);
+        self.0.add(Certificate { file, ends });
     }
 
     /// Who is told of operations: the log, and what counts them.

@@ -17,6 +17,7 @@ mod operations;
 mod output;
 mod plans;
 mod reload;
+mod remote;
 mod render;
 mod run_command;
 mod schema;
@@ -125,7 +126,7 @@ enum Command {
     Diff(diff::Arguments),
     /// Show the requests and answers of a whole life on a throwaway store
     Simulate(simulate::Arguments),
-    /// Let the broker that runs here read its catalog again
+    /// Let a broker that runs read its catalog again
     Reload(reload::Arguments),
     /// List, show and forget instances
     Instances(instances::Arguments),

@@ -173,6 +173,8 @@ pub(super) async fn enter(
         let why = "The form was too old, or the browser keeps no cookies for this page. Try again.";
         return again(StatusCode::FORBIDDEN, why);
     }
+    // Before it is looked who it is: see there.
+    let members = console.sessions.members();
     let login = match who(&request, &console, form.get("user"), form.get("password")).await {
         Shown::Right(login) => login,
         Shown::Wrong => {
@@ -196,7 +198,7 @@ pub(super) async fn enter(
     }
     let opened = random().ok().and_then(|chance| {
         let now = (console.clock)();
-        console.sessions.open(login.name(), now, chance)
+        console.sessions.open(&members, login.name(), now, chance)
     });
     let Some(session) = opened else {
         return again(
@@ -236,7 +238,7 @@ const QUEUE_FULL: Duration = Duration::from_secs(1);
 
 /// The one place where a user name and a password are looked at: as the gate of the API does, and counted with its.
 async fn who(request: &HttpRequest, console: &Console, user: &str, password: &str) -> Shown {
-    let (logins, throttle) = (&console.logins, &console.throttle);
+    let (logins, throttle) = (console.logins.now(), &console.throttle);
     let known = logins.by_password(user, password).cloned();
     if let Some(login) = known.or_else(|| logins.known_password(user, password)) {
         return Shown::Right(login);

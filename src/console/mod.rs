@@ -28,7 +28,7 @@ mod style;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::access::{Logins, Roles, Throttle};
+use crate::access::{LiveLogins, Roles, Throttle};
 use crate::domain::desk::Desk;
 use crate::domain::live::Live;
 use crate::domain::recent::Recent;
@@ -48,7 +48,7 @@ pub struct Console {
     census: Census,
     recent: Arc<Recent>,
     reports: Arc<Reports>,
-    logins: Arc<Logins>,
+    logins: Arc<LiveLogins>,
     throttle: Arc<Throttle>,
     sessions: Sessions,
     clock: Clock,
@@ -69,7 +69,7 @@ pub struct Parts {
     /// What there is to say of the document.
     pub reports: Arc<Reports>,
     /// Who may.
-    pub logins: Arc<Logins>,
+    pub logins: Arc<LiveLogins>,
     /// Wrong logins, those of the API with them.
     pub throttle: Arc<Throttle>,
     /// The same by name, with what a session of theirs holds on to.
@@ -109,6 +109,12 @@ impl Console {
             base: format!("{}/console", parts.base_path),
             secure: parts.secure,
         }
+    }
+
+    /// The logins by name are others from now on; those that they stand for have to count by then. A session of one that has
+    /// changed is over.
+    pub fn admit(&self, members: BTreeMap<String, Member>) {
+        self.sessions.admit(members);
     }
 
     /// The address of a page; `page` is empty, or begins with a slash.

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -27,10 +28,13 @@ const SIGNED_OUT: usize = 10_000;
 /// What tells a session from all others.
 type Name = [u8; 16];
 
+/// Logins by name.
+pub(super) type Members = BTreeMap<String, Member>;
+
 /// Who is signed in.
 pub(super) struct Sessions {
     key: Hmac<Sha256>,
-    members: BTreeMap<String, Member>,
+    members: ArcSwap<Members>,
     signed_out: Mutex<VecDeque<(Timestamp, Name)>>,
 }
 
@@ -38,7 +42,7 @@ pub(super) struct Sessions {
 #[derive(Clone)]
 pub(super) struct Session {
     /// The login.
-    pub login: std::sync::Arc<str>,
+    pub login: Arc<str>,
     roles: Roles,
     name: Name,
     ends: Timestamp,
@@ -66,19 +70,36 @@ pub(super) fn may_see(roles: Roles) -> bool {
 }
 
 impl Sessions {
-    pub fn new(key: &[u8; 32], members: BTreeMap<String, Member>) -> Self {
+    pub fn new(key: &[u8; 32], members: Members) -> Self {
         let mut block = [0; 64];
         block[..key.len()].copy_from_slice(key);
         Self {
             key: Hmac::new(&block.into()),
-            members,
+            members: ArcSwap::from_pointee(members),
             signed_out: Mutex::default(),
         }
     }
 
+    /// The logins of this moment. Who signs in takes them first, and then looks who it is: a password that counts no more by
+    /// the time that it was looked at opens no session.
+    pub fn members(&self) -> Arc<Members> {
+        self.members.load_full()
+    }
+
+    /// From now on these.
+    pub fn admit(&self, members: Members) {
+        self.members.store(Arc::new(members));
+    }
+
     /// A session of a login, from now on; nothing where there is no such login. `chance` is random.
-    pub fn open(&self, login: &str, now: Timestamp, chance: Name) -> Option<Secret<String>> {
-        let member = self.members.get(login)?;
+    pub fn open(
+        &self,
+        members: &Members,
+        login: &str,
+        now: Timestamp,
+        chance: Name,
+    ) -> Option<Secret<String>> {
+        let member = members.get(login)?;
         let ends = now.0.saturating_add(LASTS);
         let mut body = Vec::with_capacity(24 + login.len());
         body.extend(ends.to_be_bytes());
@@ -96,7 +117,8 @@ impl Sessions {
         let (ends, rest) = body.split_first_chunk::<8>()?;
         let (name, login) = rest.split_first_chunk::<16>()?;
         let login = std::str::from_utf8(login).ok()?;
-        let member = self.members.get(login)?;
+        let members = self.members.load();
+        let member = members.get(login)?;
         let right = self.mac("session", &[&body, &member.mark]);
         if !bool::from(right.ct_eq(&mac)) {
             return None;
@@ -201,7 +223,9 @@ mod tests {
     }
 
     fn opened(sessions: &Sessions) -> String {
-        let text = sessions.open("anna", NOW, [7; 16]).expect("a login");
+        let text = sessions
+            .open(&sessions.members(), "anna", NOW, [7; 16])
+            .expect("a login");
         text.expose().clone()
     }
 
@@ -214,7 +238,11 @@ mod tests {
         let end = Timestamp(NOW.0 + LASTS);
         assert!(sessions.read(&text, Timestamp(end.0 - 1)).is_some());
         assert!(sessions.read(&text, end).is_none());
-        assert!(sessions.open("bert", NOW, [7; 16]).is_none());
+        assert!(
+            sessions
+                .open(&sessions.members(), "bert", NOW, [7; 16])
+                .is_none()
+        );
     }
 
     #[test]
@@ -255,7 +283,9 @@ mod tests {
         let session = sessions.read(&text, NOW).expect("a session");
         sessions.close(&session, NOW);
         assert!(sessions.read(&text, NOW).is_none());
-        let other = sessions.open("anna", NOW, [8; 16]).expect("a login");
+        let other = sessions
+            .open(&sessions.members(), "anna", NOW, [8; 16])
+            .expect("a login");
         assert!(sessions.read(other.expose(), NOW).is_some());
     }
 
@@ -263,7 +293,9 @@ mod tests {
     fn a_form_is_of_its_session() {
         let sessions = sessions(1, &[Role::Operator], 1);
         let one = sessions.read(&opened(&sessions), NOW).expect("a session");
-        let other = sessions.open("anna", NOW, [8; 16]).expect("a login");
+        let other = sessions
+            .open(&sessions.members(), "anna", NOW, [8; 16])
+            .expect("a login");
         let other = sessions.read(other.expose(), NOW).expect("a session");
         let token = sessions.token(&one);
         assert!(sessions.is_token(&one, &token));

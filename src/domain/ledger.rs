@@ -69,6 +69,9 @@ pub trait Ledger: Store {
     /// Forgets the keys that no cell is sealed with, but for the one that seals, and tells what is sealed with which.
     fn forget_keys(&self) -> Answer<'_, Kept>;
 
+    /// The keys that cells may be sealed with, as it says itself.
+    fn sealed_with(&self) -> Answer<'_, Vec<KeyId>>;
+
     /// What was kept of the catalog that was served last; nothing where none was. It lies in the clear.
     fn last_served(&self) -> Answer<'_, Option<Vec<u8>>>;
 

@@ -1,5 +1,6 @@
 //! `GET /v2/catalog`: made once, compressed once, sent as it is.
 
+use std::borrow::Cow;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -23,10 +24,13 @@ use crate::domain::scope::Scope;
 
 /// The catalog as it is sent: whole, and to callers of a scope what they see of it.
 pub struct Published {
+    catalog: Arc<Catalog>,
+    at: SystemTime,
     whole: Body,
     narrowed: Vec<(Scope, Body)>,
 }
 
+#[derive(Clone)]
 struct Body {
     plain: Bytes,
     /// Absent where compression would not make it smaller.
@@ -53,6 +57,8 @@ impl Published {
             }
         }
         Self {
+            catalog: Arc::clone(catalog),
+            at: since,
             narrowed,
             whole: Body::new(catalog, since),
         }
@@ -63,15 +69,16 @@ impl Published {
         &self.whole.plain
     }
 
-    /// What callers of that scope are sent; nothing where it is none of those that there are.
-    fn of(&self, scope: &Scope) -> Option<&Body> {
+    /// What callers of that scope are sent. One whose login has left since it was let in is no less answered.
+    fn of(&self, scope: &Scope) -> Cow<'_, Body> {
         if *scope == Scope::All {
-            return Some(&self.whole);
+            return Cow::Borrowed(&self.whole);
         }
         let mut narrowed = self.narrowed.iter();
-        narrowed
-            .find(|(known, _)| known == scope)
-            .map(|(_, body)| body)
+        match narrowed.find(|(known, _)| known == scope) {
+            Some((_, body)) => Cow::Borrowed(body),
+            None => Cow::Owned(Body::new(&self.catalog.narrowed(scope), self.at)),
+        }
     }
 }
 
@@ -154,10 +161,10 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// What the login of a request is sent. All have one that passed the gate.
-fn sent_to<'p>(request: &HttpRequest, published: &'p Published) -> Option<&'p Body> {
+fn sent_to<'p>(request: &HttpRequest, published: &'p Published) -> Option<Cow<'p, Body>> {
     let extensions = request.extensions();
     let Admitted(login) = extensions.get()?;
-    published.of(login.scope())
+    Some(published.of(login.scope()))
 }
 
 /// The published catalog (specification, "Catalog Management"), with 304 for who has it already.

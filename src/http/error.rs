@@ -14,7 +14,8 @@ use super::wire;
 use crate::access::Role;
 use crate::domain::answer::BindTarget;
 use crate::domain::error::BrokerError;
-use crate::domain::operation::{Kind, Report};
+use crate::domain::json::Object;
+use crate::domain::operation::Kind;
 
 /// What a refusal is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,7 @@ words! {
     TIMEOUT = 408 "RequestTimeout" "the body took too long";
     INSTANCE_CONFLICT = 409 "InstanceConflict" "the instance exists with other attributes";
     BINDING_CONFLICT = 409 "BindingConflict" "the binding exists with other attributes";
+    CATALOG_BREAKS = 409 "CatalogBreaks" "`/admin/reload`: the catalog would break what lives; `breaches` says what, and how many instances of which organizations";
     GONE = 410 "Gone" "what is to be removed, or was polled for, is not there any more";
     VERSION_UNSUPPORTED = 412 "ApiVersionUnsupported" "`X-Broker-API-Version` is missing, malformed or not served";
     BODY_TOO_LARGE = 413 "BodyTooLarge" "the body is longer than `server.body_limit`";
@@ -81,6 +83,8 @@ words! {
     MOVE_TO_RETIRED = 422 "PlanRetired" "the plan that the instance would move to is retired";
     UPDATE_REFUSED = 422 "UpdateRefused" "the backend would not do the update, and did nothing";
     UPDATE_WITHDRAWN = 422 "UpdateNotSupported" "the plan of the instance has left the catalog, so it cannot be updated";
+    SETTINGS_INVALID = 422 "SettingsInvalid" "`/admin/reload`: the settings have errors; `findings` has them";
+    DOCUMENT_INVALID = 422 "DocumentInvalid" "`/admin/reload`: the catalog document has errors; `findings` has them, as `check --format json` does";
     TOO_MANY_LOGINS = 429 "TooManyLogins" "wrong logins came too often from there or for that user, or too many wait to be looked at; `Retry-After` says when to try again";
     HEADERS_TOO_LARGE = 431 "HeadersTooLarge" "the headers are longer than `server.header_limit`";
     INTERNAL = 500 "InternalError" "the broker failed; its log says why";
@@ -88,7 +92,8 @@ words! {
     STILL_RUNNING = 500 "StillRunning" "the operation takes longer than a request may; it goes on, and a repeat waits for it";
     BACKEND_GONE = 500 "BackendGone" "the plan of the instance has left the catalog, and with it what could act";
     STORE_UNAVAILABLE = 503 "StoreUnavailable" "the store cannot be used at the moment; `Retry-After` says when to try again";
-    NOT_READY = 503 "NotReady" "`/readyz`: the broker is stopping or its store is away";
+    NOT_READY = 503 "NotReady" "the broker is stopping; `/readyz`: or its store is away, or its audit cannot be written";
+    FILES_UNSETTLED = 503 "FilesUnsettled" "`/admin/reload`: the files are being written; `Retry-After` says when to try again";
 }
 
 /// How long a platform waits before it asks a store again that is away, in seconds.
@@ -99,8 +104,8 @@ const RETRY_STORE: &str = "5";
 pub struct Refusal {
     word: Word,
     description: String,
-    /// Of an operation that failed: what the specification lets it say besides. Boxed, for few have one.
-    report: Option<Box<Report>>,
+    /// What the body says besides. Boxed, for few have some.
+    more: Option<Box<Object>>,
 }
 
 impl Refusal {
@@ -108,8 +113,15 @@ impl Refusal {
         Self {
             word,
             description: description.into(),
-            report: None,
+            more: None,
         }
+    }
+
+    /// Which says that, too.
+    pub(super) fn telling(mut self, key: &str, value: Value) -> Self {
+        let more = self.more.get_or_insert_default();
+        more.insert(key.to_owned(), value);
+        self
     }
 
     pub(super) fn to_response(&self) -> HttpResponse {
@@ -119,11 +131,7 @@ impl Refusal {
         if self.word == STORE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_STORE));
         }
-        let mut body = self
-            .report
-            .as_ref()
-            .map(|report| wire::answer::told(report))
-            .unwrap_or_default();
+        let mut body = self.more.as_deref().cloned().unwrap_or_default();
         body.insert("error".to_owned(), self.word.name.into());
         body.insert("description".to_owned(), self.description.clone().into());
         let mut answer = response
@@ -168,7 +176,8 @@ impl From<BrokerError> for Refusal {
         }
         let mut refusal = Self::new(word, error.to_string());
         if let BrokerError::OperationFailed(report) | BrokerError::Refused(_, report) = error {
-            refusal.report = Some(Box::new(report));
+            // What the specification lets an operation say that failed.
+            refusal.more = Some(Box::new(wire::answer::told(&report)));
         }
         refusal
     }

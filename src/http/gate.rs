@@ -25,7 +25,7 @@ use super::input::too_large;
 use super::login::{Shown, shown};
 use super::tls::Certified;
 use super::{Api, Limits};
-use crate::access::{Claim, Failed, Login, Origin, Pending};
+use crate::access::{Claim, Failed, Login, Logins, Origin, Pending};
 use crate::domain::version::{ApiVersion, NEWEST};
 use crate::secret::Secret;
 
@@ -130,13 +130,20 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
         request.extensions_mut().insert(from);
         return Ok(Passed::Open);
     }
-    match shown(head, &api.logins) {
+    let logins = api.logins.look();
+    match shown(head, &logins) {
         Shown::Known(login) => admit(request, login, head, api).map(Passed::As),
         Shown::Unsure(user, password) => Waits::begin(request, user, password, api),
-        Shown::Nothing if head.authorization.is_none() => match request.conn_data() {
-            Some(Certified(login)) => admit(request, Arc::clone(login), head, api).map(Passed::As),
-            None => Err(Refused::Unauthorized),
-        },
+        Shown::Nothing if head.authorization.is_none() => {
+            // Asked for each request: the connection may be older than the logins.
+            let login = request
+                .conn_data()
+                .and_then(|Certified(certificate)| logins.by_certificate(certificate));
+            match login {
+                Some(login) => admit(request, Arc::clone(login), head, api).map(Passed::As),
+                None => Err(Refused::Unauthorized),
+            }
+        }
         shown => {
             log::trace!(
                 "refused credentials: {:?}",
@@ -203,6 +210,8 @@ fn wrong(request: &ServiceRequest, user: Option<&str>, api: &Api) -> Refused {
 struct Waits {
     user: String,
     pending: Pending,
+    /// Those that it is looked for in: without them nobody would look on.
+    _logins: Arc<Logins>,
 }
 
 /// After how long to ask again where the queue of those who wait is full.
@@ -222,9 +231,14 @@ impl Waits {
             from,
             suspect: api.throttle.suspects(from, Instant::now()),
         };
-        let pending = api.logins.verify(claim);
+        let logins = api.logins.now();
+        let pending = logins.verify(claim);
         let pending = pending.map_err(|_| Refused::TooManyLogins(QUEUE_FULL))?;
-        Ok(Passed::Waits(Self { user, pending }))
+        Ok(Passed::Waits(Self {
+            user,
+            pending,
+            _logins: logins,
+        }))
     }
 
     /// The request's answer, when its login was looked at.

@@ -10,6 +10,8 @@ use actix_web::{HttpMessage, HttpRequest};
 use log::kv::{Error, Key, Source, Value, VisitSource};
 use log::{Level, Record};
 
+use super::error::{INTERNAL, Word};
+use super::routes::Routed;
 use super::{audit, identity};
 use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{PlanId, ServiceId};
@@ -35,11 +37,43 @@ pub(super) fn name(request: &HttpRequest, service: &ServiceId, plan: Option<&Pla
 
 /// Whether anybody reads these lines: nothing is gathered for nobody.
 pub(super) fn wanted() -> bool {
-    log::log_enabled!(target: TARGET, Level::Info)
+    is_read(Level::Info)
+}
+
+/// Whether anybody reads lines of that level.
+pub(super) fn is_read(level: Level) -> bool {
+    log::log_enabled!(target: TARGET, level)
+}
+
+/// How much a request's line weighs: whoever asks for health does so every few seconds, and is told of when it is not well.
+pub(super) fn level(route: Option<Routed>, status: StatusCode) -> Level {
+    if route.is_some_and(Routed::is_health) && !is_refusal(status) {
+        Level::Debug
+    } else {
+        Level::Info
+    }
+}
+
+fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// The word of a refusal: that of its body, or what its status is called, of a page.
+fn word(answer: &ServiceResponse) -> Option<Cow<'static, str>> {
+    let status = answer.status();
+    if !is_refusal(status) {
+        return None;
+    }
+    let word = answer.response().extensions().get::<Word>().copied();
+    match word {
+        Some(word) => Some(Cow::Borrowed(word.name)),
+        None => Some(status.canonical_reason()?.replace(' ', "").into()),
+    }
 }
 
 /// The line of a request. After a panic the request itself is gone, so it is put together of what was kept.
 pub(super) struct Due<'d> {
+    pub(super) level: Level,
     pub(super) method: &'d Method,
     pub(super) route: &'static str,
     pub(super) took: Duration,
@@ -59,9 +93,11 @@ impl Due<'_> {
         let identity = identity::originating_identity(request.headers());
         let identity = identity.as_ref();
         let ids = request.match_info();
+        let word = word(answer);
         self.line(
             answer.status(),
             [
+                ("error", word.as_deref()),
                 ("service", named.map(|named| named.service.as_str())),
                 (
                     "plan",
@@ -88,7 +124,11 @@ impl Due<'_> {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         self.line(
             status,
-            [("request_identity", identity), ("trace", self.trace)],
+            [
+                ("error", Some(INTERNAL.name)),
+                ("request_identity", identity),
+                ("trace", self.trace),
+            ],
         );
     }
 
@@ -102,7 +142,7 @@ impl Due<'_> {
         };
         log::logger().log(
             &Record::builder()
-                .level(Level::Info)
+                .level(self.level)
                 .target(TARGET)
                 .key_values(&line)
                 .args(format_args!("answered"))

@@ -4,6 +4,7 @@
 //! checks), finds its route (row 4), is read into domain values ([`input`], [`wire`]: row 5), makes one call of the
 //! `Broker`, and is answered ([`wire`], [`error`]).
 
+mod admin;
 mod audit;
 mod bindings;
 mod catalog;
@@ -29,9 +30,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::access::{Logins, Throttle};
+use crate::access::{LiveLogins, Throttle};
 use crate::domain::broker::Broker;
 
+pub use admin::{Asker, Reloaded, Reloading, Reloads, Taken, Why};
 pub use catalog::Published;
 pub use client::Trusted;
 pub use error::WORDS;
@@ -45,7 +47,7 @@ pub struct Api {
     /// The platform's door.
     pub broker: Broker,
     /// Who may.
-    pub logins: Arc<Logins>,
+    pub logins: Arc<LiveLogins>,
     /// Wrong logins.
     pub throttle: Arc<Throttle>,
     /// Whose word on where a request comes from is taken.
@@ -60,6 +62,8 @@ pub struct Api {
     pub base_path: String,
     /// Who counts what is answered.
     pub instruments: Arc<dyn Instruments>,
+    /// Who reloads when an operator asks.
+    pub reloads: Arc<dyn Reloads>,
     /// Set when the process is asked to stop: `/readyz` says no from then on.
     pub stopping: Arc<AtomicBool>,
 }

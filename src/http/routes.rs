@@ -5,7 +5,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
 use super::error::{method_not_allowed, no_route};
-use super::{bindings, catalog, health, instances, instruments};
+use super::{admin, bindings, catalog, health, instances, instruments};
 
 /// What the routes are called, in logs and metrics: by their paths below the base.
 pub const ROUTES: &[&str] = &[
@@ -17,6 +17,7 @@ pub const ROUTES: &[&str] = &[
     "/healthz",
     "/readyz",
     "/metrics",
+    "/admin/reload",
 ];
 
 /// The route that a request came to, by its place in [`ROUTES`].
@@ -27,6 +28,11 @@ impl Routed {
     /// The one with that name.
     pub(super) fn of(name: &str) -> Option<Self> {
         ROUTES.iter().position(|route| *route == name).map(Self)
+    }
+
+    /// Whether it tells of health.
+    pub(super) fn is_health(self) -> bool {
+        matches!(self.name(), "/healthz" | "/readyz")
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -80,6 +86,7 @@ pub fn routes(base: &str) -> impl Fn(&mut ServiceConfig) + Clone + use<> {
             .service(only(at("/healthz"), [get().to(health::alive)], "GET, HEAD"))
             .service(only(at("/readyz"), [get().to(health::ready)], "GET, HEAD"))
             .service(only(at("/metrics"), [get().to(instruments::page)], "GET, HEAD"))
+            .service(only(at("/admin/reload"), [web::post().to(admin::reload)], "POST"))
             .default_service(web::to(async || no_route()));
     }
 }

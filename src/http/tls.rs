@@ -27,7 +27,7 @@ use rustls::{
     DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConfig, SignatureScheme,
 };
 
-use crate::access::{Certificate, Login, Logins};
+use crate::access::Certificate;
 
 /// The files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -300,17 +300,16 @@ impl ClientCertVerifier for Swapped {
     }
 }
 
-/// The login that the certificate of a connection is.
-pub(super) struct Certified(pub(super) Arc<Login>);
+/// The certificate that the client of a connection has shown.
+pub(super) struct Certified(pub(super) Certificate);
 
-/// Notes for all requests of a connection whose certificate its client has shown.
-pub fn greet(connection: &dyn Any, extensions: &mut Extensions, logins: &Logins) {
-    let login = connection
+/// Notes for all requests of a connection which certificate its client has shown.
+pub fn greet(connection: &dyn Any, extensions: &mut Extensions) {
+    let certificate = connection
         .downcast_ref::<TlsStream<TcpStream>>()
         .and_then(|stream| stream.get_ref().1.peer_certificates()?.first())
-        .and_then(|certificate| Certificate::parse(certificate))
-        .and_then(|certificate| logins.by_certificate(&certificate).cloned());
-    if let Some(login) = login {
-        extensions.insert(Certified(login));
+        .and_then(|certificate| Certificate::parse(certificate));
+    if let Some(certificate) = certificate {
+        extensions.insert(Certified(certificate));
     }
 }

@@ -1,6 +1,8 @@
 //! What is wrong with the settings.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::document::Finding;
 
@@ -22,6 +24,7 @@ pub struct SettingsError {
 pub struct SettingsErrors {
     errors: Vec<SettingsError>,
     warnings: Vec<String>,
+    files: BTreeSet<PathBuf>,
 }
 
 /// Why a text is not the value that it should be.
@@ -58,7 +61,17 @@ impl SettingsErrors {
         Self {
             errors: vec![error],
             warnings: Vec::new(),
+            files: BTreeSet::new(),
         }
+    }
+
+    /// Of one that only who runs knows of: what the setting is about, what is wrong, what to do about it.
+    pub fn found(
+        subject: impl Into<String>,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self::one(SettingsError::new(subject, message, mend))
     }
 
     /// Nothing where there is no error.
@@ -66,8 +79,11 @@ impl SettingsErrors {
         if errors.is_empty() {
             Ok(())
         } else {
-            let warnings = Vec::new();
-            Err(Self { errors, warnings })
+            Err(Self {
+                errors,
+                warnings: Vec::new(),
+                files: BTreeSet::new(),
+            })
         }
     }
 
@@ -75,6 +91,17 @@ impl SettingsErrors {
     pub(super) fn with_warnings(mut self, warnings: &[String]) -> Self {
         self.warnings.extend_from_slice(warnings);
         self
+    }
+
+    /// With the files that were asked for: a change of one may mend it.
+    pub(super) fn of_files(mut self, files: BTreeSet<PathBuf>) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// The files that were asked for, whether they are there or not.
+    pub const fn files(&self) -> &BTreeSet<PathBuf> {
+        &self.files
     }
 
     /// What is likely a mistake, one sentence each.

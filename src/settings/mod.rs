@@ -136,13 +136,18 @@ fn load_with(
         origin: named_by.unwrap_or_else(|| "default".to_owned()),
     }];
     explained.extend(merged.explain());
-    SettingsErrors::check(merged.errors).map_err(|errors| errors.with_warnings(&given.warnings))?;
+    let mut files = sources.named();
+    files.insert(config);
+    SettingsErrors::check(merged.errors).map_err(|errors| {
+        let errors = errors.with_warnings(&given.warnings);
+        errors.of_files(files.clone())
+    })?;
     let settings = settings.ok_or_else(|| SettingsErrors::one(incomplete()))?;
     Ok(LoadedSettings {
         settings,
         warnings: given.warnings,
         explained,
-        file: config,
+        files,
     })
 }
 

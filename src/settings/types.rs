@@ -1,5 +1,6 @@
 //! The settings as the other parts use them: parsed, checked, complete.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -56,11 +57,13 @@ pub enum Breaking {
     RetrievableWithdrawn,
     /// Instances would be taken away by something else than made them.
     BackendChanged,
+    /// A key is gone that credentials of bindings are derived of.
+    DeriveKeyGone,
 }
 
 impl Breaking {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PlanInUse,
         Self::IdChanged,
         Self::BindableWithdrawn,
@@ -69,6 +72,7 @@ impl Breaking {
         Self::SchemaNarrowed,
         Self::RetrievableWithdrawn,
         Self::BackendChanged,
+        Self::DeriveKeyGone,
     ];
 
     /// The word for it.
@@ -82,6 +86,7 @@ impl Breaking {
             Self::SchemaNarrowed => "schema-narrowed",
             Self::RetrievableWithdrawn => "retrievable-withdrawn",
             Self::BackendChanged => "backend-changed",
+            Self::DeriveKeyGone => "derive-key-gone",
         }
     }
 }
@@ -317,8 +322,8 @@ pub struct LoadedSettings {
     pub warnings: Vec<String>,
     /// Every setting with its value and where that came from.
     pub explained: Vec<Explained>,
-    /// The settings file, whether it is there or not.
-    pub file: PathBuf,
+    /// The settings file, and those that settings name as a reference: whether they are there or not.
+    pub files: BTreeSet<PathBuf>,
 }
 
 /// A setting's value, and where it came from.

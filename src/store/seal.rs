@@ -56,6 +56,11 @@ impl Keys {
         Self(keys.iter().map(Key::new).collect())
     }
 
+    /// The names of them.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.0.iter().map(|key| key.id)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -145,6 +150,11 @@ impl Record {
 
     fn has(&self, wanted: &str) -> bool {
         wanted == UNSEALED && self.plain || self.keys.iter().any(|key| name(*key) == wanted)
+    }
+
+    /// The keys that stand in it.
+    pub(super) fn into_keys(self) -> Vec<KeyId> {
+        self.keys
     }
 
     /// What stands in it although no cell is written so: names to be forgotten, and the keys among them. `sealing` stays.

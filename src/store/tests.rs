@@ -9,6 +9,7 @@ mod finding;
 mod guards;
 mod held;
 pub(super) mod jobs;
+mod keys;
 mod ledger;
 #[path = "../../tests/postgres/proxy.rs"]
 pub(super) mod proxy;

@@ -19,6 +19,9 @@ use crate::secret::Secret;
 /// The first word of what is hashed: another recipe would have another one.
 const RECIPE: &str = "catalog-broker/derive/1";
 
+/// The same for what tells one key from another. No derivation has it: theirs go on behind the first word.
+const MARK: &str = "catalog-broker/derive/mark/1";
+
 /// What HKDF-SHA-256 gives at most.
 const MOST: usize = 255 * 32;
 
@@ -118,6 +121,15 @@ impl Key {
             return Err(KeyError::TooShort);
         }
         Ok(Self(Secret::new(bytes)))
+    }
+
+    /// What tells it from other keys, and nothing of it: bytes of a recipe of their own.
+    pub fn mark(&self) -> String {
+        let mut bytes = [0; 8];
+        let hkdf = Hkdf::<Sha256>::new(None, self.0.expose());
+        // A few bytes are never too many.
+        let _ = hkdf.expand(MARK.as_bytes(), &mut bytes);
+        format!("{:016x}", u64::from_be_bytes(bytes))
     }
 
     /// A text that nobody without the key can tell from one that was drawn at random.

@@ -91,12 +91,11 @@ impl Stage {
         Self::made(|document| document, more)
     }
 
-    /// With a document that has more in it.
-    pub fn with_catalog(more: impl FnOnce(String) -> String) -> Self {
-        Self::made(more, |setup| setup)
-    }
-
-    fn made(document: impl FnOnce(String) -> String, more: impl FnOnce(Setup) -> Setup) -> Self {
+    /// With a document and a setup that have more in them.
+    pub fn made(
+        document: impl FnOnce(String) -> String,
+        more: impl FnOnce(Setup) -> Setup,
+    ) -> Self {
         let root = Arc::new(Folder::new());
         let program = root.write("program.sh", PROGRAM);
         let executable = fs::Permissions::from_mode(0o755);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::documents::{bind_of, provision_of};
 use crate::harness::{Broker, Folder, Setup, at_binding, at_instance, basic, with};
 use crate::http::{Connection, Request, Response};
+use crate::page::Page;
 
 /// No machine is so busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -726,10 +727,20 @@ fn with_a_full_disk_changes_go_on_and_the_broker_is_not_ready_until_it_is_told_o
     let folder = Arc::new(Folder::new());
     let file = folder.path().join("audit.log");
     symlink("/dev/full", &file).expect("a link");
-    let broker = audited().start_in(&folder);
+    let broker = audited().watched().start_in(&folder);
     broker.wait_for_log("the audit cannot be written to audit.log");
     assert_eq!(broker.provision("i", &body("now")).status, 201);
     assert_eq!(broker.get("/readyz").status, 503);
+    let counted = || {
+        let page = Page::of(&broker);
+        let lines = |result| page.sum("audit_lines_total", &[("result", result)]);
+        let behind = page.sum("audit_behind", &[]);
+        let errors = page.sum("audit_errors_total", &[]);
+        (lines("written"), lines("lost"), errors, behind)
+    };
+    let (written, lost, errors, behind) = counted();
+    assert_eq!((written, lost, behind), (Some(0.0), Some(0.0), Some(1.0)));
+    assert!(errors >= Some(1.0), "{errors:?}");
     assert_eq!(broker.get("/healthz").status, 200);
     fs::remove_file(&file).expect("taken away");
     has(&last(&broker, "began", 1), &json!({ "instance": "i" }));
@@ -738,6 +749,15 @@ fn with_a_full_disk_changes_go_on_and_the_broker_is_not_ready_until_it_is_told_o
         assert!(Instant::now() < until, "{}", broker.log());
         thread::sleep(Duration::from_millis(20));
     }
+    let (written, lost, _, behind) = counted();
+    // What the file says of itself is none of the lines that it was given.
+    let lines = parsed(&fs::read_to_string(&file).expect("lines"));
+    let given = lines.iter().filter(|line| line["event"] != "rotated");
+    assert_eq!(
+        written.map(|written| written.to_string()),
+        Some(given.count().to_string())
+    );
+    assert_eq!((lost, behind), (Some(0.0), Some(0.0)));
     holds(&stopped(broker), &["audit.log"]);
 }
 

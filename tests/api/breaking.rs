@@ -29,6 +29,7 @@ services:
         schemas: { service_instance: { create: { parameters: { $schema: "http://json-schema.org/draft-04/schema#", type: object, properties: { size: { type: integer, maximum: 9 } } } } } }
       - { id: p2, name: large, description: Large, binding: { syslog_drain_url: "syslog://logs.example.com:514" } }
       - { id: p3, name: acting, description: Acts, respond: { bind: sync }, backend: { command: { run: [/bin/echo, '{}'] } } }
+      - { id: p5, name: derived, description: Derived, derive: { current: v1, keys: { v1: "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=", v2: "QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=" } }, binding: { credentials: { password: "{{ derive('db', 24) }}" } } }
 "#;
 
 /// One change, and what comes of it with one instance of each plan in organizations of their own.
@@ -163,6 +164,36 @@ const CASES: &[Case] = &[
         refused: Some(("backend-changed", "databases/acting", "org-p3")),
     },
     Case {
+        what: "a key that bindings rest on goes",
+        from: "current: v1, keys: { v1: \"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=\", ",
+        to: "current: v2, keys: { ",
+        refused: Some(("derive-key-gone", "databases/derived", "org-p5")),
+    },
+    Case {
+        what: "another key in its place",
+        from: "v1: \"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=\"",
+        to: "v1: \"Q0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0M=\"",
+        refused: Some(("derive-key-gone", "databases/derived", "org-p5")),
+    },
+    Case {
+        what: "a key that nothing rests on goes",
+        from: ", v2: \"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=\"",
+        to: "",
+        refused: None,
+    },
+    Case {
+        what: "another key counts for what is new",
+        from: "current: v1,",
+        to: "current: v2,",
+        refused: None,
+    },
+    Case {
+        what: "a plan derives nothing any more",
+        from: "derive: { current: v1, keys: { v1: \"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=\", v2: \"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=\" } }, binding: { credentials: { password: \"{{ derive('db', 24) }}\" } }",
+        to: "binding: { credentials: { password: fixed } }",
+        refused: None,
+    },
+    Case {
         what: "another program of the same kind",
         from: "'{}'] }",
         to: "'{ }'] }",
@@ -181,7 +212,7 @@ fn after(case: &Case) -> String {
 
 /// One instance of each plan, with a binding.
 fn filled(broker: &Broker) {
-    for plan in ["p1", "p2", "p3"] {
+    for plan in ["p1", "p2", "p3", "p5"] {
         let body = with(
             provision_of("s1", plan),
             "organization_guid",
@@ -328,4 +359,29 @@ fn a_plan_that_comes_back_acts_for_nothing_that_it_did_not_make() {
     );
     let log = reloaded(&broker, BEFORE);
     assert!(log.contains("reloaded the catalog:"), "{log}");
+}
+
+/// An instance rests on its key as long as what an update answers is derived of it; one that only its bindings derive of, not.
+#[test]
+fn an_instance_rests_on_a_key_by_what_it_answers() {
+    let two = "derive: { current: v1, keys: { v1: \"QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=\", v2: \"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=\" } }";
+    let one = "derive: { keys: { v2: \"QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI=\" } }";
+    let by_url = BEFORE.replace(
+        "description: Derived,",
+        "description: Derived, instance: { dashboard_url: \"https://x/{{ derive('url', 24) }}\" },",
+    );
+    for (before, refused) in [(&*by_url, true), (BEFORE, false)] {
+        let broker = Setup::new(before).env("BROKER_RELOAD__EVERY", "0").start();
+        let made = broker.provision("i", &provision_of("s1", "p5"));
+        assert_eq!(made.status, 201, "{}", made.text());
+        assert!(before.contains(two));
+        let log = reloaded(&broker, &before.replace(two, one));
+        assert_eq!(log.contains("derive-key-gone"), refused, "{log}");
+        assert_eq!(log.contains("was not reloaded"), refused, "{log}");
+        assert!(
+            !log.contains("QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
+                && !log.contains("QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="),
+            "{log}"
+        );
+    }
 }

@@ -93,24 +93,24 @@ fn a_life(broker: &Broker) -> Vec<Value> {
         ),
         (
             broker.request("PUT", "/healthz"),
-            json!({ "method": "PUT", "route": "/healthz", "status": 405 }),
+            json!({ "method": "PUT", "route": "/healthz", "status": 405, "error": "MethodNotAllowed" }),
         ),
         (
             broker.request("GET", "/nowhere"),
-            json!({ "method": "GET", "route": "-", "status": 404 }),
+            json!({ "method": "GET", "route": "-", "status": 404, "error": "NoSuchEndpoint" }),
         ),
         // What the gate refuses has a line as well.
         (
             put(&at_i, &provision_body()).without("Authorization"),
-            json!({ "method": "PUT", "route": instance, "status": 401 }),
+            json!({ "method": "PUT", "route": instance, "status": 401, "error": "Unauthorized" }),
         ),
         (
             put(&at_i, &provision_body()).without("X-Broker-API-Version"),
-            json!({ "method": "PUT", "route": instance, "status": 412 }),
+            json!({ "method": "PUT", "route": instance, "status": 412, "error": "ApiVersionUnsupported" }),
         ),
         (
             broker.request("GET", &format!("/v2/catalog?{}", "x".repeat(20_000))),
-            json!({ "method": "GET", "route": "/v2/catalog", "status": 414 }),
+            json!({ "method": "GET", "route": "/v2/catalog", "status": 414, "error": "UrlTooLong" }),
         ),
     ];
     let mut expected = Vec::new();

@@ -187,9 +187,15 @@ fn with_a_store_bindings_keep_the_key_that_they_were_made_with() {
     let (b, c) = (Value::from("b"), Value::from("c"));
     let (v1, v2) = (Value::from("v1"), Value::from("v2"));
     assert_eq!(versions, [(&b, &v1), (&c, &v2)]);
-    // Without the first key what it made is still handed out; what is rendered again is of the other one.
+    // The first key is missed. Where it is allowed to go, what it made is still handed out; what is rendered again is of the
+    // other one.
     let without = newer.replace("v1: \"${DERIVE_V1}\", ", "");
-    let broker = deriving(&without).start_in(&folder);
+    folder.write("catalog.yaml", &without);
+    let (status, _, errors) = deriving(&without).run_in(&folder);
+    assert_eq!(status.code(), Some(2), "{errors}");
+    assert!(errors.contains("derive-key-gone: "), "{errors}");
+    let allowing = deriving(&without).arg("--allow-breaking=derive-key-gone");
+    let broker = allowing.start_in(&folder);
     assert_eq!(credentials(&broker, "i", "b"), first);
     let moved = broker.update("i", &update);
     assert_eq!(moved.status, 200, "{}", moved.text());

@@ -100,6 +100,25 @@ fn metrics_are_for_theirs() {
     );
 }
 
+#[test]
+fn what_is_asked_of_the_broker_itself_is_for_operators() {
+    let broker = broker();
+    for path in ["/admin/reload", "/%61dmin/reload", "/admin/x", "/admin"] {
+        only(&broker, "POST", path, &["operator", "both"]);
+    }
+    let answer = asked(&broker, "operator", "GET", "/admin/reload");
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
+    assert_eq!(
+        asked(&broker, "operator", "POST", "/admin/x").word(),
+        "NoSuchEndpoint"
+    );
+    // No platform asks: there is no version of the API to name.
+    let bare = Request::new("POST", "/admin/reload").header("Authorization", "Bearer operator");
+    assert_eq!(broker.send_unchecked(&bare).status, 200);
+    let bare = Request::new("POST", "/admin/reload");
+    assert_eq!(broker.send(&bare).status, 401);
+}
+
 /// They have a sign-in of their own (tests/console): with a login in a header nobody gets in.
 #[test]
 fn pages_are_for_who_signs_in_there() {

@@ -34,7 +34,7 @@ fn authority(folder: &Path, name: &str) {
 }
 
 /// A certificate of an authority: `NAME.pem` and `NAME.key`. Good for some days; less than none is over.
-fn sign(folder: &Path, ca: &str, name: &str, subject: &str, san: &str, days: i32) {
+pub fn sign(folder: &Path, ca: &str, name: &str, subject: &str, san: &str, days: i32) {
     fs::write(folder.join("names"), format!("subjectAltName={san}\n")).expect("room");
     openssl(
         folder,
@@ -49,7 +49,7 @@ fn sign(folder: &Path, ca: &str, name: &str, subject: &str, san: &str, days: i32
 }
 
 /// A folder with the authorities `ca` and `other`, and a certificate of the broker's: `tls.crt` and `tls.key`.
-fn folder() -> Folder {
+pub fn folder() -> Folder {
     let folder = Folder::new();
     let path = folder.path();
     authority(path, "ca");
@@ -60,7 +60,7 @@ fn folder() -> Folder {
 }
 
 /// As an operator would: both at once, each by a rename.
-fn install(folder: &Path, name: &str) {
+pub fn install(folder: &Path, name: &str) {
     for (from, to) in [("pem", "tls.crt"), ("key", "tls.key")] {
         let new = folder.join(format!("{to}.new"));
         fs::copy(folder.join(format!("{name}.{from}")), &new).expect("a copy");
@@ -68,17 +68,17 @@ fn install(folder: &Path, name: &str) {
     }
 }
 
-fn setup() -> Setup {
+pub fn setup() -> Setup {
     Setup::new(WIDE)
         .env("BROKER_SERVER__TLS__CERTIFICATE", "tls.crt")
         .env("BROKER_SERVER__TLS__KEY", "tls.key")
 }
 
 /// A broker that speaks TLS.
-struct Serving {
-    folder: Folder,
-    port: u16,
-    child: Child,
+pub struct Serving {
+    pub folder: Folder,
+    pub port: u16,
+    pub child: Child,
     log: Arc<Mutex<String>>,
 }
 
@@ -90,7 +90,7 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    fn start(setup: &Setup, folder: Folder) -> Self {
+    pub fn start(setup: &Setup, folder: Folder) -> Self {
         folder.write("catalog.yaml", WIDE);
         let mut child = setup
             .command(&folder)
@@ -122,7 +122,7 @@ impl Serving {
         serving
     }
 
-    fn wait_for_log(&self, text: &str) {
+    pub fn wait_for_log(&self, text: &str) {
         let until = Instant::now() + Duration::from_secs(60);
         while !self.log.lock().expect("the log").contains(text) {
             let log = self.log.lock().expect("the log").clone();
@@ -131,7 +131,7 @@ impl Serving {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

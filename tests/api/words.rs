@@ -14,7 +14,7 @@ use crate::harness::{Broker, Setup, at_binding, at_instance, with};
 use crate::http::{Connection, Response};
 
 /// Words that no single request can bring about, and what does: they are not answered here.
-const NEED_A_FAULT: [(&str, &str); 14] = [
+const NEED_A_FAULT: [(&str, &str); 18] = [
     ("AsyncRequired", "a plan must answer later: `later`"),
     ("OperationRefused", "a backend must refuse: `later`"),
     ("UpdateRefused", "a backend must refuse: `later`"),
@@ -31,6 +31,13 @@ const NEED_A_FAULT: [(&str, &str); 14] = [
     (
         "ConcurrencyError",
         "others must change one instance eight times between a look and a commit",
+    ),
+    ("CatalogBreaks", "a catalog must break what lives: `admin`"),
+    ("SettingsInvalid", "the settings must have errors: `admin`"),
+    ("DocumentInvalid", "a document must have errors: `admin`"),
+    (
+        "FilesUnsettled",
+        "files must be written all the time: `admin`",
     ),
     ("TooManyLogins", "wrong logins must come often: `logins`"),
     (

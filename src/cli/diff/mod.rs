@@ -6,11 +6,11 @@ mod source;
 mod verdict;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::output::print;
+use super::remote::Entry;
 use super::{Exit, failed};
 use crate::domain::difference::{Difference, compare};
 use crate::settings::Flags;
@@ -55,18 +55,11 @@ pub(super) struct Arguments {
     /// How differences are written
     #[arg(long, value_enum, default_value_t = Format::People)]
     format: Format,
-    /// The name to log in with at a broker
-    #[arg(long, value_name = "NAME")]
-    username: Option<String>,
-    /// A file with the password to log in with; one newline at its end is dropped
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
+    #[command(flatten)]
+    entry: Entry,
     /// Say what would break of what lives in the settings' store; a store given with --store is looked into without it
     #[arg(long)]
     guard: bool,
-    /// Certificates (PEM) of the authorities to trust, in place of those that browsers know
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

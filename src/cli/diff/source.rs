@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Arguments, fetch};
 use crate::catalog::{self, Source};
 use crate::cli::loading::Surroundings;
+use crate::cli::remote;
 use crate::cli::render::sound;
 use crate::domain::breaking::Served;
 use crate::domain::catalog::Catalog;
@@ -89,7 +90,7 @@ impl Reader<'_> {
 fn published(path: &Path) -> Result<Option<Value>, String> {
     let wrong = |why: String| format!("{}: {why}", path.display());
     let metadata = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
-    if metadata.is_dir() || metadata.len() > fetch::LARGEST {
+    if metadata.is_dir() || metadata.len() > remote::LARGEST {
         return Ok(None);
     }
     let bytes = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;

@@ -4,6 +4,7 @@
 //! [`served`] is what a catalog has promised. Which plans may leave at all is a rule of its own (`plan-in-use`), for it is
 //! known without a catalog before.
 
+mod keys;
 mod served;
 
 use std::collections::BTreeMap;
@@ -44,6 +45,8 @@ pub enum Rule {
     RetrievableWithdrawn,
     /// What made the instances is not what would take them away.
     BackendChanged,
+    /// Credentials of bindings are derived of a key that is not there any more.
+    DeriveKeyGone,
 }
 
 /// One thing that would break.
@@ -67,7 +70,7 @@ pub struct Hits(BTreeMap<String, u64>);
 
 impl Rule {
     /// All that are an error unless they are allowed.
-    pub const ERRORS: [Self; 7] = [
+    pub const ERRORS: [Self; 8] = [
         Self::IdChanged,
         Self::BindableWithdrawn,
         Self::RequiresWithdrawn,
@@ -75,6 +78,7 @@ impl Rule {
         Self::SchemaNarrowed,
         Self::RetrievableWithdrawn,
         Self::BackendChanged,
+        Self::DeriveKeyGone,
     ];
 
     /// The word for it.
@@ -88,6 +92,7 @@ impl Rule {
             Self::SchemaNarrowed => "schema-narrowed",
             Self::RetrievableWithdrawn => "retrievable-withdrawn",
             Self::BackendChanged => "backend-changed",
+            Self::DeriveKeyGone => "derive-key-gone",
         }
     }
 
@@ -224,6 +229,14 @@ fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rul
         let change = format!("its backend was {old} and is {new}");
         say(Rule::BackendChanged, &change);
     }
+    let gone = keys::gone(plan, new_plan);
+    if !gone.is_empty() {
+        let change = format!(
+            "derive has no key {} any more, or another one",
+            gone.join(", ")
+        );
+        say(Rule::DeriveKeyGone, &change);
+    }
     // A plan is hidden on purpose: nothing is bound to it, and nothing updated.
     if !plan.offered || !new_plan.offered {
         return changes;
@@ -302,6 +315,12 @@ async fn hit(
     (old, new): (&Served, &Served),
     ledger: &dyn Ledger,
 ) -> Result<Hits, StoreError> {
+    if rule == Rule::DeriveKeyGone {
+        return match new.find(&service.id, &plan.id) {
+            Some((_, new)) => keys::hit((service, plan), new, ledger).await,
+            None => Ok(Hits::default()),
+        };
+    }
     let is_back = old.find(&service.id, &plan.id).is_none();
     let schema = match rule {
         Rule::SchemaNarrowed => new

@@ -1,10 +1,12 @@
 //! What a catalog has promised to those who live by it. It is kept in the store in the clear: nothing private is in it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::keys;
 use crate::domain::catalog::Catalog;
 use crate::domain::offering::{Chosen, Offering, Plan};
 
@@ -36,6 +38,10 @@ pub struct ServedService {
 }
 
 /// A plan.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is kept by its name, for other versions of the broker"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServedPlan {
     /// Its id.
@@ -54,6 +60,13 @@ pub struct ServedPlan {
     /// The schema of the parameters that an instance has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub create: Option<Value>,
+    /// The versions of the keys that it derives of, each with what tells its key from another one; none where it derives
+    /// nothing, or where nobody knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub keys: BTreeMap<String, String>,
+    /// Whether what an update answers of an instance is derived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derives_for_instances: bool,
 }
 
 /// What carries the operations of a plan out.
@@ -142,6 +155,8 @@ impl Served {
             create: plan
                 .pointer("/schemas/service_instance/create/parameters")
                 .cloned(),
+            keys: BTreeMap::new(),
+            derives_for_instances: false,
         };
         let services = list(published, "services");
         let services = services.iter().map(|service| ServedService {
@@ -198,6 +213,8 @@ fn served(offering: &Offering, plan: &Plan, offered: bool) -> ServedPlan {
             .instance_create
             .as_ref()
             .map(|schema| schema.source().clone()),
+        keys: keys::of(plan),
+        derives_for_instances: keys::derives_for_instances(plan),
     }
 }
 

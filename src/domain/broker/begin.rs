@@ -8,6 +8,7 @@ use crate::domain::caller::Caller;
 use crate::domain::hands::{Hands, Spare};
 use crate::domain::id::{OperationId, PlanId, ServiceId};
 use crate::domain::json::{Fingerprint, Object};
+use crate::domain::live::Pass;
 use crate::domain::operation::{Operation, Subject};
 use crate::domain::store::{Begun, Change, End, Ending, StoreError};
 use crate::domain::time::Timestamp;
@@ -23,12 +24,13 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Broker {
-    /// Has a change recorded. Told is what the store has.
+    /// Has a change recorded. Told is what the store has. What is new has a pass until then.
     pub(super) async fn begin(
         &self,
         caller: &Caller,
         change: Change,
         wanted: Wanted<'_>,
+        _pass: Option<Pass<'_>>,
     ) -> Result<Begun, StoreError> {
         if self.account() == Account::None {
             return self.recorded(change).await;

@@ -17,6 +17,7 @@ use crate::domain::error::BrokerError;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::json::{Fingerprint, FingerprintKey, Object};
+use crate::domain::live::Pass;
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject};
 use crate::domain::pool::Lend;
@@ -56,6 +57,7 @@ impl Broker {
         id: BindingId,
         request: Bind,
     ) -> Result<Bound, BrokerError> {
+        let mut pass = Some(self.live.pass().await);
         let catalog = self.catalog_for(caller);
         let mut turn = None;
         for _ in 0..TRIES {
@@ -79,8 +81,10 @@ impl Broker {
                 }
             };
             offered(&catalog, &request, Some(&instance))?;
+            let pass = pass.take().filter(|_| existing.is_none());
             let failed = match existing {
                 None => None,
+                // It is recorded, and may be waited for.
                 Some(existing) => match self
                     .binding_there(&catalog, &instance, &existing, &request)
                     .await?
@@ -90,7 +94,14 @@ impl Broker {
                 },
             };
             if let Some(bound) = self
-                .try_bind(caller, &catalog, &instance, id.clone(), &request, failed)
+                .try_bind(
+                    caller,
+                    &catalog,
+                    &instance,
+                    (id.clone(), failed),
+                    &request,
+                    pass,
+                )
                 .await?
             {
                 return Ok(bound);
@@ -108,9 +119,9 @@ impl Broker {
         caller: &Caller,
         catalog: &Arc<Catalog>,
         instance: &Instance,
-        id: BindingId,
+        (id, failed): (BindingId, Option<Failed>),
         request: &Bind,
-        failed: Option<Failed>,
+        pass: Option<Pass<'_>>,
     ) -> Result<Option<Bound>, BrokerError> {
         let chosen = agreed(catalog, instance, request)?;
         usable(instance)?;
@@ -179,7 +190,7 @@ impl Broker {
             place: (&instance.organization, &instance.space),
             parameters: request.parameters.as_ref().map(Secret::expose),
         };
-        match self.begin(caller, change, wanted).await? {
+        match self.begin(caller, change, wanted, pass).await? {
             Begun::Done if later => {
                 let reached = self.reached(&named, &subject, manner).await?;
                 self.bound(&subject, reached, true).await.map(Some)

@@ -41,6 +41,7 @@ impl Broker {
         id: InstanceId,
         request: Provision,
     ) -> Result<Provisioned, BrokerError> {
+        let mut pass = Some(self.live.pass().await);
         let catalog = self.catalog_for(caller);
         let acceptable = Self::acceptable(&catalog, &request).and_then(|chosen| {
             takes_in(chosen.plan, Kind::Provision, (self.clock)())?;
@@ -50,6 +51,7 @@ impl Broker {
         let chosen = match acceptable {
             Ok(chosen) => chosen,
             Err(complaint) => {
+                drop(pass);
                 return self
                     .settle(caller, &catalog, &id, &request, complaint)
                     .await;
@@ -67,7 +69,7 @@ impl Broker {
                 self.provision_change(&catalog, caller, chosen, (&id, &request), failed.take())?;
             let (operation, later) = (change.operation.clone(), change.job.is_some());
             let answer = answer_of(&change.act);
-            match self.begin(caller, change, wanted).await? {
+            match self.begin(caller, change, wanted, pass.take()).await? {
                 Begun::Done if later => {
                     let manner = manner(Some(chosen.plan), &request);
                     let reached = self.reached(&operation.id, &operation.subject, manner);

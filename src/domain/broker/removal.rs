@@ -162,7 +162,7 @@ impl Broker {
             place: (&target.place.0, &target.place.1),
             parameters: None,
         };
-        match self.begin(caller, change, wanted).await? {
+        match self.begin(caller, change, wanted, None).await? {
             Begun::Done if later => {
                 let reached = self.reached(&id, subject, manner).await?;
                 Ok(Some(reached.into()))

@@ -14,6 +14,7 @@ use crate::domain::error::BrokerError;
 use crate::domain::id::{InstanceId, PlanId};
 use crate::domain::instance::{Instance, InstanceDetails};
 use crate::domain::json::{Fingerprint, Object};
+use crate::domain::live::Pass;
 use crate::domain::offering::{Chosen, Plan};
 use crate::domain::operation::{Kind, Operation, State, Subject, Target};
 use crate::domain::render;
@@ -29,6 +30,7 @@ impl Broker {
         id: InstanceId,
         request: Update,
     ) -> Result<Updated, BrokerError> {
+        let mut pass = Some(self.live.pass().await);
         let catalog = self.catalog_for(caller);
         let mut turn = None;
         for _ in 0..TRIES {
@@ -49,7 +51,7 @@ impl Broker {
                 }
             };
             if let Some(updated) = self
-                .try_update(caller, &catalog, instance, &request)
+                .try_update(caller, &catalog, instance, &request, pass.take())
                 .await?
             {
                 return Ok(updated);
@@ -68,8 +70,11 @@ impl Broker {
         catalog: &Catalog,
         instance: Instance,
         request: &Update,
+        pass: Option<Pass<'_>>,
     ) -> Result<Option<Updated>, BrokerError> {
         agreed(catalog, &instance, request)?;
+        // What is under way is recorded, and waited for.
+        let pass = pass.filter(|_| instance.last_operation.state != State::InProgress);
         if let Some(updated) = self.under_way(catalog, &instance, request).await? {
             return Ok(Some(updated));
         }
@@ -84,7 +89,7 @@ impl Broker {
             place: (&place.0, &place.1),
             parameters: request.parameters.as_ref().map(Secret::expose),
         };
-        match self.begin(caller, change, wanted).await? {
+        match self.begin(caller, change, wanted, pass).await? {
             Begun::Done if later => {
                 let manner = manner(target.map(|chosen| chosen.plan), request);
                 let reached = self.reached(&operation.id, &operation.subject, manner);

@@ -14,6 +14,7 @@ use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
+use log::Level;
 
 use crate::domain::trace::Trace;
 use crate::http::Api;
@@ -96,8 +97,10 @@ impl Last {
         let took = self.began.elapsed();
         let route = route(answer.request());
         self.count(route, answer.status(), took);
-        if log_line::wanted() {
+        let level = log_line::level(route, answer.status());
+        if log_line::is_read(level) {
             let line = Due {
+                level,
                 method: &self.method,
                 route: route.map_or("-", Routed::name),
                 took,
@@ -119,6 +122,7 @@ impl Last {
         self.count(None, StatusCode::INTERNAL_SERVER_ERROR, took);
         if log_line::wanted() {
             let line = Due {
+                level: Level::Info,
                 method: &self.method,
                 route: "-",
                 took,

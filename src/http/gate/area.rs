@@ -11,6 +11,8 @@ pub(super) enum Area {
     Api,
     /// The metrics.
     Metrics,
+    /// What operators ask of the broker itself.
+    Admin,
     /// The operators' page.
     Console,
 }
@@ -27,6 +29,8 @@ impl Area {
             Self::Health
         } else if is_below("/metrics") {
             Self::Metrics
+        } else if is_below("/admin") {
+            Self::Admin
         } else if is_below("/console") {
             Self::Console
         } else {
@@ -48,6 +52,7 @@ impl Area {
             Self::Health => &[],
             Self::Api => &[Role::Platform],
             Self::Metrics => &[Role::Metrics],
+            Self::Admin => &[Role::Operator],
             Self::Console => &[Role::Operator, Role::Viewer],
         }
     }
@@ -67,6 +72,9 @@ mod tests {
             ("/metrics", Area::Metrics),
             ("/metrics/", Area::Metrics),
             ("/metricsx", Area::Api),
+            ("/admin", Area::Admin),
+            ("/admin/reload", Area::Admin),
+            ("/admins", Area::Api),
             ("/console", Area::Console),
             ("/console/instances/i", Area::Console),
             ("/consoles", Area::Api),

@@ -13,7 +13,7 @@ use arc_swap::ArcSwap;
 use log::kv::{self, Key, Value, VisitSource};
 
 use super::*;
-use crate::access::{Login, Logins, Proof, Role, Throttle};
+use crate::access::{LiveLogins, Login, Logins, Proof, Role, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::binding::Binding;
 use crate::domain::broker::Broker;
@@ -30,6 +30,7 @@ use crate::domain::store::{
 use crate::domain::time::Timestamp;
 use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
 use crate::http::{Answered, Instruments, Page, Published, Trusted, routes};
+use crate::http::{Asker, Reloading, Reloads};
 use crate::secret::Secret;
 
 /// Panics at once for an instance, and after it has waited for a binding.
@@ -135,6 +136,12 @@ impl Instruments for Nobody {
     }
 }
 
+impl Reloads for Nobody {
+    fn reload(&self, _: Asker) -> Reloading<'_> {
+        Box::pin(ready(None))
+    }
+}
+
 fn api() -> Data<Api> {
     let catalog = Arc::new(Catalog::new(ApiVersion { major: 2, minor: 0 }, vec![]));
     let store = Arc::new(Panics(FingerprintKey::new(&[0; 32])));
@@ -149,7 +156,7 @@ fn api() -> Data<Api> {
             Arc::new(Bells::default()),
             Duration::from_secs(5),
         ),
-        logins: Arc::new(
+        logins: Arc::new(LiveLogins::new(
             Logins::new(
                 vec![Login::new(
                     "login",
@@ -159,7 +166,7 @@ fn api() -> Data<Api> {
                 &[0; 16],
             )
             .unwrap(),
-        ),
+        )),
         throttle: Arc::new(Throttle::new(std::time::Instant::now())),
         trusted: Trusted::new(|_| false),
         has_console: true,
@@ -171,6 +178,7 @@ fn api() -> Data<Api> {
         },
         base_path: String::new(),
         instruments: Arc::new(Nobody),
+        reloads: Arc::new(Nobody),
         stopping: Arc::new(AtomicBool::new(false)),
     })
 }
@@ -268,7 +276,8 @@ fn a_panic_is_answered_and_the_process_goes_on() {
         assert!(get(address, "/v2/catalog").starts_with("HTTP/1.1 200 "));
     }
     let lines = LOG.0.lock().expect("the lines");
-    let panicked = "answered method=GET route=- status=500 request_identity=who";
+    let panicked =
+        "answered method=GET route=- status=500 error=InternalError request_identity=who";
     assert_eq!(
         lines.iter().filter(|line| *line == panicked).count(),
         6,

@@ -3,6 +3,7 @@
 use super::PostgresStore;
 use super::error::StepError;
 use super::jobs::subject;
+use super::open::recorded;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
 use super::{expiring, lendings, reseal, rows, served, steps, transfer};
@@ -10,8 +11,8 @@ use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{
-    BindingQuery, Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page,
-    Place, PlanCount, Resealed, Row, Seal, Stepped,
+    BindingQuery, Counts, Entry, InstanceQuery, Kept, KeyId, Ledger, Listed, OperationQuery,
+    Others, Page, Place, PlanCount, Resealed, Row, Seal, Stepped,
 };
 use crate::domain::operation::{Operation, Report, State};
 use crate::domain::store::Answer;
@@ -145,6 +146,13 @@ impl Ledger for PostgresStore {
             self.driver
                 .run(async |pool| pool.step(reseal::forget_keys).await),
         )
+    }
+
+    fn sealed_with(&self) -> Answer<'_, Vec<KeyId>> {
+        Box::pin(self.driver.run(async |pool| {
+            let recorded = pool.ask(recorded).await?;
+            Ok(recorded.into_keys())
+        }))
     }
 
     fn last_served(&self) -> Answer<'_, Option<Vec<u8>>> {

@@ -8,14 +8,15 @@ use rusqlite::{OptionalExtension, Row as SqlRow, named_params, params};
 
 use super::database::Database;
 use super::jobs::subject;
+use super::open::recorded;
 use super::rows::{self, RowError, text};
 use super::{SqliteStore, expiring, lendings, reseal, served, tally, transfer};
 use crate::domain::binding::Binding;
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::ledger::{
-    BindingQuery, Counts, Entry, InstanceQuery, Kept, Ledger, Listed, OperationQuery, Others, Page,
-    Place, PlanCount, Resealed, Row, Seal, Stepped,
+    BindingQuery, Counts, Entry, InstanceQuery, Kept, KeyId, Ledger, Listed, OperationQuery,
+    Others, Page, Place, PlanCount, Resealed, Row, Seal, Stepped,
 };
 use crate::domain::operation::{Operation, Report, State, Subject};
 use crate::domain::store::Answer;
@@ -147,6 +148,13 @@ impl Ledger for SqliteStore {
             self.writer.settle().await?;
             Ok(kept)
         })
+    }
+
+    fn sealed_with(&self) -> Answer<'_, Vec<KeyId>> {
+        Box::pin(self.readers.ask(|connection| {
+            let recorded = recorded(connection).map_err(RowError::from)?;
+            Ok(recorded.into_keys())
+        }))
     }
 
     fn last_served(&self) -> Answer<'_, Option<Vec<u8>>> {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::chain::Link;
 use super::file::AuditFile;
 use super::line::{Entry, Text};
+use crate::domain::audit::Who;
 use crate::domain::time::Clock;
 
 /// How many lines may wait: some megabytes.
@@ -57,6 +58,30 @@ struct Shared {
     /// How many were lost that no line tells of yet.
     lost: AtomicU64,
     closing: AtomicBool,
+    /// How many were written, were lost, and how many tries have failed: since the start.
+    written: AtomicU64,
+    all_lost: AtomicU64,
+    errors: AtomicU64,
+}
+
+impl Shared {
+    fn lose(&self, lines: u64) {
+        self.lost.fetch_add(lines, Ordering::Relaxed);
+        self.all_lost.fetch_add(lines, Ordering::Relaxed);
+    }
+}
+
+/// What was counted since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that were written.
+    pub written: u64,
+    /// Lines that were lost.
+    pub lost: u64,
+    /// Tries that failed.
+    pub errors: u64,
+    /// Whether lines wait that cannot be written, or were lost and no line tells of that.
+    pub behind: bool,
 }
 
 impl Book {
@@ -86,7 +111,7 @@ impl Book {
     /// Has a line written, an object of JSON. Returns at once.
     pub(super) fn write(&self, entry: String) {
         if self.queue.try_send(entry).is_err() {
-            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+            self.shared.lose(1);
         }
     }
 
@@ -106,16 +131,33 @@ impl Book {
         self.write(Entry::new((self.clock)(), "stopped").json());
     }
 
-    /// Another catalog was to take the place of the one that is served; why it did not, where it did not.
-    pub fn reloaded(&self, refused: Option<&str>) {
+    /// Another catalog was to take the place of the one that is served: who asked, where it was an operator, and why it did
+    /// not, where it did not.
+    pub fn reloaded(&self, by: Option<&Who<'_>>, refused: Option<&str>) {
         let result = refused.map_or("succeeded", |_| "refused");
+        let entry = Entry::new((self.clock)(), "reload").result(result);
+        let entry = match by {
+            Some(who) => entry.who(who),
+            None => entry,
+        };
         self.write(
             Entry {
                 error: refused.map(Text),
-                ..Entry::new((self.clock)(), "reload").result(result)
+                ..entry
             }
             .json(),
         );
+    }
+
+    /// What was counted since the start.
+    pub fn tally(&self) -> Tally {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Tally {
+            written: count(&self.shared.written),
+            lost: count(&self.shared.all_lost),
+            errors: count(&self.shared.errors),
+            behind: self.is_behind(),
+        }
     }
 
     /// Whether lines wait that cannot be written, or were lost.
@@ -213,6 +255,8 @@ impl Writer {
         }
         match self.target.append(&self.waiting) {
             Ok(()) => {
+                let lines = self.waiting.len() as u64;
+                self.shared.written.fetch_add(lines, Ordering::Relaxed);
                 self.waiting.clear();
                 self.unsynced_since.get_or_insert_with(Instant::now);
                 self.well();
@@ -262,6 +306,7 @@ impl Writer {
             );
         }
         self.failed = self.failed.saturating_add(1);
+        self.shared.errors.fetch_add(1, Ordering::Relaxed);
         self.shared.behind.store(true, Ordering::Relaxed);
     }
 

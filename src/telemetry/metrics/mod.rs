@@ -6,8 +6,10 @@
 //! A part of the broker that has something to show adds a collector of its own ([`Metrics::add`]).
 
 mod asked;
+mod audit;
 mod book;
 mod calls;
+mod certificate;
 mod now;
 mod operations;
 mod reloads;
@@ -25,8 +27,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use self::asked::Asked;
+pub use self::audit::AuditLines;
 use self::book::Book;
 use self::calls::{Calls, Watched};
+pub use self::certificate::Certificate;
 use self::now::Moment;
 use self::operations::Operations;
 pub use self::reloads::Reloads;
