@@ -5,7 +5,7 @@
 //! The queue is fair: an address has few places in it, one that showed wrong logins lately waits behind those that did
 //! not, though not for ever, and the same login shown many times at once has one place.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -42,7 +42,7 @@ pub(super) struct Verifier {
 struct Shared {
     logins: Vec<Hashed>,
     /// Only right logins come in, and each has one password: there are never more than `logins`.
-    known: RwLock<HashMap<Digest, Arc<Login>>>,
+    known: RwLock<Vec<(Digest, Arc<Login>)>>,
     queue: Mutex<Queue>,
     news: Condvar,
 }
@@ -122,10 +122,9 @@ impl Verifier {
     pub(super) fn known(&self, header: &[u8]) -> Option<Arc<Login>> {
         let digest = self.digest(header);
         let known = self.shared.known.read();
-        known
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&digest)
-            .cloned()
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        let mut same = known.iter().filter(|(known, _)| *known == digest);
+        same.next().map(|(_, login)| Arc::clone(login))
     }
 
     /// Has the thread look at a claim.
@@ -165,7 +164,9 @@ impl Shared {
             let login = self.look(&claim, &mut memory);
             if let Some(login) = &login {
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                known.insert(digest, Arc::clone(login));
+                if known.iter().all(|(known, _)| *known != digest) {
+                    known.push((digest, Arc::clone(login)));
+                }
             }
             for asking in self.queue().done(&digest) {
                 // Who went away meanwhile needs no answer.

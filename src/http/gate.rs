@@ -132,7 +132,7 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
     }
     let logins = api.logins.look();
     match shown(head, &logins) {
-        Shown::Known(login) => admit(request, login, head, api).map(Passed::As),
+        Shown::Known(login) => admit(request, area, login, head, api).map(Passed::As),
         Shown::Unsure(user, password) => Waits::begin(request, user, password, api),
         Shown::Nothing if head.authorization.is_none() => {
             // Asked for each request: the connection may be older than the logins.
@@ -140,7 +140,7 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
                 .conn_data()
                 .and_then(|Certified(certificate)| logins.by_certificate(certificate));
             match login {
-                Some(login) => admit(request, Arc::clone(login), head, api).map(Passed::As),
+                Some(login) => admit(request, area, Arc::clone(login), head, api).map(Passed::As),
                 None => Err(Refused::Unauthorized),
             }
         }
@@ -169,11 +169,12 @@ fn area(request: &ServiceRequest, api: &Api) -> Area {
 /// What is left of rows 2 and 3 where the login is known. Who is refused then is known to those who tell of the answer.
 fn admit(
     request: &ServiceRequest,
+    area: Area,
     login: Arc<Login>,
     head: &Head<'_>,
     api: &Api,
 ) -> Result<Arc<Login>, Refused> {
-    match may(&login, area(request, api), head, api) {
+    match may(&login, area, head, api) {
         Ok(()) => Ok(login),
         Err(refused) => {
             request.extensions_mut().insert(Admitted(login));
@@ -255,7 +256,7 @@ impl Waits {
         let passed = match looked {
             Ok(Some(login)) => {
                 let head = Head::of(request.headers());
-                admit(&request, login, &head, &api)
+                admit(&request, area(&request, &api), login, &head, &api)
             }
             Ok(None) => Err(wrong(&request, Some(&self.user), &api)),
             Err(_) => Err(Refused::TooManyLogins(QUEUE_FULL)),

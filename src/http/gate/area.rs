@@ -25,7 +25,10 @@ impl Area {
             path.strip_prefix(area)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if matches!(path, "/healthz" | "/readyz") {
+        // What nearly all ask for.
+        if path.starts_with("/v2/") {
+            Self::Api
+        } else if matches!(path, "/healthz" | "/readyz") {
             Self::Health
         } else if is_below("/metrics") {
             Self::Metrics
