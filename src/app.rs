@@ -142,7 +142,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let settings = start.settings;
     let listener = listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
-    let book = audit::open(&settings)?;
+    let book = audit::open(&settings, ledger.as_ref())?;
     let guard = Guard {
         ledger: ledger.clone(),
         allowed: settings.allow_breaking.clone(),
@@ -228,11 +228,12 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         looking.abort();
     }
     working.stop().await;
-    store.close().await.map_err(StartError::Close)?;
+    // It may be kept in the store.
     if let Some(book) = book {
         book.stopped();
         book.close();
     }
+    store.close().await.map_err(StartError::Close)?;
     log::info!("stopped");
     Ok(())
 }

@@ -3,29 +3,27 @@
 use std::sync::Arc;
 
 use super::{StartError, clock};
+use crate::domain::account::Accounts;
+use crate::domain::ledger::Ledger;
 use crate::domain::witness::Witness;
 use crate::settings::{AuditTo, Settings};
 use crate::telemetry::{AuditWitness, Book, Place};
 
 /// Opened at its end; nothing where none is kept.
-pub(super) fn open(settings: &Settings) -> Result<Option<Arc<Book>>, StartError> {
-    let Some(place) = place(&settings.audit, Place::Output) else {
-        return Ok(None);
-    };
-    let book = Book::open(place, clock);
-    let book = book.map_err(|error| StartError::Audit(name(&settings.audit), error))?;
-    Ok(Some(Arc::new(book)))
+pub(super) fn open(
+    settings: &Settings,
+    ledger: Option<&Arc<dyn Ledger>>,
+) -> Result<Option<Arc<Book>>, StartError> {
+    opened(settings, ledger, Place::Output)
 }
 
 /// The account of an operator's command, which has its answer on standard output: what would go there goes to standard
 /// error, where its log is.
-pub fn of_command(settings: &Settings) -> Result<Option<Arc<Book>>, StartError> {
-    let Some(place) = place(&settings.audit, Place::Errors) else {
-        return Ok(None);
-    };
-    let book = Book::open(place, clock);
-    let book = book.map_err(|error| StartError::Audit(name(&settings.audit), error))?;
-    Ok(Some(Arc::new(book)))
+pub fn of_command(
+    settings: &Settings,
+    ledger: &Arc<dyn Ledger>,
+) -> Result<Option<Arc<Book>>, StartError> {
+    opened(settings, Some(ledger), Place::Errors)
 }
 
 /// The witness of a broker, who keeps account besides where one is kept.
@@ -36,17 +34,32 @@ pub(super) fn kept(witness: Arc<dyn Witness>, book: Option<&Arc<Book>>) -> Arc<d
     }
 }
 
-fn place(to: &AuditTo, stream: Place) -> Option<Place> {
-    match to {
-        AuditTo::Nothing => None,
-        AuditTo::Stdout => Some(stream),
-        AuditTo::File(path) => Some(Place::File(path.clone())),
-    }
+fn opened(
+    settings: &Settings,
+    ledger: Option<&Arc<dyn Ledger>>,
+    stream: Place,
+) -> Result<Option<Arc<Book>>, StartError> {
+    let to = &settings.audit.to;
+    let place = match (to, ledger) {
+        (AuditTo::Stdout, _) => stream,
+        (AuditTo::File(path), _) => Place::File(path.clone()),
+        (AuditTo::Store, Some(ledger)) => Place::Store(accounts(ledger), settings.audit.keep),
+        // A store that keeps nothing is refused with the settings.
+        (AuditTo::Nothing, _) | (AuditTo::Store, None) => return Ok(None),
+    };
+    let book = Book::open(place, clock);
+    let book = book.map_err(|error| StartError::Audit(name(to), error))?;
+    Ok(Some(Arc::new(book)))
+}
+
+fn accounts(ledger: &Arc<dyn Ledger>) -> Arc<dyn Accounts> {
+    Arc::clone(ledger) as Arc<dyn Accounts>
 }
 
 fn name(to: &AuditTo) -> String {
     match to {
         AuditTo::File(path) => path.display().to_string(),
+        AuditTo::Store => "the store".to_owned(),
         AuditTo::Nothing | AuditTo::Stdout => "standard output".to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::account::Accounts;
 use super::binding::Binding;
 use super::guard::OneOf;
 use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
@@ -18,7 +19,7 @@ use super::time::Timestamp;
 use crate::secret::Secret;
 
 /// What remembers, as an operator reads and mends it.
-pub trait Ledger: Store {
+pub trait Ledger: Store + Accounts {
     /// Instances in the order of their ids.
     fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>>;
 

@@ -1,5 +1,6 @@
 //! The contract of a store, held against each engine that remembers; what `none` cannot promise it says.
 
+mod account;
 pub(super) mod adopt;
 #[path = "../../tests/postgres/cluster.rs"]
 pub(super) mod cluster;

@@ -20,6 +20,7 @@ mod server;
 mod acting;
 mod adopt;
 mod audit;
+mod audit_store;
 mod backend_trouble;
 mod bad_http;
 mod bad_ids;

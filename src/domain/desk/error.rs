@@ -37,6 +37,8 @@ pub enum DeskError {
         /// How many operations.
         operations: u64,
     },
+    /// What is to be written to has an account of changes already.
+    HasAccount,
     /// One of two stores seems to be served by others.
     Served(&'static str, Others),
     /// There are no keys to seal with.
@@ -103,6 +105,9 @@ impl fmt::Display for DeskError {
             } => write!(
                 out,
                 "the target has {instances} instances and {operations} operations: name a store that is empty"
+            ),
+            Self::HasAccount => out.write_str(
+                "the target has lines of an audit, to which those of another store cannot be added: name a store that is empty",
             ),
             Self::Served(which, others) => served(out, which, others),
             Self::NoKeys => out.write_str(

@@ -7,6 +7,7 @@
 //!
 //! Leases are compared with the times that brokers give: their clocks must agree within a small part of a lease.
 
+mod account;
 mod adopt;
 mod driver;
 mod error;

@@ -167,7 +167,7 @@ fn tables_are_strict_and_bindings_belong_to_an_instance() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .expect("a count");
-    assert_eq!((tables, strict), (5, 5));
+    assert_eq!((tables, strict), (6, 6));
     let bind = |instance: &str| {
         database.execute(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, operation, kind, state, fingerprint, created_at,
@@ -221,4 +221,23 @@ fn a_cell_that_changed_is_not_sealed_anew() {
     assert_eq!(found, Lookup::Absent);
     let rest = run(store.readers.ask(read)).expect("a page");
     assert_eq!(rest.cells, 0, "all is sealed with the first key");
+}
+
+/// Only what is at leisure and alone is not waited for on the disk, and nothing that comes behind it.
+#[test]
+fn a_change_is_waited_for_on_the_disk_whatever_came_before_it() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.file(), &Keys::default()).expect("a store");
+    let how = |connection: &super::database::Database| -> Result<i64, super::rows::RowError> {
+        Ok(connection.pragma_query_value(None, "synchronous", |row| row.get(0))?)
+    };
+    let (full, normal) = (2, 1);
+    for _ in 0..2 {
+        assert_eq!(run(store.writer.step(how)).expect("an answer"), full);
+        let leisurely = run(store.writer.step_at_leisure(how));
+        assert_eq!(leisurely.expect("an answer"), normal);
+    }
+    run(store.writer.sync()).expect("on disk");
+    // The commit that it was put on the disk with was one that is waited for.
+    assert_eq!(run(store.writer.step(how)).expect("an answer"), full);
 }
