@@ -170,12 +170,14 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         Arc::clone(&witness),
     ));
     let console = settings.console.enabled.then(|| {
+        let account = audit::reading(&settings, ledger.as_ref());
         let desk = ledger.map(|ledger| Desk::new(ledger, Arc::clone(&witness), clock));
         Data::new(Console::new(Parts {
             live: Arc::clone(&live),
             desk,
             recent,
             reports: Arc::clone(&reports),
+            account,
             logins: entrance.logins,
             throttle: entrance.throttle,
             members: console::members(&settings, store.fingerprint_key()),

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{StartError, clock};
-use crate::domain::account::Accounts;
+use crate::console::Account;
+use crate::domain::account::{Accounts, StoreReading};
 use crate::domain::ledger::Ledger;
 use crate::domain::witness::Witness;
 use crate::settings::{AuditTo, Settings};
-use crate::telemetry::{AuditWitness, Book, Place};
+use crate::telemetry::{AuditWitness, Book, FileReading, Place};
 
 /// Opened at its end; nothing where none is kept.
 pub(super) fn open(
@@ -31,6 +32,24 @@ pub(super) fn kept(witness: Arc<dyn Witness>, book: Option<&Arc<Book>>) -> Arc<d
     match book {
         None => witness,
         Some(book) => Arc::new(AuditWitness::new(witness, Arc::clone(book), clock)),
+    }
+}
+
+/// Where operators read it.
+pub(super) fn reading(settings: &Settings, ledger: Option<&Arc<dyn Ledger>>) -> Account {
+    match (&settings.audit.to, ledger) {
+        (AuditTo::Stdout, _) => Account::Output,
+        (AuditTo::File(path), _) => Account::Kept {
+            reading: Arc::new(FileReading::new(path.clone())),
+            place: format!("the file {}", path.display()),
+            local: true,
+        },
+        (AuditTo::Store, Some(ledger)) => Account::Kept {
+            reading: Arc::new(StoreReading(accounts(ledger))),
+            place: "the store".to_owned(),
+            local: false,
+        },
+        (AuditTo::Nothing, _) | (AuditTo::Store, None) => Account::Nowhere,
     }
 }
 

@@ -10,6 +10,8 @@
 
 mod acts;
 mod answer;
+mod audit;
+mod bindings;
 mod census;
 mod document;
 mod door;
@@ -37,6 +39,7 @@ use crate::domain::time::Clock;
 use census::Census;
 use session::Sessions;
 
+pub use audit::Account;
 pub use reports::{Reload, Reports, Said, Weight};
 pub use routes::routes;
 
@@ -48,6 +51,7 @@ pub struct Console {
     census: Census,
     recent: Arc<Recent>,
     reports: Arc<Reports>,
+    account: Account,
     logins: Arc<Logins>,
     throttle: Arc<Throttle>,
     sessions: Sessions,
@@ -68,6 +72,8 @@ pub struct Parts {
     pub recent: Arc<Recent>,
     /// What there is to say of the document.
     pub reports: Arc<Reports>,
+    /// The account of changes.
+    pub account: Account,
     /// Who may.
     pub logins: Arc<Logins>,
     /// Wrong logins, those of the API with them.
@@ -102,6 +108,7 @@ impl Console {
             census: Census::default(),
             recent: parts.recent,
             reports: parts.reports,
+            account: parts.account,
             logins: parts.logins,
             throttle: parts.throttle,
             sessions: Sessions::new(&parts.key, parts.members),

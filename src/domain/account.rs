@@ -148,6 +148,8 @@ impl Line {
 /// Which lines. What is absent is no filter.
 #[derive(Clone, Debug, Default)]
 pub struct LineQuery {
+    /// Of the instance, the binding or the operation with this id.
+    pub any: Option<String>,
     /// Of this instance.
     pub instance: Option<String>,
     /// Of this binding.
@@ -173,7 +175,8 @@ impl LineQuery {
                 .is_none_or(|asked| said.iter().any(|said| said.as_ref() == Some(asked)))
         };
         let event = Some(line.event.clone());
-        is(&self.instance, &[&line.instance])
+        is(&self.any, &[&line.instance, &line.binding, &line.operation])
+            && is(&self.instance, &[&line.instance])
             && is(&self.binding, &[&line.binding])
             && is(&self.operation, &[&line.operation])
             && is(&self.who, &[&line.login, &line.user])
@@ -218,12 +221,27 @@ impl Reading for StoreReading {
 }
 
 impl StoreReading {
+    /// The instance that all lines name which are wanted, as far as that is known: rows are found by it.
+    async fn instance(&self, query: &LineQuery) -> Result<Option<String>, StoreError> {
+        if query.instance.is_some() {
+            return Ok(query.instance.clone());
+        }
+        let any = self.0.rows(RowQuery {
+            instance: query.any.clone(),
+            way: Way::Newest,
+            most: u32::from(query.any.is_some()),
+        });
+        let is_one = !any.await?.is_empty();
+        Ok(query.any.clone().filter(|_| is_one))
+    }
+
     async fn read(&self, query: LineQuery) -> Result<Lines, StoreError> {
         let mut lines = Lines::default();
         let mut way = query.from.map_or(Way::Newest, Way::Before);
+        let instance = self.instance(&query).await?;
         loop {
             let rows = self.0.rows(RowQuery {
-                instance: query.instance.clone(),
+                instance: instance.clone(),
                 way,
                 most: ROWS,
             });

@@ -2,7 +2,7 @@
 //!
 //! In reading order: the words ([`id`], [`time`], [`version`], [`json`]), what is offered ([`offering`], [`catalog`],
 //! [`schema`], [`answer`]), what platforms make of it ([`instance`], [`binding`], [`operation`]), who asks ([`caller`]),
-//! what holds them back ([`limits`], [`guard`]), when bindings end ([`expiry`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`] with [`audit`], [`account`]), and who stands at them: [`broker`] for
+//! what holds them back ([`limits`], [`guard`]), when bindings end ([`expiry`], [`unbinding`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`] with [`audit`], [`account`]), and who stands at them: [`broker`] for
 //! platforms (what may happen, in what order), [`worker`] for what takes time, [`desk`] for the operator.
 //!
 //! Deliberately absent: I/O, actix, SQL, figment, the clock and the environment. Time comes as an argument.
@@ -44,6 +44,7 @@ pub mod tally;
 pub mod text;
 pub mod time;
 pub mod trace;
+pub mod unbinding;
 pub mod version;
 pub mod witness;
 pub mod worker;

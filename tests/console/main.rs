@@ -4,6 +4,8 @@
 
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
+mod audit;
+mod bindings;
 mod browser;
 #[path = "../api/checker.rs"]
 mod checker;

@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::error::BrokerError;
-use crate::domain::id::{InstanceId, OperationId};
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId};
 use crate::domain::ledger::{KeyId, Others};
 use crate::domain::operation::State;
 use crate::domain::store::StoreError;
 use crate::domain::time::Timestamp;
+use crate::domain::unbinding::Unfit;
 
 /// Why a step of the operator was not taken.
 #[derive(Debug)]
@@ -17,6 +18,12 @@ pub enum DeskError {
     NoInstance(InstanceId),
     /// There is no such operation.
     NoOperation(OperationId),
+    /// There is no such binding.
+    NoBinding(InstanceId, BindingId),
+    /// The binding, or its instance, is being changed.
+    BindingChanges(BindingId),
+    /// The plan's backend has to act, and left the catalog.
+    BackendGone(PlanId),
     /// The operation is over.
     Over(OperationId, State),
     /// An attempt at the operation runs.
@@ -56,13 +63,25 @@ pub enum DeskError {
 impl DeskError {
     /// Whether what was asked for is not there, rather than cannot be done.
     pub const fn is_absence(&self) -> bool {
-        matches!(self, Self::NoInstance(_) | Self::NoOperation(_))
+        matches!(
+            self,
+            Self::NoInstance(_) | Self::NoBinding(..) | Self::NoOperation(_)
+        )
     }
 }
 
 impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Unfit> for DeskError {
+    fn from(why: Unfit) -> Self {
+        match why {
+            Unfit::Broker(error) => Self::Broker(error),
+            Unfit::BackendGone(plan) => Self::BackendGone(plan),
+        }
     }
 }
 
@@ -82,6 +101,18 @@ impl fmt::Display for DeskError {
             Self::NoOperation(id) => write!(
                 out,
                 "there is no operation {id}: `operations list` shows those that are remembered"
+            ),
+            Self::NoBinding(instance, id) => write!(
+                out,
+                "the instance {instance} has no binding {id}: its platform may just have unbound it"
+            ),
+            Self::BindingChanges(id) => write!(
+                out,
+                "an operation on the binding {id} or its instance is under way: wait for its end, or give it up"
+            ),
+            Self::BackendGone(plan) => write!(
+                out,
+                "the plan {plan} is no longer in the catalog, and its backend has to act: put it back, with `offered: false`"
             ),
             Self::Over(id, state) => write!(
                 out,

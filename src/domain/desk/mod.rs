@@ -1,4 +1,4 @@
-//! The operator's door: find, list, retry, give up, forget, counts; and states as a whole ([`copy`], [`takeover`], [`reseal`]);
+//! The operator's door: find, list, retry, give up, end a binding, forget, counts; and states as a whole ([`copy`], [`takeover`], [`reseal`]);
 //! and who holds what ([`holders`]).
 //!
 //! Nothing here asks a backend to act, and nothing is told to platforms but through what the store says afterwards. The
@@ -6,6 +6,7 @@
 
 pub mod copy;
 mod error;
+mod expire;
 pub mod holders;
 pub mod reseal;
 pub mod takeover;
@@ -87,6 +88,15 @@ impl Desk {
         match self.ledger.instance(id.clone()).await? {
             Lookup::Found(instance) => Ok((instance, self.ledger.bindings(id.clone()).await?)),
             Lookup::Absent | Lookup::Unknowable => Err(DeskError::NoInstance(id.clone())),
+        }
+    }
+
+    /// Whether there is such an instance, readable or not.
+    pub async fn knows(&self, id: &InstanceId) -> Result<bool, DeskError> {
+        match self.ledger.instance(id.clone()).await {
+            Ok(Lookup::Found(_)) | Err(StoreError::Corrupt(_)) => Ok(true),
+            Ok(Lookup::Absent | Lookup::Unknowable) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
