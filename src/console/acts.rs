@@ -113,6 +113,7 @@ pub(super) async fn end(
     match done {
         Ok(place) => {
             signed.console.census.forget().await;
+            signed.console.fullest.forget().await;
             answer::see(&place)
         }
         Err(trouble) => signed.answer(section, Err(trouble)),

@@ -9,7 +9,7 @@ use super::door::Signed;
 use super::input::{Form, Query, with_query};
 use super::instances::{SHOWN, named};
 use super::page::{Page, Section};
-use super::{audit, parts};
+use super::{Console, audit, parts};
 use crate::domain::binding::Binding;
 use crate::domain::desk::DeskError;
 use crate::domain::id::{BindingId, InstanceId};
@@ -61,6 +61,18 @@ pub(super) fn table(signed: &Signed, bindings: &[Binding]) -> Markup {
         }))
         @if bindings.len() > SHOWN { p class="hint" { "The first " (SHOWN) " are shown." } }
     }
+}
+
+/// How many bindings an instance has, of how many it may.
+pub(super) fn fill(console: &Console, instance: &Instance, bindings: u64) -> Markup {
+    let catalog = console.live.now();
+    let chosen = catalog.remover(&instance.service_id, &instance.plan_id);
+    let most = chosen.and_then(|chosen| {
+        let limits = [&chosen.offering.limits, &chosen.plan.limits];
+        let most = limits.map(|limits| limits.bindings_per_instance);
+        most.into_iter().flatten().min()
+    });
+    parts::fill(bindings, most)
 }
 
 /// Where a binding leads: its lines, and its end.

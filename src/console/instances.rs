@@ -282,7 +282,7 @@ async fn one(signed: &Signed, query: &Query) -> Result<Page, Trouble> {
     );
     let body = html! {
         div class="card" { (facts(console, &instance, &names)) }
-        h2 { "Bindings " span class="muted" { (parts::grouped(bindings.len() as u64)) } }
+        h2 { "Bindings " span class="muted" { (bindings::fill(console, &instance, bindings.len() as u64)) } }
         @if bindings.is_empty() { (parts::nothing("It has none.")) }
         @else { (bindings::table(signed, &bindings)) }
         h2 { "Operations" }

@@ -15,6 +15,7 @@ mod bindings;
 mod census;
 mod document;
 mod door;
+mod fullest;
 mod input;
 mod instances;
 mod limits;
@@ -37,6 +38,7 @@ use crate::domain::recent::Recent;
 use crate::domain::time::Clock;
 
 use census::Census;
+use fullest::Fullest;
 use session::Sessions;
 
 pub use audit::Account;
@@ -49,6 +51,8 @@ pub struct Console {
     /// Nothing where nothing is remembered (store `none`).
     desk: Option<Desk>,
     census: Census,
+    /// Where limits are nearest.
+    fullest: Census<Vec<Fullest>>,
     recent: Arc<Recent>,
     reports: Arc<Reports>,
     account: Account,
@@ -106,6 +110,7 @@ impl Console {
             live: parts.live,
             desk: parts.desk,
             census: Census::default(),
+            fullest: Census::default(),
             recent: parts.recent,
             reports: parts.reports,
             account: parts.account,

@@ -2,7 +2,7 @@
 //!
 //! In reading order: the words ([`id`], [`time`], [`version`], [`json`]), what is offered ([`offering`], [`catalog`],
 //! [`schema`], [`answer`]), what platforms make of it ([`instance`], [`binding`], [`operation`]), who asks ([`caller`]),
-//! what holds them back ([`limits`], [`guard`]), when bindings end ([`expiry`], [`unbinding`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`] with [`audit`], [`account`]), and who stands at them: [`broker`] for
+//! what holds them back ([`limits`], [`guard`], [`fullest`]), when bindings end ([`expiry`], [`unbinding`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`] with [`audit`], [`account`]), and who stands at them: [`broker`] for
 //! platforms (what may happen, in what order), [`worker`] for what takes time, [`desk`] for the operator.
 //!
 //! Deliberately absent: I/O, actix, SQL, figment, the clock and the environment. Time comes as an argument.
@@ -22,6 +22,7 @@ pub mod desk;
 pub mod difference;
 pub mod error;
 pub mod expiry;
+pub mod fullest;
 pub mod guard;
 pub mod id;
 pub mod instance;

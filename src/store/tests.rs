@@ -7,6 +7,7 @@ pub(super) mod cluster;
 pub(super) mod engines;
 mod expiring;
 mod finding;
+mod fullest;
 mod guards;
 pub(super) mod jobs;
 mod ledger;

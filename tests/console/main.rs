@@ -20,6 +20,7 @@ mod harness;
 #[expect(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "../api/http.rs"]
 mod http;
+mod limits;
 mod pages;
 mod scene;
 mod steps;

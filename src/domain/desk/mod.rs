@@ -16,6 +16,7 @@ use std::sync::Arc;
 use super::binding::Binding;
 use super::broker::random;
 use super::error::BrokerError;
+use super::fullest::FullestQuery;
 use super::id::{InstanceId, OperationId};
 use super::instance::Instance;
 use super::ledger::{Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Stepped};
@@ -135,6 +136,11 @@ impl Desk {
     /// How much there is, but for how it is sealed and its size: quick enough to be asked for with a page.
     pub async fn census(&self) -> Result<Counts, DeskError> {
         Ok(self.ledger.census().await?)
+    }
+
+    /// Where limits for each organization and each space are nearest.
+    pub async fn fullest(&self, query: FullestQuery) -> Result<Vec<(String, u64)>, DeskError> {
+        Ok(self.ledger.fullest(query).await?)
     }
 
     /// An operation that waits for its next attempt goes at once, and its tries begin anew.

@@ -12,6 +12,7 @@ mod adopt;
 mod driver;
 mod error;
 mod expiring;
+mod fullest;
 mod guards;
 mod jobs;
 mod ledger;

@@ -10,6 +10,7 @@ mod backup;
 mod database;
 mod error;
 mod expiring;
+mod fullest;
 mod guards;
 mod in_use;
 mod jobs;

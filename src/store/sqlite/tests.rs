@@ -241,3 +241,29 @@ fn a_change_is_waited_for_on_the_disk_whatever_came_before_it() {
     // The commit that it was put on the disk with was one that is waited for.
     assert_eq!(run(store.writer.step(how)).expect("an answer"), full);
 }
+
+/// Only entries of what was asked for are read, and no rows.
+#[test]
+fn the_fullest_places_are_found_by_the_index_that_counts() {
+    use crate::domain::fullest::{Each, FullestQuery};
+    use crate::domain::id::{PlanId, ServiceId};
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.file(), &Keys::default()).expect("a store");
+    run(store.ready_to_count()).expect("an index");
+    let database = super::open::connect(&folder.file()).expect("a connection");
+    for plan in [None, Some("p")] {
+        for each in [Each::Organization, Each::Space] {
+            let query = FullestQuery {
+                service: ServiceId::parse("s").expect("an id"),
+                plan: plan.map(|plan| PlanId::parse(plan).expect("an id")),
+                each,
+                most: 3,
+            };
+            let plan = self::plan(&database, &super::fullest::statement(&query));
+            assert!(
+                plan.contains("SEARCH instances USING COVERING INDEX instances_counted"),
+                "{query:?}: {plan}"
+            );
+        }
+    }
+}
