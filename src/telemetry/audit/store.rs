@@ -19,7 +19,7 @@ use crate::domain::store::StoreError;
 use crate::domain::time::{Clock, Timestamp};
 
 /// How many lines are taken away at once.
-const GONE_AT_ONCE: u32 = 5_000;
+const GONE_AT_ONCE: u32 = 1_000;
 
 pub(super) struct StoreChain {
     store: Arc<dyn Accounts>,
