@@ -24,6 +24,7 @@ pub mod error;
 pub mod expiry;
 pub mod fullest;
 pub mod guard;
+pub mod hands;
 pub mod id;
 pub mod instance;
 pub mod json;

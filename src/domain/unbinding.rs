@@ -66,6 +66,8 @@ impl Unbinding {
         let acting = chosen.filter(|chosen| chosen.plan.backend.carries_out(Kind::Unbind));
         let job = acting.map(|chosen| Job {
             backend: chosen.plan.backend.name().into(),
+            limited: chosen.plan.backend.concurrency().is_some(),
+            hold: None,
             task: Secret::new(Task {
                 asker: Asker {
                     login: login.to_owned(),
