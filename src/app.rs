@@ -158,7 +158,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let bells = Arc::new(Bells::default());
     let recent = Arc::new(Recent::default());
     let watching = Watching::new(Arc::clone(&live), store, Arc::clone(&recent));
-    let book = audit::open(&settings, &watching)?;
+    let book = audit::open(&settings, ledger.as_ref(), &watching)?;
     let witness = audit::kept(watching.witness(), book.as_ref());
     let store = watching.store();
     let (bell, heard) = Bell::hung();
@@ -177,11 +177,12 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         entrance.clone(),
         Arc::clone(&witness),
     ));
+    let account = audit::reading(&settings, ledger.as_ref());
     let desk = ledger.map(|ledger| Desk::new(ledger, Arc::clone(&witness), clock));
     let console = console::open(
         &settings,
         Arc::clone(&live),
-        desk,
+        (desk, account),
         recent,
         Arc::clone(&reports),
         entrance,
@@ -234,11 +235,12 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         looking.abort();
     }
     working.stop().await;
-    store.close().await.map_err(StartError::Close)?;
+    // It may be kept in the store.
     if let Some(book) = book {
         book.stopped();
         book.close();
     }
+    store.close().await.map_err(StartError::Close)?;
     log::info!("stopped");
     Ok(())
 }

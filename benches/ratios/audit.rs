@@ -13,26 +13,33 @@ const EACH: usize = 150;
 const ROUNDS: usize = 7;
 
 pub fn run() {
-    let mut ratios = Vec::new();
+    let (mut in_file, mut in_store) = (Vec::new(), Vec::new());
     let mut rates = Vec::new();
     for _ in 0..ROUNDS {
-        // One after the other, so that both have the same minute of the machine.
+        // One after the other, so that all have the same minute of the machine.
         let without = served(|command| command);
         let with = served(broker::in_earnest);
-        ratios.push(with / without);
+        in_file.push(with / without);
+        in_store.push(served(with_store) / without);
         rates.push(with);
     }
-    at_least(
-        "durable provisions with a hashed login and an audit / without",
-        median(ratios),
-        0.9,
-        None,
-        "",
-    );
+    for (what, ratios) in [("a file", in_file), ("the store", in_store)] {
+        at_least(
+            &format!("durable provisions with a hashed login and an audit in {what} / without"),
+            median(ratios),
+            0.9,
+            None,
+            "",
+        );
+    }
     note(
         "durable provisions with a hashed login and an audit, 64 clients",
         &format!("{:.0} a second", median(rates)),
     );
+}
+
+fn with_store(command: &mut Command) -> &mut Command {
+    broker::in_earnest(command).env("BROKER_AUDIT__TO", "store")
 }
 
 /// Provisions a second.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::clock;
 use super::entrance::{Entrance, roles, scope};
-use crate::console::{Console, Member, Parts, Reports, Said, Weight};
+use crate::console::{Account, Console, Member, Parts, Reports, Said, Weight};
 use crate::document::{Findings, Severity};
 use crate::domain::desk::Desk;
 use crate::domain::json::FingerprintKey;
@@ -21,7 +21,7 @@ use crate::settings::{LoginKind, LoginSettings, Settings};
 pub(super) fn open(
     settings: &Settings,
     live: Arc<Live>,
-    desk: Option<Desk>,
+    (desk, account): (Option<Desk>, Account),
     recent: Arc<Recent>,
     reports: Arc<Reports>,
     entrance: Entrance,
@@ -32,6 +32,7 @@ pub(super) fn open(
         desk,
         recent,
         reports,
+        account,
         logins: entrance.logins,
         throttle: entrance.throttle,
         members: members(settings, shared),

@@ -75,25 +75,27 @@ pub(super) fn at_desk(
     let book = match purpose {
         Purpose::Look => None,
         // What cannot be told of is not done.
-        Purpose::Act => match app::audit::of_command(&surroundings.loaded.settings) {
+        Purpose::Act => match app::audit::of_command(&surroundings.loaded.settings, &ledger) {
             Ok(book) => book,
             Err(why) => return failed(why),
         },
     };
-    let exit = run(async {
+    run(async {
         let desk = match &book {
             None => desk(ledger),
             Some(book) => kept(ledger, book),
         };
         let done = work(&desk, &names).await;
+        // It may be kept in the store.
+        let is_told = book.as_ref().is_none_or(|book| book.close());
         // What was written is on disk already.
         let _ = desk.close().await;
-        done
-    });
-    match book {
-        Some(book) if !book.close() => failed("the audit has no line of what was done"),
-        _ => exit,
-    }
+        if is_told {
+            done
+        } else {
+            Ok(failed("the audit has no line of what was done"))
+        }
+    })
 }
 
 /// A desk of which account is kept.

@@ -105,10 +105,15 @@ pub(super) async fn forget(signed: Signed, query: Query, form: Form) -> HttpResp
 }
 
 /// Where it went well, shows what it came to; what was counted is counted anew.
-async fn end(signed: &Signed, section: Section, done: Result<String, Trouble>) -> HttpResponse {
+pub(super) async fn end(
+    signed: &Signed,
+    section: Section,
+    done: Result<String, Trouble>,
+) -> HttpResponse {
     match done {
         Ok(place) => {
             signed.console.census.forget().await;
+            signed.console.fullest.forget().await;
             answer::see(&place)
         }
         Err(trouble) => signed.answer(section, Err(trouble)),
@@ -116,7 +121,7 @@ async fn end(signed: &Signed, section: Section, done: Result<String, Trouble>) -
 }
 
 /// The desk, with this operator at it.
-fn desk(signed: &Signed) -> Result<Desk, Trouble> {
+pub(super) fn desk(signed: &Signed) -> Result<Desk, Trouble> {
     let desk = signed.console.desk.as_ref();
     let desk =
         desk.ok_or_else(|| Trouble::NotThere("This broker remembers nothing.".to_owned()))?;
@@ -186,7 +191,8 @@ async fn forget_question(signed: &Signed, query: &Query) -> Result<Page, Trouble
     Ok(Page::new("Forget this instance?", Section::Instances, body))
 }
 
-fn question(
+/// Asks, with a button that does it and a way back.
+pub(super) fn question(
     console: &Console,
     signed: &Signed,
     act: &str,

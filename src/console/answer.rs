@@ -67,6 +67,8 @@ pub(super) enum Trouble {
     Form,
     /// There is no such method.
     Method(&'static str),
+    /// The account of changes cannot be read.
+    Account(String),
     /// The desk refused.
     Desk(DeskError),
 }
@@ -85,7 +87,7 @@ impl Trouble {
             Self::Viewer | Self::Form => StatusCode::FORBIDDEN,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Desk(error) if error.is_absence() => StatusCode::NOT_FOUND,
-            Self::Desk(DeskError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Account(_) | Self::Desk(DeskError::Store(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Desk(DeskError::Broker(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Desk(_) => StatusCode::CONFLICT,
         }
@@ -93,6 +95,7 @@ impl Trouble {
 
     fn title(&self) -> &'static str {
         match self.status() {
+            _ if matches!(self, Self::Account(_)) => "The audit cannot be read",
             StatusCode::NOT_FOUND => "Not found",
             StatusCode::BAD_REQUEST => "Not a request",
             StatusCode::FORBIDDEN => "Not allowed",
@@ -111,6 +114,10 @@ impl Trouble {
             Self::Form => "The form is not of your session, or too old. Go back, load the page anew, and send it again."
                 .to_owned(),
             Self::Method(allow) => format!("This page has no such method. It has: {allow}."),
+            Self::Account(why) => {
+                log::error!("{why}");
+                "It cannot be read at the moment: the log says why. Load the page again in a while.".to_owned()
+            }
             Self::Desk(DeskError::Store(why)) => {
                 log::error!("{why}");
                 "The broker cannot use its store at the moment: the log says why. Load the page again in a while.".to_owned()

@@ -1,11 +1,10 @@
-//! How much there is, as pages show it: counted anew when somebody asks and the last count is old, once for all who ask
+//! How much there is, and how it fares: counted anew when somebody asks and the last count is old, once for all who ask
 //! at the same time. In a large store to count means to read.
 
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::domain::desk::{Desk, DeskError};
 use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::ledger::{Counts, PlanCount};
 use crate::domain::operation::State;
@@ -15,16 +14,29 @@ use crate::domain::time::{Clock, Timestamp};
 const FRESH: i64 = 5_000;
 const TIMES: i64 = 10;
 
-/// The latest count.
-#[derive(Default)]
-pub(super) struct Census(Mutex<Option<Counted>>);
+/// The latest count of something.
+pub(super) struct Census<T = Counts>(Mutex<Option<Counted<T>>>);
 
 /// A count, and when it was made.
-#[derive(Clone)]
-pub(super) struct Counted {
+pub(super) struct Counted<T = Counts> {
     at: Timestamp,
     took: i64,
-    pub counts: Arc<Counts>,
+    pub counts: Arc<T>,
+}
+
+impl<T> Clone for Counted<T> {
+    fn clone(&self) -> Self {
+        Self {
+            counts: Arc::clone(&self.counts),
+            ..*self
+        }
+    }
+}
+
+impl<T> Default for Census<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
 }
 
 /// How the instances or bindings of a plan fare.
@@ -35,9 +47,13 @@ pub(super) struct Health {
     pub under_way: u64,
 }
 
-impl Census {
+impl<T> Census<T> {
     /// A count that is not old.
-    pub async fn of(&self, desk: &Desk, clock: Clock) -> Result<Counted, DeskError> {
+    pub async fn of<E>(
+        &self,
+        clock: Clock,
+        count: impl Future<Output = Result<T, E>>,
+    ) -> Result<Counted<T>, E> {
         let mut latest = self.0.lock().await;
         let began = clock();
         let fresh = latest.as_ref().filter(|counted| {
@@ -47,7 +63,7 @@ impl Census {
         if let Some(counted) = fresh {
             return Ok(counted.clone());
         }
-        let counts = Arc::new(desk.census().await?);
+        let counts = Arc::new(count.await?);
         let at = clock();
         let counted = Counted {
             at,

@@ -8,8 +8,7 @@ use super::door::Signed;
 use super::input::{Query, with_query};
 use super::offering::forgetful;
 use super::page::{Page, Section};
-use super::{Console, operations, parts};
-use crate::domain::binding::Binding;
+use super::{Console, audit, bindings, operations, parts};
 use crate::domain::catalog::Catalog;
 use crate::domain::desk::{Desk, DeskError};
 use crate::domain::id::{InstanceId, OperationId, PlanId};
@@ -18,13 +17,12 @@ use crate::domain::ledger::{Entry, InstanceQuery, Listed, OperationQuery};
 use crate::domain::names::Names;
 use crate::domain::operation::State;
 use crate::domain::store::StoreError;
-use crate::domain::time::Timestamp;
 
 /// How many are on a page.
 const PAGE: u32 = 50;
 
 /// How many bindings and operations of an instance are shown.
-const SHOWN: usize = 200;
+pub(super) const SHOWN: usize = 200;
 
 /// The list.
 pub(super) async fn list(signed: Signed, query: Query) -> HttpResponse {
@@ -284,9 +282,9 @@ async fn one(signed: &Signed, query: &Query) -> Result<Page, Trouble> {
     );
     let body = html! {
         div class="card" { (facts(console, &instance, &names)) }
-        h2 { "Bindings " span class="muted" { (parts::grouped(bindings.len() as u64)) } }
+        h2 { "Bindings " span class="muted" { (bindings::fill(console, &instance, bindings.len() as u64)) } }
         @if bindings.is_empty() { (parts::nothing("It has none.")) }
-        @else { (bound(console, &bindings)) }
+        @else { (bindings::table(signed, &bindings)) }
         h2 { "Operations" }
         @if operations.items.is_empty() { (parts::nothing("None are remembered.")) }
         @else { (operations::table(console, &operations.items, false)) }
@@ -300,10 +298,10 @@ async fn one(signed: &Signed, query: &Query) -> Result<Page, Trouble> {
         }
     };
     let title = names.instance.unwrap_or_else(|| "Instance".to_owned());
-    Ok(
-        Page::new(title, Section::Instances, body)
-            .beside(parts::standing(&instance.last_operation)),
-    )
+    Ok(Page::new(title, Section::Instances, body).beside(html! {
+        (parts::standing(&instance.last_operation))
+        a class="button" href=(audit::page_of(console, id.as_str(), None)) { "Audit" }
+    }))
 }
 
 /// The id that a query names.
@@ -335,49 +333,6 @@ fn facts(console: &Console, instance: &Instance, names: &Names) -> Markup {
             dt { "Provisioned" } dd { (parts::at(instance.created_at)) " " span class="muted" { "(" (parts::ago(instance.created_at, now)) ")" } }
             dt { "Changed" } dd { (parts::at(instance.updated_at)) " " span class="muted" { "(" (parts::ago(instance.updated_at, now)) ")" } }
         }
-    }
-}
-
-fn bound(console: &Console, bindings: &[Binding]) -> Markup {
-    let now = (console.clock)();
-    let has_end = bindings.iter().any(|binding| binding.ends_ms().0.is_some());
-    html! {
-        (parts::table("Bindings", &html! {
-            thead {
-                tr {
-                    th scope="col" { "Binding" }
-                    th scope="col" class="more" { "Application" }
-                    th scope="col" { "Latest operation" }
-                    th scope="col" class="right more" { "Bound" }
-                    @if has_end { th scope="col" class="right more" { "Ends" } }
-                }
-            }
-            tbody {
-                @for binding in bindings.iter().take(SHOWN) {
-                    tr {
-                        th scope="row" {
-                                span class="id" { (binding.id) }
-                                @if let Some(app) = &binding.app_guid { span class="under less" { "for " span class="id" { (app) } } }
-                            }
-                            td class="more" {
-                            @match &binding.app_guid {
-                                Some(app) => a class="id" href=(with_query(&console.at("/instances"), &[("app", Some(app))])) { (app) },
-                                None => span class="muted" { "a key, or a route" },
-                            }
-                        }
-                        td { a href=(parts::operation_page(console, &binding.last_operation.id)) { (parts::standing(&binding.last_operation)) } }
-                        td class="right more nowrap" { (parts::ago(binding.created_at, now)) }
-                        @if has_end {
-                            td class="right more nowrap" {
-                                @if let (Some(end), _) = binding.ends_ms() { (parts::ago(Timestamp(end), now)) }
-                                @else { span class="muted" { "never" } }
-                            }
-                        }
-                    }
-                }
-            }
-        }))
-        @if bindings.len() > SHOWN { p class="hint" { "The first " (SHOWN) " are shown." } }
     }
 }
 

@@ -10,7 +10,7 @@ use super::answer::Trouble;
 use super::census::Health;
 use super::door::Signed;
 use super::page::{Page, Section};
-use super::{Console, parts};
+use super::{Console, fullest, parts};
 use crate::domain::catalog::Catalog;
 use crate::domain::ledger::Counts;
 use crate::domain::limits::Limits;
@@ -33,10 +33,12 @@ async fn page(console: &Console) -> Result<Page, Trouble> {
         .map_or(&nothing, |counted| &*counted.counts);
     let limits = limited(&catalog, counts);
     let pools = pools(&catalog);
+    let nearest = fullest::section(console, &catalog).await?;
     let body = html! {
         h2 { "Limits" }
         @if limits.is_empty() { (parts::nothing("The catalog sets no limits.")) }
         @else { (limits_table(&limits)) }
+        (nearest)
         h2 { "Pools" }
         @if pools.is_empty() { (parts::nothing("The catalog has no pools.")) }
         @else { (pools_table(&pools, counts, (console.clock)())) }

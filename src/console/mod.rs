@@ -10,9 +10,12 @@
 
 mod acts;
 mod answer;
+mod audit;
+mod bindings;
 mod census;
 mod document;
 mod door;
+mod fullest;
 mod input;
 mod instances;
 mod limits;
@@ -35,8 +38,10 @@ use crate::domain::recent::Recent;
 use crate::domain::time::Clock;
 
 use census::Census;
+use fullest::Fullest;
 use session::Sessions;
 
+pub use audit::Account;
 pub use reports::{Reload, Reports, Said, Weight};
 pub use routes::routes;
 
@@ -46,8 +51,11 @@ pub struct Console {
     /// Nothing where nothing is remembered (store `none`).
     desk: Option<Desk>,
     census: Census,
+    /// Where limits are nearest.
+    fullest: Census<Vec<Fullest>>,
     recent: Arc<Recent>,
     reports: Arc<Reports>,
+    account: Account,
     logins: Arc<LiveLogins>,
     throttle: Arc<Throttle>,
     sessions: Sessions,
@@ -68,6 +76,8 @@ pub struct Parts {
     pub recent: Arc<Recent>,
     /// What there is to say of the document.
     pub reports: Arc<Reports>,
+    /// The account of changes.
+    pub account: Account,
     /// Who may.
     pub logins: Arc<LiveLogins>,
     /// Wrong logins, those of the API with them.
@@ -100,8 +110,10 @@ impl Console {
             live: parts.live,
             desk: parts.desk,
             census: Census::default(),
+            fullest: Census::default(),
             recent: parts.recent,
             reports: parts.reports,
+            account: parts.account,
             logins: parts.logins,
             throttle: parts.throttle,
             sessions: Sessions::new(&parts.key, parts.members),

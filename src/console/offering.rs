@@ -33,7 +33,7 @@ impl Console {
     /// How much there is; nothing where nothing is remembered.
     pub(super) async fn counted(&self) -> Result<Option<Counted>, Trouble> {
         Ok(match &self.desk {
-            Some(desk) => Some(self.census.of(desk, self.clock).await?),
+            Some(desk) => Some(self.census.of(self.clock, desk.census()).await?),
             None => None,
         })
     }

@@ -8,7 +8,7 @@ use super::door::Signed;
 use super::input::{Query, with_query};
 use super::offering::forgetful;
 use super::page::{Page, Section};
-use super::{Console, parts};
+use super::{Console, audit, parts};
 use crate::domain::desk::DeskError;
 use crate::domain::id::{BindingId, OperationId};
 use crate::domain::ledger::{Entry, OperationQuery};
@@ -154,6 +154,7 @@ async fn one(signed: &Signed, query: &Query) -> Result<Page, Trouble> {
     let operation = &entry.operation;
     let done = match query.get("done") {
         Some("retried") => Some("Its next attempt begins now, and its tries are counted anew."),
+        Some("ended") => Some("The binding is ended: this is its unbind."),
         Some("given-up") => Some("It is given up: its platform reads that it failed."),
         _ => None,
     };
@@ -165,7 +166,10 @@ async fn one(signed: &Signed, query: &Query) -> Result<Page, Trouble> {
         (timeline(console, &entry))
     };
     let title = format!("{} {}", capital(operation.kind.name()), operation.state);
+    let of_it = Some(("operation", operation.id.as_str()));
+    let lines = audit::page_of(console, operation.subject.instance().as_str(), of_it);
     Ok(Page::new(title, Section::Operations, body).beside(html! {
+        a class="button" href=(lines) { "Audit" }
         @if operation.state == State::InProgress {
             a class="button" href=(parts::operation_page(console, &operation.id)) { "Look again" }
         }

@@ -26,16 +26,18 @@ pub(super) enum Section {
     Instances,
     Operations,
     Limits,
+    Audit,
     Document,
     Nowhere,
 }
 
 impl Section {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Offering,
         Self::Instances,
         Self::Operations,
         Self::Limits,
+        Self::Audit,
         Self::Document,
     ];
 
@@ -45,6 +47,7 @@ impl Section {
             Self::Instances => "Instances",
             Self::Operations => "Operations",
             Self::Limits => "Limits",
+            Self::Audit => "Audit",
             Self::Document => "Document",
             Self::Nowhere => "",
         }
@@ -56,6 +59,7 @@ impl Section {
             Self::Instances => "/instances",
             Self::Operations => "/operations",
             Self::Limits => "/limits",
+            Self::Audit => "/audit",
             Self::Document => "/document",
         }
     }

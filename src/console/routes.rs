@@ -9,7 +9,8 @@ use super::answer::Trouble;
 use super::door::Signed;
 use super::page::Section;
 use super::{
-    Console, acts, answer, document, door, instances, limits, offering, operations, style,
+    Console, acts, answer, audit, bindings, document, door, instances, limits, offering,
+    operations, style,
 };
 
 /// All pages of the console.
@@ -34,6 +35,12 @@ pub fn routes(console: &Data<Console>) -> impl Fn(&mut ServiceConfig) + Clone + 
                 get().to(acts::ask_forget),
                 web::post().to(acts::forget),
             ))
+            .service(asking(
+                "/binding/expire",
+                &at,
+                get().to(bindings::ask_expire),
+                web::post().to(bindings::expire),
+            ))
             .service(page("/operations", get().to(operations::list)))
             .service(page("/operation", get().to(operations::show)))
             .service(asking(
@@ -49,6 +56,7 @@ pub fn routes(console: &Data<Console>) -> impl Fn(&mut ServiceConfig) + Clone + 
                 web::post().to(acts::give_up),
             ))
             .service(page("/limits", get().to(limits::show)))
+            .service(page("/audit", get().to(audit::show)))
             .service(page("/document", get().to(document::show)))
             .service(asking(
                 "/sign-in",

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::account::Accounts;
 use super::binding::Binding;
+use super::fullest::Fullness;
 use super::guard::OneOf;
 use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
@@ -18,7 +20,7 @@ use super::time::Timestamp;
 use crate::secret::Secret;
 
 /// What remembers, as an operator reads and mends it.
-pub trait Ledger: Store {
+pub trait Ledger: Store + Accounts + Fullness {
     /// Instances in the order of their ids.
     fn list_instances(&self, query: InstanceQuery) -> Answer<'_, Vec<Listed>>;
 

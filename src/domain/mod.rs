@@ -2,11 +2,12 @@
 //!
 //! In reading order: the words ([`id`], [`time`], [`version`], [`json`]), what is offered ([`offering`], [`catalog`],
 //! [`schema`], [`answer`]), what platforms make of it ([`instance`], [`binding`], [`operation`]), who asks ([`caller`]),
-//! what holds them back ([`limits`], [`guard`]), when bindings end ([`expiry`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`] with [`audit`]), and who stands at them: [`broker`] for
+//! what holds them back ([`limits`], [`guard`], [`fullest`]), when bindings end ([`expiry`], [`unbinding`]), the doors to the world ([`store`], [`ledger`], [`backend`], [`witness`] with [`audit`], [`account`]), and who stands at them: [`broker`] for
 //! platforms (what may happen, in what order), [`worker`] for what takes time, [`desk`] for the operator.
 //!
 //! Deliberately absent: I/O, actix, SQL, figment, the clock and the environment. Time comes as an argument.
 
+pub mod account;
 pub mod answer;
 pub mod audit;
 pub mod backend;
@@ -21,6 +22,7 @@ pub mod desk;
 pub mod difference;
 pub mod error;
 pub mod expiry;
+pub mod fullest;
 pub mod guard;
 pub mod hands;
 pub mod id;
@@ -44,6 +46,7 @@ pub mod tally;
 pub mod text;
 pub mod time;
 pub mod trace;
+pub mod unbinding;
 pub mod version;
 pub mod witness;
 pub mod worker;

@@ -23,9 +23,9 @@ pub use error::{SettingsError, SettingsErrors};
 pub use network::{Network, NotANetwork};
 pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
-    AuditTo, BindingSettings, Breaking, ConsoleSettings, Explained, Flags, LoadedSettings,
-    LogFormat, LogSettings, LoginKind, LoginRole, LoginSettings, OperationSettings, ReloadSettings,
-    ServerSettings, Settings, StoreSettings, StoreUrl, TlsSettings, UnbindExpired,
+    AuditSettings, AuditTo, BindingSettings, Breaking, ConsoleSettings, Explained, Flags,
+    LoadedSettings, LogFormat, LogSettings, LoginKind, LoginRole, LoginSettings, OperationSettings,
+    ReloadSettings, ServerSettings, Settings, StoreSettings, StoreUrl, TlsSettings, UnbindExpired,
 };
 
 use std::num::NonZero;
@@ -129,6 +129,9 @@ fn load_with(
     let settings = assemble(&mut merged, &sources, logins);
     if let Some(settings) = &settings {
         tls::refuse_strangers(&mut merged, settings);
+        if with_login {
+            refuse_nowhere(&mut merged, settings);
+        }
     }
     let mut explained = vec![Explained {
         path: "config".to_owned(),
@@ -207,7 +210,7 @@ fn assemble(
     let bindings = bindings(merged);
     let reload = reload(merged);
     let console = console(merged);
-    let audit = merged.one("audit.to", parse::audit_to);
+    let audit = audit(merged);
     let format = merged.one("log.format", parse::log_format);
     let level = merged.one("log.level", parse::log_level);
     Some(Settings {
@@ -324,6 +327,24 @@ fn console(merged: &mut Merged) -> Option<ConsoleSettings> {
         enabled: enabled?,
         secure_cookie: secure_cookie?,
     })
+}
+
+fn audit(merged: &mut Merged) -> Option<AuditSettings> {
+    let to = merged.one("audit.to", parse::audit_to);
+    let keep = merged.one("audit.keep", parse::audit_keep);
+    Some(AuditSettings {
+        to: to?,
+        keep: keep?,
+    })
+}
+
+/// Refuses an account that is to be kept in a store which keeps nothing.
+fn refuse_nowhere(merged: &mut Merged, settings: &Settings) {
+    if settings.audit.to == AuditTo::Store && settings.store.url == StoreUrl::None {
+        let message = "is the store, and store.url is none, which keeps nothing";
+        let mend = "give stdout or file:PATH as audit.to, or another store";
+        merged.refuse("audit.to", Refused::new(message, mend));
+    }
 }
 
 fn from_zero(text: &str) -> Result<Duration, Refused> {

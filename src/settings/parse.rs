@@ -198,16 +198,23 @@ pub(super) fn store_url(text: &str) -> Result<StoreUrl, Refused> {
 }
 
 pub(super) fn audit_to(text: &str) -> Result<AuditTo, Refused> {
-    const MEND: &str = "give none, stdout, or file:PATH";
+    const MEND: &str = "give none, stdout, file:PATH, or store";
     match text {
         "none" => Ok(AuditTo::Nothing),
         "stdout" => Ok(AuditTo::Stdout),
+        "store" => Ok(AuditTo::Store),
         _ => match text.strip_prefix("file:") {
             Some("") => Err(Refused::new("does not name a file", MEND)),
             Some(path) => Ok(AuditTo::File(path.into())),
             None => Err(Refused::new("is no place for an audit", MEND)),
         },
     }
+}
+
+/// How long lines of the account stay; nothing where they do for ever.
+pub(super) fn audit_keep(text: &str) -> Result<Option<Duration>, Refused> {
+    let keep = time(text, Duration::ZERO, YEAR * 10, "3660d")?;
+    Ok((!keep.is_zero()).then_some(keep))
 }
 
 /// Empty, or with a slash in front and none behind.

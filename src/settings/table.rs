@@ -354,7 +354,15 @@ pub const SETTINGS: &[Setting] = &[
         flag: None,
         usual: &[],
         default: Some("none"),
-        doc: "Where a line is written for each change, chained by hashes: none, stdout, or file:PATH.",
+        doc: "Where a line is written for each change, chained by hashes: none, stdout, file:PATH, or store.",
+    },
+    Setting {
+        path: "audit.keep",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("0"),
+        doc: "How long lines stay in the store, as 400d; 0 for ever. The chain then begins later.",
     },
     Setting {
         path: "auth.username",

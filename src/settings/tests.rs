@@ -217,7 +217,7 @@ operations: { keep: 7d, lease: 5s, at_once: 3, look_every: 100ms }
 bindings: { unbind_expired: all, grace: 30d }
 reload: { every: 7s }
 console: { enabled: false, secure_cookie: true }
-audit: { to: 'file:a.log' }
+audit: { to: 'file:a.log', keep: 400d }
 log: { format: json, level: debug }
 ";
     let variables = [
@@ -256,6 +256,7 @@ log: { format: json, level: debug }
         ("BROKER_CONSOLE__ENABLED", "false"),
         ("BROKER_CONSOLE__SECURE_COOKIE", "true"),
         ("BROKER_AUDIT__TO", "file:a.log"),
+        ("BROKER_AUDIT__KEEP", "400d"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),
     ];

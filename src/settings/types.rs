@@ -31,7 +31,7 @@ pub struct Settings {
     /// The page for operators.
     pub console: ConsoleSettings,
     /// The account of changes.
-    pub audit: AuditTo,
+    pub audit: AuditSettings,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -150,6 +150,15 @@ pub enum UnbindExpired {
     Nothing,
 }
 
+/// The account of changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Where it is written.
+    pub to: AuditTo,
+    /// How long lines stay in the store; nothing where they do for ever.
+    pub keep: Option<Duration>,
+}
+
 /// Where the account of changes is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuditTo {
@@ -159,6 +168,8 @@ pub enum AuditTo {
     Stdout,
     /// To the end of a file.
     File(PathBuf),
+    /// To a table of the store.
+    Store,
 }
 
 /// How changes of the catalog's files are noticed.

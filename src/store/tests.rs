@@ -1,11 +1,13 @@
 //! The contract of a store, held against each engine that remembers; what `none` cannot promise it says.
 
+mod account;
 pub(super) mod adopt;
 #[path = "../../tests/postgres/cluster.rs"]
 pub(super) mod cluster;
 pub(super) mod engines;
 mod expiring;
 mod finding;
+mod fullest;
 mod guards;
 mod held;
 pub(super) mod jobs;

@@ -5,7 +5,7 @@ mod logs;
 mod metrics;
 mod witness;
 
-pub use audit::{AuditWitness, Book, Place, Said, Verifier};
+pub use audit::{AuditWitness, Book, FileReading, Place, Said, Verifier};
 pub use logs::{Format, Output, start};
 pub use metrics::{AuditLines, CatalogNow, Certificate, Metrics, PAGE_TYPE, Reloads, Requests};
 pub use witness::{Chorus, LogWitness};

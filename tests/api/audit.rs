@@ -17,7 +17,7 @@ use crate::http::{Connection, Request, Response};
 use crate::page::Page;
 
 /// No machine is so busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 const CATALOG: &str = r#"
 services:
@@ -40,14 +40,14 @@ services:
         schemas: { service_instance: { create: { parameters: { $schema: "http://json-schema.org/draft-04/schema#", type: object, properties: { size: { type: integer } } } } } }
 "#;
 
-fn audited() -> Setup {
+pub fn audited() -> Setup {
     Setup::new(CATALOG)
         .env("BROKER_AUDIT__TO", "file:audit.log")
         .env("BROKER_AUTH__LOGINS__WATCHER__TOKEN", "token-of-watcher")
         .env("BROKER_AUTH__LOGINS__WATCHER__ROLE", "metrics")
 }
 
-fn parsed(text: &str) -> Vec<Value> {
+pub fn parsed(text: &str) -> Vec<Value> {
     let lines = text
         .lines()
         .filter(|line| line.starts_with("{\"seq\"") && line.ends_with("\"}"));
@@ -84,7 +84,7 @@ fn last(broker: &Broker, event: &str, count: usize) -> Value {
 }
 
 /// Verifies files of a folder: the exit code, what was printed, what was complained of.
-fn verify(folder: &Folder, arguments: &[&str]) -> (i32, String, String) {
+pub fn verify(folder: &Folder, arguments: &[&str]) -> (i32, String, String) {
     let setup = Setup::default().arg("audit").arg("verify");
     let setup = arguments
         .iter()
@@ -93,13 +93,13 @@ fn verify(folder: &Folder, arguments: &[&str]) -> (i32, String, String) {
     (status.code().expect("a code"), out, complaint)
 }
 
-fn holds(folder: &Folder, files: &[&str]) -> String {
+pub fn holds(folder: &Folder, files: &[&str]) -> String {
     let (code, out, complaint) = verify(folder, files);
     assert_eq!(code, 0, "{out}{complaint}");
     complaint
 }
 
-fn stopped(mut broker: Broker) -> Arc<Folder> {
+pub fn stopped(mut broker: Broker) -> Arc<Folder> {
     broker.signal("TERM");
     assert!(broker.wait().success(), "{}", broker.log());
     Arc::clone(&broker.folder)
@@ -118,7 +118,7 @@ fn asked(broker: &Broker, method: &str, path: &str) -> Request {
         .header("X-Broker-API-Request-Identity", "request-1")
 }
 
-fn body(plan: &str) -> Value {
+pub fn body(plan: &str) -> Value {
     with(
         provision_of("s", plan),
         "parameters",
@@ -126,7 +126,7 @@ fn body(plan: &str) -> Value {
     )
 }
 
-fn has(line: &Value, expected: &Value) {
+pub fn has(line: &Value, expected: &Value) {
     for (key, value) in expected.as_object().expect("an object") {
         assert_eq!(&line[key], value, "{key} of {line}");
     }
@@ -571,7 +571,7 @@ fn a_line_that_lacks_but_its_end_is_a_line() {
 }
 
 /// Changes by several at once, until told to stop: how many were answered with 201.
-fn load(
+pub fn load(
     broker: &Broker,
     name: &str,
     stop: &Arc<AtomicBool>,
@@ -602,7 +602,7 @@ fn load(
         .collect()
 }
 
-fn joined(clients: Vec<thread::JoinHandle<Vec<String>>>) -> Vec<String> {
+pub fn joined(clients: Vec<thread::JoinHandle<Vec<String>>>) -> Vec<String> {
     let made = clients
         .into_iter()
         .map(|client| client.join().expect("a client"));

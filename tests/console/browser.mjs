@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-const { BASE, MODULES, USER_PASSWORD, APP, INSTANCE, FAILING, BROKEN, WHY, SCREENSHOTS } = process.env;
+const { BASE, MODULES, USER_PASSWORD, APP, INSTANCE, BINDING, FAILING, BROKEN, WHY, SCREENSHOTS } = process.env;
 const require = createRequire(`${MODULES}/`);
 const { chromium } = require('playwright-core');
 const origin = new URL(BASE).origin;
@@ -93,10 +93,53 @@ const scenes = {
     const viewer = await open();
     await signIn(viewer.page, 'vera');
     await viewer.page.goto(operation);
-    assert.equal(await viewer.page.locator('a.button').count(), 0);
+    assert.equal(await viewer.page.locator('.acts').count(), 0);
     await viewer.page.goto(operation.replace('/operation?', '/operation/retry?'));
     assert.equal(await heading(viewer.page), 'Not allowed');
     await viewer.page.goto(`${BASE}/instance/forget?id=${INSTANCE}`);
+    assert.equal(await heading(viewer.page), 'Not allowed');
+    assert.deepEqual([...left, ...viewer.left], []);
+  },
+
+  // A binding is ended, and the audit says by whom; a viewer reads that, and ends none.
+  async ending() {
+    const { page, context, left } = await open({ viewport: { width: 390, height: 844 } });
+    await signIn(page, 'anna');
+    await page.goto(`${BASE}/instance?id=${INSTANCE}`);
+    await page.getByRole('link', { name: `End it… the binding ${BINDING}` }).click();
+    assert.equal(await heading(page), 'End this binding?');
+    await page.getByRole('link', { name: 'Cancel' }).click();
+    assert.equal(await heading(page), 'orders');
+    await page.getByRole('link', { name: `End it… the binding ${BINDING}` }).click();
+    await page.getByRole('button', { name: 'End it' }).click();
+    assert.equal(await heading(page), 'Unbind succeeded');
+    await page.getByRole('status').waitFor();
+    console.log('ended');
+    await page.getByRole('link', { name: 'Audit', exact: true }).last().click();
+    assert.equal(await heading(page), 'Audit');
+    const until = Date.now() + PATIENCE;
+    const told = page.locator('tbody tr', { hasText: 'unbind, by an operator' });
+    while ((await told.count()) === 0) {
+      assert.ok(Date.now() < until, await page.locator('main').innerText());
+      await page.reload();
+    }
+    assert.ok((await told.innerText()).includes('anna'));
+    await context.close();
+
+    const viewer = await open();
+    await signIn(viewer.page, 'vera');
+    await viewer.page.getByRole('link', { name: 'Audit', exact: true }).click();
+    await viewer.page.getByLabel('Instance, binding or operation').fill(BINDING);
+    await viewer.page.getByLabel('What').selectOption('intervened');
+    await viewer.page.keyboard.press('Tab');
+    await viewer.page.keyboard.press('Enter');
+    await viewer.page.waitForURL((url) => url.searchParams.get('what') === 'intervened');
+    const rows = await viewer.page.locator('tbody tr').allInnerTexts();
+    assert.equal(rows.length, 1, rows.join('\n'));
+    assert.ok(rows[0].includes('anna') && rows[0].includes('ended'), rows[0]);
+    await viewer.page.goto(`${BASE}/instance?id=${INSTANCE}`);
+    assert.equal(await viewer.page.getByRole('link', { name: 'End it' }).count(), 0);
+    await viewer.page.goto(`${BASE}/binding/expire?id=${INSTANCE}&binding=${BINDING}`);
     assert.equal(await heading(viewer.page), 'Not allowed');
     assert.deepEqual([...left, ...viewer.left], []);
   },
@@ -156,20 +199,25 @@ const scenes = {
       operation: null,
       question: null,
       limits: '/limits',
+      audit: '/audit',
+      lines: `/audit?instance=${INSTANCE}&what=bind`,
+      ending: `/binding/expire?id=${INSTANCE}&binding=${BINDING}`,
       document: '/document',
       lost: '/nothing',
     };
     const looks = [
       { width: 1440, height: 720, colorScheme: 'light', axe: true },
       { width: 390, height: 844, colorScheme: 'dark', axe: true },
-      { width: 1440, height: 720, colorScheme: 'dark' },
-      { width: 390, height: 844, colorScheme: 'light' },
+      { width: 1440, height: 720, colorScheme: 'dark', some: true },
+      { width: 390, height: 844, colorScheme: 'light', some: true },
     ];
+    // Colours are the same on all pages: these have all kinds of them.
+    const colourful = ['offering', 'instance', 'limits', 'audit', 'lines', 'ending'];
     const pictured = ['offering', 'instances', 'operation'];
     let looked = 0;
     const complaints = [];
     if (SCREENSHOTS) mkdirSync(SCREENSHOTS, { recursive: true });
-    for (const look of looks.filter((look) => look.axe || SCREENSHOTS)) {
+    for (const look of looks) {
       const { page, context, left } = await open({
         viewport: { width: look.width, height: look.height },
         colorScheme: look.colorScheme,
@@ -177,6 +225,7 @@ const scenes = {
       });
       await page.goto(`${BASE}${pages['sign-in']}`);
       for (const [name, at] of Object.entries(pages)) {
+        if (look.some && !SCREENSHOTS && !colourful.includes(name)) continue;
         if (name === 'offering') await signIn(page, 'anna');
         else if (name === 'operation') {
           await page.goto(`${BASE}/instance?id=${FAILING}`);
@@ -186,7 +235,7 @@ const scenes = {
         else await page.goto(`${BASE}${at}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(wide <= look.width, `${name} is ${wide} wide on ${look.width}`);
-        if (look.axe) {
+        if (look.axe || colourful.includes(name)) {
           await page.evaluate(axe);
           const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
           for (const v of violations) {

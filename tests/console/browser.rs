@@ -4,11 +4,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use crate::harness::{Broker, Folder, Setup};
-use crate::scene::{self, APP, CATALOG, ORDERS, PASSWORD, UPLOADS};
+use crate::scene::{self, APP, BINDING, CATALOG, ORDERS, PASSWORD, UPLOADS};
 use crate::visitor::encoded;
 
 /// Runs one scene of `browser.mjs`; what it says is what went wrong.
@@ -69,11 +72,40 @@ fn an_operator_finds_an_instance_by_its_app_and_retries_what_failed() {
     );
 }
 
+#[test]
+fn an_operator_ends_a_binding_and_the_audit_says_who_did() {
+    let broker = scene::full();
+    let said = browse(
+        "ending",
+        &broker,
+        &[("INSTANCE", ORDERS), ("BINDING", BINDING)],
+    );
+    assert!(said.contains("ended"), "{said}");
+    assert_eq!(broker.fetch_binding(ORDERS, BINDING).status, 404);
+}
+
 /// What would run if it were not taken for text. The mark tells where it came from.
 fn hostile(mark: &str) -> String {
     format!(
         "[{mark}]'\"><img src=x onerror=\"window.owned='{mark}'\"><script>window.owned='{mark}'</script>"
     )
+}
+
+/// Of what was refused the account has what the request said.
+fn refused(broker: &Broker) {
+    let user = STANDARD.encode(json!({ "user_id": hostile("user") }).to_string());
+    let refused = encoded(&hostile("refused"));
+    let request = broker
+        .request("PUT", &format!("/v2/service_instances/{refused}"))
+        .header("X-Broker-API-Originating-Identity", &format!("p {user}"))
+        .json(&json!({ "service_id": hostile("service"), "plan_id": "p" }));
+    assert_eq!(broker.send(&request).status, 400);
+    let until = Instant::now() + Duration::from_secs(60);
+    let told = || std::fs::read_to_string(broker.folder.path().join("audit.log"));
+    while !told().is_ok_and(|told| told.contains("[refused]")) {
+        assert!(Instant::now() < until, "no line of what was refused");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Names, ids, descriptions and reports that are pages in disguise; the browser is told to let scripts of pages run, so that
@@ -130,6 +162,7 @@ fn what_others_call_things_is_text() {
             .status,
         201
     );
+    refused(&broker);
     let mut failing = scene::of(scene::BUCKET, "uploads");
     failing["organization_guid"] = hostile("other").into();
     let path = format!("/v2/service_instances/{UPLOADS}?accepts_incomplete=true");
@@ -160,6 +193,8 @@ fn what_others_call_things_is_text() {
         "app",
         "binding",
         "report",
+        "user",
+        "refused",
     ] {
         assert!(
             said.contains(&format!("seen {mark}\n")),
@@ -183,11 +218,12 @@ fn an_accessibility_checker_finds_nothing_and_screenshots_are_made() {
         &broker,
         &[
             ("INSTANCE", ORDERS),
+            ("BINDING", BINDING),
             ("FAILING", UPLOADS),
             ("SCREENSHOTS", &folder),
         ],
     );
-    assert!(said.contains("looked at 24 pages"), "{said}");
+    assert!(said.contains("looked at 42 pages"), "{said}");
 }
 
 /// Where pictures are to be written, if they are.

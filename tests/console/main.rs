@@ -4,6 +4,8 @@
 
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
+mod audit;
+mod bindings;
 mod browser;
 #[path = "../api/checker.rs"]
 mod checker;
@@ -18,6 +20,7 @@ mod harness;
 #[expect(dead_code, reason = "shared with other tests, which use all of it")]
 #[path = "../api/http.rs"]
 mod http;
+mod limits;
 mod pages;
 mod scene;
 mod steps;

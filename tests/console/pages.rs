@@ -331,6 +331,8 @@ fn what_is_not_there_and_methods_that_are_not_are_pages_too() {
         "/operation?id=none",
         "/offering?id=none",
         "/instance/forget?id=none",
+        "/binding/expire?id=none&binding=none",
+        &format!("/binding/expire?id={}&binding=none", scene::ORDERS),
     ] {
         let answer = visitor.get(page);
         assert_eq!(answer.status, 404, "{page}");
@@ -343,6 +345,9 @@ fn what_is_not_there_and_methods_that_are_not_are_pages_too() {
         "/operation",
         "/operations?after=x",
         "/instances?after=%0a",
+        "/audit?from=x",
+        "/binding/expire?id=x",
+        "/binding/expire?binding=x",
     ] {
         let answer = visitor.get(page);
         assert_eq!(answer.status, 400, "{page}: {}", answer.text());
@@ -352,6 +357,8 @@ fn what_is_not_there_and_methods_that_are_not_are_pages_too() {
         ("PUT", "", "GET, HEAD"),
         ("POST", "/instances", "GET, HEAD"),
         ("DELETE", "/instance/forget", "GET, HEAD, POST"),
+        ("PUT", "/binding/expire", "GET, HEAD, POST"),
+        ("POST", "/audit", "GET, HEAD"),
         ("GET", "/sign-out", "POST"),
     ] {
         let answer = visitor.send(Request::new(method, &format!("/console{page}")));
@@ -421,6 +428,7 @@ fn what_is_under_lock_is_never_shown() {
             "/operation/retry?",
             "/operation/give-up?",
             "/instance/forget?",
+            "/binding/expire?",
         ];
         for act in acts {
             let is_there = pages.iter().any(|(page, _)| page.contains(act));

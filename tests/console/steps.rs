@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::Broker;
 use crate::http::Request;
-use crate::scene::{self, ORDERS, UPLOADS};
+use crate::scene::{self, BINDING, ORDERS, UPLOADS};
 use crate::visitor::{Visitor, encoded, hidden};
 
 /// The operation of an instance that its platform polls.
@@ -164,6 +164,7 @@ fn a_step_needs_the_form_of_its_session() {
         format!("/operation/retry?id={id}"),
         format!("/operation/give-up?id={id}"),
         format!("/instance/forget?id={ORDERS}"),
+        format!("/binding/expire?id={ORDERS}&binding={BINDING}"),
     ];
     for page in &pages {
         for token in ["", "x", &others] {
@@ -189,6 +190,7 @@ fn a_step_needs_the_form_of_its_session() {
     }
     assert_eq!(state(&broker), "in progress");
     assert_eq!(broker.fetch(ORDERS).status, 200);
+    assert_eq!(broker.fetch_binding(ORDERS, BINDING).status, 200);
     assert!(
         !broker.log().contains("by the operator"),
         "{}",
@@ -206,6 +208,7 @@ fn a_viewer_sees_and_does_nothing() {
         format!("/operation/retry?id={id}"),
         format!("/operation/give-up?id={id}"),
         format!("/instance/forget?id={ORDERS}"),
+        format!("/binding/expire?id={ORDERS}&binding={BINDING}"),
     ] {
         for answer in [
             visitor.get(&page),
@@ -221,6 +224,7 @@ fn a_viewer_sees_and_does_nothing() {
     }
     assert_eq!(state(&broker), "in progress");
     assert_eq!(broker.fetch(ORDERS).status, 200);
+    assert_eq!(broker.fetch_binding(ORDERS, BINDING).status, 200);
     assert!(
         !broker.log().contains("by the operator"),
         "{}",

@@ -100,8 +100,12 @@ async fn copy(
         0 => String::new(),
         some => format!(", {some} entries of pools"),
     };
+    let lines = match copied.lines {
+        0 => String::new(),
+        some => format!(", {some} lines of the audit"),
+    };
     let told = format!(
-        "copied: {} instances, {} bindings, {} operations{lendings}\n",
+        "copied: {} instances, {} bindings, {} operations{lendings}{lines}\n",
         copied.instances, copied.bindings, copied.operations
     );
     Ok(print(&told, Exit::Clean))

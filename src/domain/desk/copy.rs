@@ -1,6 +1,7 @@
 //! A state as a whole, from one store to another.
 
 use super::{Desk, DeskError};
+use crate::domain::account::{RowQuery, Way};
 use crate::domain::ledger::{Counts, Place, Row};
 
 /// How many rows go at once: a transaction of the target.
@@ -17,6 +18,8 @@ pub struct Copied {
     pub operations: u64,
     /// How many entries of pools that are or were lent.
     pub lendings: u64,
+    /// How many lines of the account of changes.
+    pub lines: u64,
 }
 
 impl Desk {
@@ -57,6 +60,13 @@ impl Desk {
                 operations: there.operations.iter().map(|(_, count)| count).sum(),
             });
         }
+        let account = RowQuery {
+            most: 1,
+            ..RowQuery::default()
+        };
+        if !target.ledger.rows(account).await?.is_empty() {
+            return Err(DeskError::HasAccount);
+        }
         let mut copied = Copied::default();
         let mut next = Some(Place::Start);
         while let Some(from) = next {
@@ -65,7 +75,28 @@ impl Desk {
             target.ledger.import(page.rows).await?;
             next = page.next;
         }
+        copied.lines = self.copy_account(target).await?;
         Ok(copied)
+    }
+
+    /// The chain as it is: it goes on there.
+    async fn copy_account(&self, target: &Self) -> Result<u64, DeskError> {
+        let mut lines = 0;
+        let mut behind = 0;
+        loop {
+            let rows = self.ledger.rows(RowQuery {
+                way: Way::Behind(behind),
+                most: ROWS,
+                ..RowQuery::default()
+            });
+            let rows = rows.await?;
+            let Some(last) = rows.last() else {
+                return Ok(lines);
+            };
+            behind = last.seq;
+            lines += rows.len() as u64;
+            target.ledger.take_over(rows).await?;
+        }
     }
 }
 

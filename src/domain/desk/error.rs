@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::domain::error::BrokerError;
-use crate::domain::id::{InstanceId, OperationId};
+use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId};
 use crate::domain::ledger::{KeyId, Others};
 use crate::domain::operation::State;
 use crate::domain::store::StoreError;
 use crate::domain::time::Timestamp;
+use crate::domain::unbinding::Unfit;
 
 /// Why a step of the operator was not taken.
 #[derive(Debug)]
@@ -17,6 +18,12 @@ pub enum DeskError {
     NoInstance(InstanceId),
     /// There is no such operation.
     NoOperation(OperationId),
+    /// There is no such binding.
+    NoBinding(InstanceId, BindingId),
+    /// The binding, or its instance, is being changed.
+    BindingChanges(BindingId),
+    /// The plan's backend has to act, and left the catalog.
+    BackendGone(PlanId),
     /// The operation is over.
     Over(OperationId, State),
     /// An attempt at the operation runs.
@@ -37,6 +44,8 @@ pub enum DeskError {
         /// How many operations.
         operations: u64,
     },
+    /// What is to be written to has an account of changes already.
+    HasAccount,
     /// One of two stores seems to be served by others.
     Served(&'static str, Others),
     /// There are no keys to seal with.
@@ -54,13 +63,25 @@ pub enum DeskError {
 impl DeskError {
     /// Whether what was asked for is not there, rather than cannot be done.
     pub const fn is_absence(&self) -> bool {
-        matches!(self, Self::NoInstance(_) | Self::NoOperation(_))
+        matches!(
+            self,
+            Self::NoInstance(_) | Self::NoBinding(..) | Self::NoOperation(_)
+        )
     }
 }
 
 impl From<StoreError> for DeskError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<Unfit> for DeskError {
+    fn from(why: Unfit) -> Self {
+        match why {
+            Unfit::Broker(error) => Self::Broker(error),
+            Unfit::BackendGone(plan) => Self::BackendGone(plan),
+        }
     }
 }
 
@@ -80,6 +101,18 @@ impl fmt::Display for DeskError {
             Self::NoOperation(id) => write!(
                 out,
                 "there is no operation {id}: `operations list` shows those that are remembered"
+            ),
+            Self::NoBinding(instance, id) => write!(
+                out,
+                "the instance {instance} has no binding {id}: its platform may just have unbound it"
+            ),
+            Self::BindingChanges(id) => write!(
+                out,
+                "an operation on the binding {id} or its instance is under way: wait for its end, or give it up"
+            ),
+            Self::BackendGone(plan) => write!(
+                out,
+                "the plan {plan} is no longer in the catalog, and its backend has to act: put it back, with `offered: false`"
             ),
             Self::Over(id, state) => write!(
                 out,
@@ -103,6 +136,9 @@ impl fmt::Display for DeskError {
             } => write!(
                 out,
                 "the target has {instances} instances and {operations} operations: name a store that is empty"
+            ),
+            Self::HasAccount => out.write_str(
+                "the target has lines of an audit, to which those of another store cannot be added: name a store that is empty",
             ),
             Self::Served(which, others) => served(out, which, others),
             Self::NoKeys => out.write_str(

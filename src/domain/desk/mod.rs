@@ -1,4 +1,4 @@
-//! The operator's door: find, list, retry, give up, forget, counts; and states as a whole ([`copy`], [`takeover`], [`reseal`]);
+//! The operator's door: find, list, retry, give up, end a binding, forget, counts; and states as a whole ([`copy`], [`takeover`], [`reseal`]);
 //! and who holds what ([`holders`]).
 //!
 //! Nothing here asks a backend to act, and nothing is told to platforms but through what the store says afterwards. The
@@ -6,6 +6,7 @@
 
 pub mod copy;
 mod error;
+mod expire;
 pub mod holders;
 pub mod reseal;
 pub mod takeover;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use super::binding::Binding;
 use super::broker::random;
 use super::error::BrokerError;
+use super::fullest::FullestQuery;
 use super::id::{InstanceId, OperationId};
 use super::instance::Instance;
 use super::ledger::{Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Stepped};
@@ -90,6 +92,15 @@ impl Desk {
         }
     }
 
+    /// Whether there is such an instance, readable or not.
+    pub async fn knows(&self, id: &InstanceId) -> Result<bool, DeskError> {
+        match self.ledger.instance(id.clone()).await {
+            Ok(Lookup::Found(_)) | Err(StoreError::Corrupt(_)) => Ok(true),
+            Ok(Lookup::Absent | Lookup::Unknowable) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// What people call an instance, as far as its platform has said. There are none where it is gone or cannot be read.
     pub async fn names(&self, id: &InstanceId) -> Result<Names, DeskError> {
         match self.ledger.instance(id.clone()).await {
@@ -125,6 +136,11 @@ impl Desk {
     /// How much there is, but for how it is sealed and its size: quick enough to be asked for with a page.
     pub async fn census(&self) -> Result<Counts, DeskError> {
         Ok(self.ledger.census().await?)
+    }
+
+    /// Where limits for each organization and each space are nearest.
+    pub async fn fullest(&self, query: FullestQuery) -> Result<Vec<(String, u64)>, DeskError> {
+        Ok(self.ledger.fullest(query).await?)
     }
 
     /// An operation that waits for its next attempt goes at once, and its tries begin anew.

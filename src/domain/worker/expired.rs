@@ -12,16 +12,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{Worker, later};
-use crate::domain::broker::random;
-use crate::domain::caller::Asker;
-use crate::domain::error::BrokerError;
 use crate::domain::expiry::Unbinds;
-use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
-use crate::domain::operation::{Kind, Operation, Report, State, Subject, Task};
-use crate::domain::store::{Act, Begun, Change, Claim, Job, Lookup, StoreError};
+use crate::domain::id::{BindingId, InstanceId};
+use crate::domain::store::{Begun, Claim, Lookup, StoreError};
 use crate::domain::time::Timestamp;
-use crate::domain::witness::{Event, Expired};
-use crate::secret::Secret;
+use crate::domain::unbinding::{Unbinding, Unfit};
+use crate::domain::witness::Expired;
 
 /// How long between two looks, at least.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -52,20 +48,14 @@ impl Looks {
 /// Why the unbind of a binding did not begin.
 enum Trouble {
     Store(StoreError),
-    Broker(BrokerError),
-    /// Its backend left the catalog.
-    BackendGone(PlanId),
+    Unfit(Unfit),
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store(why) => why.fmt(out),
-            Self::Broker(why) => write!(out, "{why:?}"),
-            Self::BackendGone(plan) => {
-                let gone = "is no longer in the catalog, and its backend has to act";
-                write!(out, "its plan {plan} {gone}")
-            }
+            Self::Unfit(why) => why.fmt(out),
         }
     }
 }
@@ -128,91 +118,25 @@ impl Worker {
         if binding.last_operation.in_progress() {
             return Ok(());
         }
-        let (service, plan) = (&instance.service_id, &instance.plan_id);
         let catalog = self.live.now();
-        let chosen = catalog.remover(service, plan);
-        if chosen.is_none() && instance.backend.is_some() {
-            return Err(Trouble::BackendGone(plan.clone()));
-        }
-        let acting = chosen.filter(|chosen| chosen.plan.backend.carries_out(Kind::Unbind));
-        let job = acting.map(|chosen| Job {
-            backend: chosen.plan.backend.name().into(),
-            limited: chosen.plan.backend.concurrency().is_some(),
-            hold: None,
-            task: Secret::new(Task {
-                asker: Asker {
-                    login: ASKER.to_owned(),
-                    originating_identity: None,
-                    request_identity: None,
-                    trace: None,
-                },
-                update: None,
-            }),
-            cancels: None,
-        });
-        let over = job.is_none();
-        let subject = Subject::Binding(instance.id.clone(), id.clone());
-        let operation = self
-            .unbind(subject.clone(), over)
-            .map_err(Trouble::Broker)?;
-        let change = Change {
-            operation: operation.clone(),
-            act: Act::Unbind {
-                expected: binding.last_operation.id.clone(),
-            },
-            job,
-            guards: Vec::new(),
-        };
-        let begun = self.store.begin(change).await.map_err(Trouble::Store)?;
+        let now = (self.clock)();
+        let unbinding = Unbinding::of(&catalog, &instance, &binding, ASKER, now);
+        let unbinding = unbinding.map_err(Trouble::Unfit)?;
+        let begun = self.store.begin(unbinding.change()).await;
         // Else its platform was first, or its instance is being changed: after the rest that is seen.
-        if matches!(begun, Begun::Done) {
+        if matches!(begun.map_err(Trouble::Store)?, Begun::Done) {
             self.witness.expired(&Expired {
-                operation: &operation.id,
-                subject: &subject,
-                service,
-                plan,
+                operation: &unbinding.operation.id,
+                subject: &unbinding.operation.subject,
+                service: &unbinding.service,
+                plan: &unbinding.plan,
                 expires_at: ends.expires_at,
             });
-            if over {
-                self.tell_gone(&operation, (service, plan));
-            } else {
-                self.bells.work();
+            match unbinding.happened(ASKER) {
+                Some(event) => self.witness.happened(&event),
+                None => self.bells.work(),
             }
         }
         Ok(())
-    }
-
-    fn unbind(&self, subject: Subject, over: bool) -> Result<Operation, BrokerError> {
-        let now = (self.clock)();
-        let state = if over {
-            State::Succeeded
-        } else {
-            State::InProgress
-        };
-        Ok(Operation {
-            id: OperationId::from_random(random()?),
-            kind: Kind::Unbind,
-            subject,
-            state,
-            report: Report::default(),
-            fingerprint: None,
-            started_at: now,
-            finished_at: over.then_some(now),
-        })
-    }
-
-    fn tell_gone(&self, operation: &Operation, (service, plan): (&ServiceId, &PlanId)) {
-        self.witness.happened(&Event {
-            operation: Some(&operation.id),
-            login: ASKER,
-            kind: Kind::Unbind,
-            subject: &operation.subject,
-            service: Some(service),
-            plan: Some(plan),
-            state: State::Succeeded,
-            report: None,
-            trace: None,
-            took: None,
-        });
     }
 }

@@ -338,7 +338,8 @@ async fn bytes(database: &Transaction<'_>) -> Result<u64, StepError> {
     let row = database
         .find(
             "SELECT pg_total_relation_size('broker_instances') + pg_total_relation_size('broker_bindings')
-                    + pg_total_relation_size('broker_operations') + pg_total_relation_size('broker_meta')",
+                    + pg_total_relation_size('broker_operations') + pg_total_relation_size('broker_meta')
+                    + pg_total_relation_size('broker_audit')",
             values![],
         )
         .await?;

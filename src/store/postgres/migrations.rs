@@ -39,6 +39,10 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("migrations/0005.sql"),
         needs: 1,
     },
+    Migration {
+        sql: include_str!("migrations/0006.sql"),
+        needs: 1,
+    },
 ];
 
 const VERSION_TABLE: &str = "CREATE TABLE IF NOT EXISTS broker_schema (

@@ -7,10 +7,12 @@
 //!
 //! Leases are compared with the times that brokers give: their clocks must agree within a small part of a lease.
 
+mod account;
 mod adopt;
 mod driver;
 mod error;
 mod expiring;
+mod fullest;
 mod guards;
 mod jobs;
 mod ledger;

@@ -4,11 +4,13 @@
 //! of its own. WAL with full synchronous commits: what was answered is on disk. A lock beside the file keeps a second
 //! serving broker out.
 
+mod account;
 mod adopt;
 mod backup;
 mod database;
 mod error;
 mod expiring;
+mod fullest;
 mod guards;
 mod in_use;
 mod jobs;

@@ -167,7 +167,7 @@ fn tables_are_strict_and_bindings_belong_to_an_instance() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .expect("a count");
-    assert_eq!((tables, strict), (5, 5));
+    assert_eq!((tables, strict), (6, 6));
     let bind = |instance: &str| {
         database.execute(
             "INSERT INTO bindings (instance_id, id, service_id, plan_id, operation, kind, state, fingerprint, created_at,
@@ -245,4 +245,49 @@ fn a_lock_that_is_about_to_go_is_waited_for() {
         refused.to_string().contains("another broker serves it"),
         "{refused}"
     );
+}
+
+/// Only what is at leisure and alone is not waited for on the disk, and nothing that comes behind it.
+#[test]
+fn a_change_is_waited_for_on_the_disk_whatever_came_before_it() {
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.file(), &Keys::default()).expect("a store");
+    let how = |connection: &super::database::Database| -> Result<i64, super::rows::RowError> {
+        Ok(connection.pragma_query_value(None, "synchronous", |row| row.get(0))?)
+    };
+    let (full, normal) = (2, 1);
+    for _ in 0..2 {
+        assert_eq!(run(store.writer.step(how)).expect("an answer"), full);
+        let leisurely = run(store.writer.step_at_leisure(how));
+        assert_eq!(leisurely.expect("an answer"), normal);
+    }
+    run(store.writer.sync()).expect("on disk");
+    // The commit that it was put on the disk with was one that is waited for.
+    assert_eq!(run(store.writer.step(how)).expect("an answer"), full);
+}
+
+/// Only entries of what was asked for are read, and no rows.
+#[test]
+fn the_fullest_places_are_found_by_the_index_that_counts() {
+    use crate::domain::fullest::{Each, FullestQuery};
+    use crate::domain::id::{PlanId, ServiceId};
+    let folder = Folder::new();
+    let store = SqliteStore::open(&folder.file(), &Keys::default()).expect("a store");
+    run(store.ready_to_count()).expect("an index");
+    let database = super::open::connect(&folder.file()).expect("a connection");
+    for plan in [None, Some("p")] {
+        for each in [Each::Organization, Each::Space] {
+            let query = FullestQuery {
+                service: ServiceId::parse("s").expect("an id"),
+                plan: plan.map(|plan| PlanId::parse(plan).expect("an id")),
+                each,
+                most: 3,
+            };
+            let plan = self::plan(&database, &super::fullest::statement(&query));
+            assert!(
+                plan.contains("SEARCH instances USING COVERING INDEX instances_counted"),
+                "{query:?}: {plan}"
+            );
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! The thread that writes. It gathers what waits into one transaction: while one commit goes to disk the next ones
 //! queue, and all of them share the next commit. Where one of them fails, all are carried out anew, each with a savepoint
 //! of its own, so that it takes no other with it.
+//!
+//! What is at leisure shares the commit of what is not. Alone it is handed to the system and not waited for on the disk: a
+//! killed process loses nothing of it, a lost machine what came since the last commit of something else, or [`Writer::sync`].
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -59,6 +62,10 @@ where
 
 enum Request {
     Step(Box<dyn Step>),
+    /// One that need not be on disk when it is answered.
+    Leisurely(Box<dyn Step>),
+    /// Have on the disk what is not there yet.
+    Sync(Reply<()>),
     /// Write something that changes nothing, to see whether it can be.
     Probe(Reply<()>),
     /// Empty the log into the file, as far as others let it.
@@ -91,14 +98,21 @@ impl Writer {
         &self,
         step: impl FnMut(&Database) -> Result<T, RowError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(|reply| {
-            Request::Step(Box::new(Stepping {
-                step,
-                result: None,
-                reply,
-            }))
-        })
-        .await
+        self.ask(|reply| Request::Step(stepping(step, reply))).await
+    }
+
+    /// Carries a step out that need not be on disk when it is answered.
+    pub(super) async fn step_at_leisure<T: Send + 'static>(
+        &self,
+        step: impl FnMut(&Database) -> Result<T, RowError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|reply| Request::Leisurely(stepping(step, reply)))
+            .await
+    }
+
+    /// Has on the disk what was done at leisure.
+    pub(super) async fn sync(&self) -> Result<(), StoreError> {
+        self.ask(Request::Sync).await
     }
 
     /// Nothing is written to find out while writing goes well.
@@ -130,14 +144,34 @@ impl Writer {
     }
 }
 
+fn stepping<T: Send + 'static>(
+    step: impl FnMut(&Database) -> Result<T, RowError> + Send + 'static,
+    reply: Reply<T>,
+) -> Box<dyn Step> {
+    Box::new(Stepping {
+        step,
+        result: None,
+        reply,
+    })
+}
+
 fn work(connection: Database, incoming: &Receiver<Request>, healthy: &AtomicBool) {
     let mut waiting: Vec<Box<dyn Step>> = Vec::new();
+    let mut disk = Disk::default();
     while let Ok(first) = incoming.recv() {
         let mut next = Some(first);
         let mut close = None;
+        let mut urgent = false;
         while let Some(request) = next.take() {
             match request {
-                Request::Step(step) => waiting.push(step),
+                Request::Step(step) => {
+                    waiting.push(step);
+                    urgent = true;
+                }
+                Request::Leisurely(step) => waiting.push(step),
+                Request::Sync(reply) => {
+                    let _ = reply.send(disk.sync(&connection));
+                }
                 Request::Probe(reply) => {
                     let result = probe(&connection);
                     healthy.store(result.is_ok(), Ordering::Relaxed);
@@ -153,7 +187,7 @@ fn work(connection: Database, incoming: &Receiver<Request>, healthy: &AtomicBool
             }
         }
         if !waiting.is_empty() {
-            commit(&connection, &mut waiting, healthy);
+            commit(&connection, &mut waiting, healthy, disk.next(urgent));
         }
         if let Some(reply) = close {
             let closed = connection.close().map_err(rows::unavailable);
@@ -163,13 +197,70 @@ fn work(connection: Database, incoming: &Receiver<Request>, healthy: &AtomicBool
     }
 }
 
+/// How commits go to the disk.
+#[derive(Debug, Default)]
+struct Disk {
+    /// The connection is set not to wait for it.
+    leisurely: bool,
+    /// Something may have been committed that is not there yet.
+    behind: bool,
+}
+
+impl Disk {
+    /// For the next commit.
+    const fn next(&mut self, urgent: bool) -> Committing<'_> {
+        Committing { disk: self, urgent }
+    }
+
+    /// A commit that is waited for takes with it all that came before.
+    fn sync(&mut self, connection: &Database) -> Result<(), StoreError> {
+        if !self.behind {
+            return Ok(());
+        }
+        self.next(true).set(connection).map_err(rows::unavailable)?;
+        probe(connection)?;
+        self.behind = false;
+        Ok(())
+    }
+}
+
+struct Committing<'d> {
+    disk: &'d mut Disk,
+    urgent: bool,
+}
+
+impl Committing<'_> {
+    /// Before the transaction begins: within one it cannot be set.
+    fn set(&mut self, connection: &Database) -> Result<(), rusqlite::Error> {
+        if self.disk.leisurely != self.urgent {
+            return Ok(());
+        }
+        let how = if self.urgent { "full" } else { "normal" };
+        connection.pragma_update(None, "synchronous", how)?;
+        self.disk.leisurely = !self.urgent;
+        Ok(())
+    }
+
+    const fn committed(&mut self) {
+        self.disk.behind = !self.urgent;
+    }
+}
+
 /// Carries all out in one transaction and answers when it is on disk. Whether that went well is known before the answers:
 /// who reads that the store is away finds the broker not ready.
-fn commit(connection: &Database, waiting: &mut Vec<Box<dyn Step>>, healthy: &AtomicBool) {
-    let done = transaction(connection, waiting);
+fn commit(
+    connection: &Database,
+    waiting: &mut Vec<Box<dyn Step>>,
+    healthy: &AtomicBool,
+    mut committing: Committing<'_>,
+) {
+    let done = committing
+        .set(connection)
+        .and_then(|()| transaction(connection, waiting));
     healthy.store(done.is_ok(), Ordering::Relaxed);
     match done {
         Ok(failed) => {
+            committing.committed();
             for (step, failed) in waiting.drain(..).zip(failed) {
                 step.answer(failed);
             }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 use super::chain::Link;
 use super::file::AuditFile;
 use super::line::{Entry, Text};
+use super::store::StoreChain;
+use crate::domain::account::Accounts;
 use crate::domain::audit::Who;
 use crate::domain::time::Clock;
 
@@ -23,8 +25,9 @@ const QUEUE: usize = 16 * 1024;
 /// How many are written at once.
 const BATCH: usize = 512;
 
-/// How long a line waits for others to be written with it.
+/// How long a line waits for others to be written with it; to a store, where each time is a transaction.
 const GATHER: Duration = Duration::from_millis(5);
+const GATHER_FOR_STORE: Duration = Duration::from_millis(25);
 
 /// How long a line may be with the system before it is on the disk; and how long it is until another try.
 const BEAT: Duration = Duration::from_secs(1);
@@ -32,8 +35,11 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How often the log is told again that nothing can be written, in beats.
 const TOLD_EVERY: u32 = 60;
 
+/// How often lines of a store are looked for that are older than they stay.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
+
 /// Where lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Place {
     /// Standard output.
     Output,
@@ -41,6 +47,8 @@ pub enum Place {
     Errors,
     /// The end of a file.
     File(PathBuf),
+    /// A store, and how long they stay there; nothing where they do for ever.
+    Store(Arc<dyn Accounts>, Option<Duration>),
 }
 
 /// The account of changes.
@@ -96,7 +104,9 @@ impl Book {
             shared: Arc::clone(&shared),
             clock,
             waiting: Vec::new(),
+            tells_of_lost: false,
             unsynced_since: None,
+            forgot_at: None,
             failed: 0,
         };
         let thread = thread::Builder::new().name("audit".to_owned());
@@ -191,7 +201,10 @@ struct Writer {
     shared: Arc<Shared>,
     clock: Clock,
     waiting: Vec<String>,
+    /// One of those that wait tells of lines that were lost.
+    tells_of_lost: bool,
     unsynced_since: Option<Instant>,
+    forgot_at: Option<Instant>,
     /// How many tries have failed, one after another.
     failed: u32,
 }
@@ -234,21 +247,14 @@ impl Writer {
             Err(RecvTimeoutError::Disconnected) => return !self.waiting.is_empty(),
         }
         // Those that come right behind it are written with it: who sends them need not wake this thread.
-        thread::park_timeout(GATHER.min(wait));
+        thread::park_timeout(self.target.gather().min(wait));
         let room = BATCH - self.waiting.len();
         self.waiting.extend(self.lines.try_iter().take(room));
         true
     }
 
     fn put_down(&mut self) {
-        let lost = self.shared.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 {
-            let entry = Entry {
-                lines: Some(lost),
-                ..Entry::new((self.clock)(), "lost")
-            };
-            self.waiting.push(entry.json());
-        }
+        self.tell_of_lost();
         // With nothing to write it is tried all the same where it did not go.
         if self.waiting.is_empty() && self.failed == 0 {
             return;
@@ -258,22 +264,42 @@ impl Writer {
                 let lines = self.waiting.len() as u64;
                 self.shared.written.fetch_add(lines, Ordering::Relaxed);
                 self.waiting.clear();
+                self.tells_of_lost = false;
                 self.unsynced_since.get_or_insert_with(Instant::now);
                 self.well();
             }
-            Err(error) => {
-                if lost > 0 {
-                    self.waiting.pop();
-                    self.shared.lost.fetch_add(lost, Ordering::Relaxed);
-                }
-                self.trouble(&error);
-            }
+            Err(error) => self.trouble(&error),
         }
+    }
+
+    /// What waits keeps its place: of a try that failed nobody may know how much of it is there.
+    fn tell_of_lost(&mut self) {
+        if self.tells_of_lost {
+            return;
+        }
+        let lost = self.shared.lost.swap(0, Ordering::Relaxed);
+        if lost == 0 {
+            return;
+        }
+        let entry = Entry {
+            lines: Some(lost),
+            ..Entry::new((self.clock)(), "lost")
+        };
+        self.waiting.push(entry.json());
+        self.tells_of_lost = true;
+        self.shared.behind.store(true, Ordering::Relaxed);
     }
 
     fn look(&mut self) {
         if let Err(error) = self.target.look() {
-            self.trouble(&error);
+            return self.trouble(&error);
+        }
+        if self.forgot_at.is_some_and(|at| at.elapsed() < FORGET_EVERY) {
+            return;
+        }
+        self.forgot_at = Some(Instant::now());
+        if let Err(error) = self.target.forget() {
+            log::warn!("old lines of the audit are not taken away yet: {error}");
         }
     }
 
@@ -322,6 +348,7 @@ impl Writer {
 enum Target {
     Stream { link: Link, errors: bool },
     File(AuditFile),
+    Store(StoreChain),
 }
 
 impl Target {
@@ -334,6 +361,7 @@ impl Target {
             },
             Place::Errors => Self::Stream { link, errors: true },
             Place::File(path) => Self::File(AuditFile::open(path, clock)?),
+            Place::Store(store, keep) => Self::Store(StoreChain::new(store, keep, clock)),
         })
     }
 
@@ -357,12 +385,13 @@ impl Target {
                 Ok(())
             }
             Self::File(file) => file.append(entries),
+            Self::Store(store) => store.append(entries),
         }
     }
 
     fn look(&mut self) -> io::Result<()> {
         match self {
-            Self::Stream { .. } => Ok(()),
+            Self::Stream { .. } | Self::Store(_) => Ok(()),
             Self::File(file) => file.look(),
         }
     }
@@ -371,6 +400,21 @@ impl Target {
         match self {
             Self::Stream { .. } => Ok(()),
             Self::File(file) => file.sync(),
+            Self::Store(store) => store.sync(),
+        }
+    }
+
+    fn forget(&self) -> io::Result<()> {
+        match self {
+            Self::Stream { .. } | Self::File(_) => Ok(()),
+            Self::Store(store) => store.forget(),
+        }
+    }
+
+    const fn gather(&self) -> Duration {
+        match self {
+            Self::Stream { .. } | Self::File(_) => GATHER,
+            Self::Store(_) => GATHER_FOR_STORE,
         }
     }
 }
@@ -381,6 +425,7 @@ impl std::fmt::Display for Target {
             Self::Stream { errors: false, .. } => out.write_str("standard output"),
             Self::Stream { errors: true, .. } => out.write_str("standard error"),
             Self::File(file) => file.path().display().fmt(out),
+            Self::Store(_) => out.write_str("the store"),
         }
     }
 }

@@ -2,16 +2,19 @@
 //! shows.
 //!
 //! [`witness`] hears what happened and makes a line of it ([`line`]); [`book`] has a thread that writes lines in their order, so
-//! that nobody waits for a disk; [`chain`] is the form of a chained line, [`file`] the place where they go, [`verify`] the
-//! reader that tells where a chain breaks.
+//! that nobody waits for a disk; [`chain`] is the form of a chained line, [`file`] and [`store`] the places where they go, [`verify`] the
+//! reader that tells where a chain breaks, [`reading`] the one that shows the end of a file to people.
 
 mod book;
 mod chain;
 mod file;
 mod line;
+mod reading;
+mod store;
 mod verify;
 mod witness;
 
 pub use book::{Book, Place};
+pub use reading::FileReading;
 pub use verify::{Said, Verifier};
 pub use witness::AuditWitness;

@@ -2,7 +2,11 @@
 
 use std::io::{self, BufRead};
 
+use serde::Deserialize;
+
 use super::chain::{Chained, Hash, Link, ORIGIN, hash, text};
+use super::store::named;
+use crate::domain::account::AccountRow;
 
 /// What is to be said of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +17,7 @@ pub enum Said {
     Note(u64, String),
 }
 
-/// Reads the files of a chain, one after another.
+/// Reads the files of a chain, one after another, or its rows in a store.
 #[derive(Debug, Default)]
 pub struct Verifier {
     /// The last line that was read; nothing before the first.
@@ -22,6 +26,10 @@ pub struct Verifier {
     lines: u64,
     /// The hash that is looked for, and whether it was seen.
     sought: Option<(Hash, bool)>,
+    /// Of rows that do not begin with the first line: the number of theirs, and the hash of the one before.
+    begins: Option<Link>,
+    /// The line that says that those before them were taken away.
+    swept: Option<u64>,
 }
 
 /// A line that is none of a chain: the next one may tell why.
@@ -81,6 +89,51 @@ impl Verifier {
             tell(piece.last());
         }
         Ok(())
+    }
+
+    /// Reads one row of a store.
+    pub fn row(&mut self, row: &AccountRow, mut tell: impl FnMut(Said)) {
+        let Some(line) = Chained::read(row.line.as_bytes()) else {
+            return tell(Said::Break(row.seq, "no line of an audit".to_owned()));
+        };
+        if self.last.is_none() && line.seq > 1 {
+            self.begins = Some(Link {
+                seq: line.seq,
+                hash: line.prev,
+            });
+        }
+        if let Some(begins) = self.begins
+            && tells_of(&row.line, &begins.hash)
+        {
+            self.swept = Some(line.seq);
+        }
+        // Where rows begin is told when it is known why.
+        if let Some(said @ Said::Break(..)) = self.follow(row.seq, &line) {
+            tell(said);
+        }
+        if row.instance != named(&row.line) {
+            let why = "stands in its row under another instance than it names";
+            tell(Said::Break(row.seq, why.to_owned()));
+        }
+    }
+
+    /// What is to be said of where rows begin, when all were read.
+    pub fn beginning(&self) -> Option<Said> {
+        let Link { seq, .. } = self.begins?;
+        let said = match self.swept {
+            Some(by) => Said::Note(
+                seq,
+                format!(
+                    "begins here: what came before was older than audit.keep, as line {by} says"
+                ),
+            ),
+            None => Said::Break(
+                seq,
+                "begins here, and no line says that what came before was taken away for its age"
+                    .to_owned(),
+            ),
+        };
+        Some(said)
     }
 
     /// How many lines there are, the number of the last one, and its hash.
@@ -156,6 +209,20 @@ fn first(at: u64, line: &Chained) -> Option<Said> {
         text(&line.prev)
     );
     Some(Said::Note(at, why))
+}
+
+/// Whether a line says that all up to the one with this hash was taken away.
+fn tells_of(line: &str, gone: &Hash) -> bool {
+    #[derive(Deserialize)]
+    struct Swept {
+        event: String,
+        after: Option<String>,
+    }
+    // Few do.
+    line.contains("\"event\":\"swept\"")
+        && serde_json::from_str::<Swept>(line).is_ok_and(|swept| {
+            swept.event == "swept" && swept.after.is_some_and(|after| after.as_bytes() == gone)
+        })
 }
 
 impl Piece {
