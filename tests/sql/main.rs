@@ -27,6 +27,7 @@ mod http;
 mod server;
 mod stage;
 
+mod elsewhere;
 mod hidden;
 mod injection;
 mod lives;

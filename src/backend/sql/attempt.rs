@@ -3,9 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::Sql;
+use super::dialect::Dialect;
 use super::link::Rows;
 use super::queue::{Queue, Told};
+use super::quote::Filter;
 use super::server::{Room, Session, SqlServer};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
@@ -71,7 +75,10 @@ fn ready<'a>(
     };
     let database = match &step.database {
         None => None,
-        Some(tree) => Some(database(tree, scope)?).filter(|name| Some(name.as_str()) != own),
+        Some(tree) => {
+            let named = database(step.statement.dialect(), tree, scope)?;
+            Some(named).filter(|name| Some(name.as_str()) != own)
+        }
     };
     let each = question(&step.each)?.map(|question| (question, &step.statement));
     let statement = match &each {
@@ -103,15 +110,18 @@ fn rendered_for(
     })
 }
 
-fn database(tree: &Tree, scope: &Scope<'_>) -> Result<String, RenderError> {
+/// The name goes into no statement, but to a server that cuts a long one off and opens the database of what is left.
+fn database(dialect: Dialect, tree: &Tree, scope: &Scope<'_>) -> Result<String, RenderError> {
     let named = tree
         .render(scope, &Draw::new(0))
         .map_err(|error| error.below("database"))?;
-    let named = named.as_ref().and_then(|name| name.as_str());
-    named
-        .filter(|name| !name.is_empty() && !name.contains('\0'))
-        .map(str::to_owned)
-        .ok_or_else(|| RenderError::mistyped("database", "the name of a database"))
+    let Some(Value::String(name)) = named else {
+        return Err(RenderError::mistyped("database", "the name of a database"));
+    };
+    match Filter::Ident.quote(dialect, &Value::String(name.clone())) {
+        Ok(_) => Ok(name),
+        Err(why) => Err(RenderError::unfit("database", why).in_tree(tree)),
+    }
 }
 
 struct Run<'a> {

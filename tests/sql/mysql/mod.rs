@@ -1,5 +1,6 @@
 //! The same on MariaDB: a server of the test's own, a broker that makes logins on it, and clients that use them.
 
+mod elsewhere;
 mod injection;
 mod lives;
 mod own;
