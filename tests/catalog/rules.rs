@@ -68,6 +68,10 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("statement-knob", plan(set(json!({ "connection": 5 })), set(json!({ "connections": 5 })))),
         row("statement-server", plan(server("postgresql/database"), server("mysql/database"))),
         row("statements-move", service(sets("postgresql/schema"), sets("postgresql/database"))),
+        row("statements-move", {
+            let moves = |to: Value| { let mut service = sets("postgresql/schema"); for plan in service["plans"].as_array_mut().expect("plans") { plan["updates_to"] = to.clone(); } service };
+            service(moves(json!(["a"])), moves(json!([])))
+        }),
         row("program-missing", plan(json!({ "backend": { "command": { "run": ["/nowhere/at-all"] } } }), json!({ "backend": { "command": { "run": ["/bin/sh"] } } }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),

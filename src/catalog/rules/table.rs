@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, derive, expiry, ids, lifecycle, limits, plans,
-    pools, programs, published, responding, schemas, secrets, statements, store,
+    Check, Rule, Source, accept, adopting, answers, derive, expiry, ids, lifecycle, limits, moves,
+    plans, pools, programs, published, responding, schemas, secrets, statements, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -71,7 +71,7 @@ pub static RULES: &[Rule] = &[
     draft!("backend-named", Language("backend"), Error, "`use` names one of `backends`.", plans::backend_named),
     draft!("backend-settings", Language("backend"), Error, "A backend has all it needs, and what it has goes together.", plans::backend_settings),
     draft!("statement-made-again", Language("statements"), Error, "Nothing random, no time and nothing derived stands in `with` or `database`, which are rendered for each attempt.", statements::made_again),
-    draft!("statements-move", Language("statements"), Warning, "No plan change leads from one set of statements to another.", plans::statements_move),
+    draft!("statements-move", Language("statements"), Warning, "No plan change leads from one set of statements to another.", moves::statements_move),
     draft!("required-key", Specification("Catalog Management"), Error, "Every required key is there.", published::required),
     draft!("not-blank", Specification("Catalog Management"), Error, "Ids, names, descriptions and the like are not empty, on Cloud Foundry not blank.", published::not_blank),
     draft!("id-characters", Language("ids"), Error, "An id has no control characters.", ids::characters),
