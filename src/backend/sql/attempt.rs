@@ -1,8 +1,6 @@
 //! One attempt: the statements of an operation in their order, each in its database, those beside each other in one
 //! transaction; some once for each row of an answer.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::Sql;
@@ -10,7 +8,7 @@ use super::dialect::Dialect;
 use super::link::Rows;
 use super::queue::{Queue, Told};
 use super::quote::Filter;
-use super::server::{Room, Session, SqlServer};
+use super::server::{Room, Session};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
 use super::trouble::{Asked, Trouble};
@@ -111,7 +109,11 @@ fn rendered_for(
 }
 
 /// The name goes into no statement, but to a server that cuts a long one off and opens the database of what is left.
-fn database(dialect: Dialect, tree: &Tree, scope: &Scope<'_>) -> Result<String, RenderError> {
+pub(super) fn database(
+    dialect: Dialect,
+    tree: &Tree,
+    scope: &Scope<'_>,
+) -> Result<String, RenderError> {
     let named = tree
         .render(scope, &Draw::new(0))
         .map_err(|error| error.below("database"))?;
@@ -294,19 +296,4 @@ impl Run<'_> {
             _ => Ok(Rows::new()),
         }
     }
-}
-
-/// The names of what is there now.
-pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Trouble> {
-    let room = server.room().await?;
-    let mut session = room.session(None).await?;
-    let question = Rendered {
-        sql: server.inventory().to_owned(),
-        values: Vec::new(),
-    };
-    let mut queue = Queue::default();
-    queue.push(0, Told::Run(question), Asked::default());
-    let names = queue.send(session.link()?, server.timeout).await?;
-    session.give_back().await;
-    Ok(names.into_iter().flatten().collect())
 }
