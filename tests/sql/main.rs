@@ -31,6 +31,7 @@ mod elsewhere;
 mod hidden;
 mod injection;
 mod lives;
+mod moves;
 mod mysql;
 mod own;
 mod probe;

@@ -3,6 +3,8 @@
 mod elsewhere;
 mod injection;
 mod lives;
+mod long_ids;
+mod moves;
 mod own;
 mod tls;
 mod trouble;
