@@ -39,6 +39,16 @@ fn named(plan: &PlanDraft) -> Option<&str> {
     plan.node.get("backend")?.get("use")?.as_text()
 }
 
+/// `pool-empty`.
+pub(super) fn empty(draft: &Draft<'_>, report: &mut Report<'_>) {
+    for (_, plan) in draft.plans() {
+        if pool::of(&plan.node).is_some_and(pool::is_empty) {
+            let message = "the pool has no entry: nothing is lent, and what is lent stays where it is until it comes back";
+            report.at_key(&plan.path, &plan.node, "backend", message, pool::LISTED);
+        }
+    }
+}
+
 /// `pool-answers-at-once`.
 pub(super) fn at_once(draft: &Draft<'_>, report: &mut Report<'_>) {
     for (_, plan) in draft.plans() {
