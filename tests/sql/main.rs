@@ -23,6 +23,12 @@ mod harness;
     reason = "shared with the tests of the API, which use all of it"
 )]
 mod http;
+#[path = "../postgres/proxy.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the API, which cut it off"
+)]
+mod proxy;
 #[path = "../mysql/server.rs"]
 mod server;
 mod stage;
@@ -33,6 +39,7 @@ mod injection;
 mod lives;
 mod moves;
 mod mysql;
+mod outputs;
 mod own;
 mod probe;
 mod rotation;
