@@ -15,6 +15,9 @@ use crate::secret::Secret;
 
 type Entries = Vec<(Arc<str>, Secret<Object>)>;
 
+/// Where entries are written.
+pub(crate) const LISTED: &str = "write `entries: [{ name: one, credentials: {...} }]`, or `folder: \"${dir:/path}\"` with a file in it";
+
 /// The pool of a plan, if its backend is one.
 pub(crate) fn of(plan: &Node) -> Option<&Node> {
     plan.get("backend")?.get("pool")
@@ -26,6 +29,21 @@ pub(crate) fn lend(pool: &Node) -> Lend {
         Some("instance") => Lend::Instance,
         _ => Lend::Binding,
     }
+}
+
+/// Whether it says what its entries are, be it none.
+fn lists(pool: &Node) -> bool {
+    let listed = pool.get("entries").and_then(Node::as_list).is_some();
+    listed || pool.get("folder").and_then(Node::as_map).is_some()
+}
+
+/// Whether it says that it has no entries, as one does that lends nothing more.
+pub(crate) fn is_empty(pool: &Node) -> bool {
+    let entries = pool.get("entries").and_then(Node::as_list);
+    let folder = pool.get("folder").and_then(Node::as_map);
+    lists(pool)
+        && entries.is_none_or(<[_]>::is_empty)
+        && folder.is_none_or(|folder| folder.iter().next().is_none())
 }
 
 /// The pool of that name.
@@ -47,11 +65,8 @@ pub(crate) fn pool(name: &str, node: &Node) -> Result<Pool, Problem> {
             ));
         }
     }
-    if entries.is_empty() {
-        return Err(problem(
-            "the pool has no entry".to_owned(),
-            "write `entries: [{ name: one, credentials: {...} }]`, or `folder: \"${dir:/path}\"` with a file in it",
-        ));
+    if !lists(node) {
+        return Err(problem("the pool has no entries".to_owned(), LISTED));
     }
     Ok(Pool::new(name.into(), lend(node), reuse(node)?, entries))
 }

@@ -4,7 +4,7 @@
 //! same operation, from its start: a process may have died in the middle, or sleep and go on beside the next attempt. The
 //! operation's id stays the same over all attempts, so that the world can tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -29,9 +29,11 @@ use crate::template::Scope;
 /// What a backend's work gives back. Whoever drops it stops the work: a program is killed, a connection closed.
 pub type Acting<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// What a backend's look around gives back: names, or why it could not look.
-pub type Looking<'a> =
-    Pin<Box<dyn Future<Output = Option<Result<BTreeSet<String>, String>>> + Send + 'a>>;
+/// What there is where a backend acts, by name, in each place that was looked at.
+pub type Stock = BTreeMap<String, BTreeSet<String>>;
+
+/// What a backend's look around gives back, or why it could not look.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Option<Result<Stock, String>>> + Send + 'a>>;
 
 /// What carries an operation out.
 ///
@@ -56,8 +58,9 @@ pub trait Backend: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What there is where it acts, by name, for who wants to see what an operation left; nothing where it cannot tell.
-    fn inventory(&self) -> Looking<'_> {
+    /// What there is where it acts, for who wants to see what these operations leave; nothing where it cannot tell.
+    fn inventory<'a>(&'a self, works: &'a [Work<'a>]) -> Looking<'a> {
+        let _ = works;
         Box::pin(std::future::ready(None))
     }
 

@@ -55,6 +55,11 @@ impl RenderError {
         Self::new(format!("did not come to {kind}")).below(path)
     }
 
+    /// What `path` came to cannot be used there.
+    pub fn unfit(path: &str, sentence: impl Into<String>) -> Self {
+        Self::new(sentence).below(path)
+    }
+
     /// What an expression came to cannot be used where it stands.
     pub fn unusable(expression: &Expression, sentence: impl Into<String>) -> Self {
         Self::new(sentence).in_expression(expression)

@@ -32,10 +32,24 @@ services:
     bindable: true
     binding: { credentials: { user: "u_{{ binding.id }}" } }
     plans: [{ id: topic, name: topic, description: Topic, limits: { instances: 7, bindings_per_instance: 5 } }]
+  - id: u
+    name: files
+    description: Files
+    bindable: false
+    plan_updateable: true
+    plans:
+      - { id: u-free, name: free, description: Free of limits }
+      - { id: u-all, name: all, description: Limited over all, limits: { instances: 6 } }
+      - { id: u-organization, name: organization, description: Limited there, limits: { per_organization: 4 } }
+      - { id: u-space, name: space, description: Limited there, limits: { per_space: 5 } }
 "#;
 
 fn body(plan: &str, organization: &str, space: &str) -> Value {
-    let service = if plan == "topic" { "t" } else { "s" };
+    let service = match plan {
+        "topic" => "t",
+        files if files.starts_with("u-") => "u",
+        _ => "s",
+    };
     let body = with(
         provision_of(service, plan),
         "organization_guid",
@@ -197,6 +211,80 @@ fn of_64_at_once_as_many_get_in_as_there_is_room_for() {
         assert_eq!(brokers[0].deprovision(&there[1], "t", "topic").status, 200);
         let again = brokers[0].provision("one-more", &body("topic", "o", "s"));
         assert_eq!(again.status, 201, "{}", again.text());
+    }
+}
+
+/// As many as `made` did, and who was refused reads why.
+fn split(made: usize, of: usize, [done, refused]: [u16; 2]) -> BTreeMap<(u16, String), usize> {
+    BTreeMap::from([
+        ((done, String::new()), made),
+        ((refused, "QuotaExceeded".to_owned()), of - made),
+    ])
+}
+
+#[test]
+fn of_64_at_once_as_many_get_into_an_organization_or_a_space_as_there_is_room_for() {
+    for brokers in fleets() {
+        let provisions = |prefix: &str, plan: &str, place: fn(usize) -> (String, String)| {
+            let all = (0..MANY).map(|at| {
+                let (organization, space) = place(at);
+                let path = at_instance(&format!("{prefix}-{at}"));
+                let body = body(plan, &organization, &space);
+                brokers[0].request("PUT", &path).json(&body)
+            });
+            all.collect::<Vec<_>>()
+        };
+        let spaces = |at| ("o".to_owned(), format!("s-{at}"));
+        let all = together(&brokers, &provisions("o", "u-organization", spaces));
+        assert_eq!(all, split(4, MANY, [201, 400]));
+        let one = |_| ("p".to_owned(), "p".to_owned());
+        let all = together(&brokers, &provisions("s", "u-space", one));
+        assert_eq!(all, split(5, MANY, [201, 400]));
+        // Of two places at once each has its room.
+        let two = |at| ("q".to_owned(), format!("q-{}", at % 2));
+        let all = together(&brokers, &provisions("t", "u-space", two));
+        assert_eq!(all, split(10, MANY, [201, 400]));
+    }
+}
+
+/// Who moves to a plan counts there as who is made there, and stays where it was if there is no room.
+#[test]
+fn of_64_that_move_at_once_as_many_get_in_as_there_is_room_for() {
+    for brokers in fleets() {
+        let path = |at: usize| at_instance(&format!("i-{at}"));
+        let provision = |at: usize, plan: &str| {
+            let body = body(plan, "o", "s");
+            brokers[0].request("PUT", &path(at)).json(&body)
+        };
+        let free: Vec<_> = (0..MANY).map(|at| provision(at, "u-free")).collect();
+        let made = BTreeMap::from([((201, String::new()), MANY)]);
+        assert_eq!(together(&brokers, &free), made);
+        let moves = |plan: &str| {
+            let body = json!({ "service_id": "u", "plan_id": plan });
+            let all = (0..MANY).map(|at| brokers[0].request("PATCH", &path(at)).json(&body));
+            all.collect::<Vec<_>>()
+        };
+        let room = [("u-all", 6), ("u-organization", 4), ("u-space", 5)];
+        for (plan, most) in room {
+            let all = together(&brokers, &moves(plan));
+            assert_eq!(all, split(most, MANY, [200, 422]), "{plan}");
+        }
+        // Whoever moved on made room where it was: the plan that was moved to last is full, and no other has too many.
+        let leaves = |at: usize| {
+            let gone = brokers[0].delete(&format!("{}?service_id=u&plan_id=u-space", path(at)));
+            gone.status == 200
+        };
+        assert_eq!((0..MANY).filter(|at| leaves(*at)).count(), 5);
+        // Some are made while others move there.
+        let mut both = moves("u-space");
+        both.truncate(MANY / 2);
+        both.extend((MANY..MANY + MANY / 2).map(|at| provision(at, "u-space")));
+        let counts = together(&brokers, &both);
+        let count = |status: u16, word: &str| {
+            let key = (status, word.to_owned());
+            counts.get(&key).copied().unwrap_or_default()
+        };
+        assert_eq!(count(200, "") + count(201, ""), 5, "{counts:?}");
     }
 }
 

@@ -221,6 +221,46 @@ fn what_is_withdrawn_stays_with_its_holder() {
     );
 }
 
+/// A list without entries lends nothing more, takes back what is lent, and can be filled again.
+#[test]
+fn a_pool_can_be_emptied() {
+    let folder = Folder::new();
+    let url = SERVER.url(&SERVER.database());
+    for setup in [
+        setup(&folder),
+        setup(&folder).env("BROKER_STORE__URL", &url),
+    ] {
+        let store = std::sync::Arc::new(Folder::new());
+        let two = folder.path().join("two");
+        let broker = setup.clone().start_in(&store);
+        for plan in ["plain", "whole"] {
+            provisioned(&broker, plan, plan);
+            assert!(bound(&broker, plan, "a", plan).is_some());
+        }
+        drop(broker);
+        for file in ["a.json", "b.json"] {
+            std::fs::remove_file(two.join(file)).expect("a file less");
+        }
+        let broker = setup.clone().env("TEN", "[]").start_in(&store);
+        broker.wait_for_log("pool-empty");
+        assert_eq!(bound(&broker, "plain", "b", "plain"), None);
+        let more = broker.provision("more", &provision_of("s", "whole"));
+        assert_eq!((more.status, &*more.word()), (400, "PoolExhausted"));
+        assert_eq!(broker.fetch_binding("plain", "a").status, 200);
+        unbound(&broker, "plain", "a", "plain");
+        assert_eq!(bound(&broker, "plain", "b", "plain"), None);
+        unbound(&broker, "whole", "a", "whole");
+        assert_eq!(broker.deprovision("whole", "s", "whole").status, 200);
+        drop(broker);
+        for file in ["a.json", "b.json"] {
+            folder.write(&format!("two/{file}"), r#"{ "user": "again" }"#);
+        }
+        let broker = setup.start_in(&store);
+        assert!(bound(&broker, "plain", "b", "plain").is_some());
+        provisioned(&broker, "more", "whole");
+    }
+}
+
 /// All at once, each to the next of the brokers; the answers that came.
 fn together(brokers: &[Broker], requests: &[Request]) -> Vec<Option<crate::http::Response>> {
     let gate = Barrier::new(requests.len());

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::acting::{Stage, refused};
 use crate::documents::{bind_of, provisioned, wide};
-use crate::harness::{Broker, Setup, with};
+use crate::harness::{Broker, Setup, at_binding, with};
+use crate::later::{accepted, accepting, awaited};
 
 fn first(broker: &Broker) -> Value {
     provisioned(broker, "i", "wide", "rotated");
@@ -231,6 +233,47 @@ fn an_expired_binding_has_no_successor() {
             );
         }
     }
+}
+
+/// What was never made to its end is no binding, as a fetch has it; what is being made or unmade may come to one or not.
+#[test]
+fn a_predecessor_is_made_to_its_end() {
+    let rotated = "name: async, description: Never waits";
+    let stage = Stage::with_catalog(|document| {
+        document.replace(rotated, &format!("{rotated}, binding_rotatable: true"))
+    });
+    let (broker, first) = (&stage.broker, at_binding("i", "b1"));
+    let made = accepted(&stage.provision("i", "async"));
+    awaited(broker, &crate::harness::at_instance("i"), &made);
+    let rotate = || broker.put(&accepting(&at_binding("i", "b2")), &successor_of("b1"));
+
+    stage.does("bind", "fail");
+    let failed = accepted(&stage.bind("b1", "async"));
+    awaited(broker, &first, &failed);
+    assert_eq!(broker.fetch_binding("i", "b1").status, 404);
+    refused(&rotate(), 400, "PredecessorInvalid");
+
+    stage.does("bind", "wait");
+    let again = accepted(&stage.bind("b1", "async"));
+    refused(&rotate(), 422, "ConcurrencyError");
+    stage.go();
+    awaited(broker, &first, &again);
+    assert_eq!(broker.fetch_binding("i", "b1").status, 200);
+
+    stage.halt();
+    stage.does("unbind", "wait");
+    let goes = accepted(&stage.delete(&first, "async"));
+    refused(&rotate(), 422, "ConcurrencyError");
+    stage.go();
+    awaited(broker, &first, &goes);
+    refused(&rotate(), 400, "PredecessorInvalid");
+
+    // What one has that is there.
+    let made = accepted(&stage.bind("b1", "async"));
+    awaited(broker, &first, &made);
+    let successor = accepted(&rotate());
+    awaited(broker, &at_binding("i", "b2"), &successor);
+    assert_eq!(broker.fetch_binding("i", "b2").status, 200);
 }
 
 const INHERITING: &str = r#"

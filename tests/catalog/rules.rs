@@ -68,6 +68,10 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("statement-knob", plan(set(json!({ "connection": 5 })), set(json!({ "connections": 5 })))),
         row("statement-server", plan(server("postgresql/database"), server("mysql/database"))),
         row("statements-move", service(sets("postgresql/schema"), sets("postgresql/database"))),
+        row("statements-move", {
+            let moves = |to: Value| { let mut service = sets("postgresql/schema"); for plan in service["plans"].as_array_mut().expect("plans") { plan["updates_to"] = to.clone(); } service };
+            service(moves(json!(["a"])), moves(json!([])))
+        }),
         row("program-missing", plan(json!({ "backend": { "command": { "run": ["/nowhere/at-all"] } } }), json!({ "backend": { "command": { "run": ["/bin/sh"] } } }))),
         row("accept-known", top(json!({ "accept": ["plan-id-unique", "id-giud"] }), json!({ "accept": ["id-guid"] }))),
         row("backend-kind", plan(json!({ "backend": {} }), json!({ "backend": { "fixed": {} } }))),
@@ -132,6 +136,11 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
             [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 3 } })],
             [none(), json!({ "limits": { "per_space": 2 } }), json!({ "limits": { "per_space": 2, "per_organization": 9 } })],
         )),
+        row("limits-rotation", plan(json!({ "binding_rotatable": true, "limits": { "bindings_per_instance": 1 } }), json!({ "binding_rotatable": true, "limits": { "bindings_per_instance": 2 } }))),
+        row("limits-rotation", (
+            [none(), json!({ "limits": { "bindings_per_instance": 1 } }), json!({ "binding_rotatable": true })],
+            [none(), json!({ "limits": { "bindings_per_instance": 1 } }), json!({ "binding_rotatable": false })],
+        )),
         row("updates-to-known", plan(json!({ "updates_to": ["large"] }), json!({ "updates_to": ["small"] }))),
         row("lifecycle-after", plan(json!({ "lifecycle": { "state": "deprecated", "after": "2027-02-29" } }), json!({ "lifecycle": { "state": "deprecated", "after": "2028-02-29" } }))),
         row("lifecycle-successor", plan(json!({ "lifecycle": { "state": "retired", "successor": "small" } }), json!({ "lifecycle": { "state": "retired" } }))),
@@ -140,6 +149,10 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
             let another = |moves: bool| json!({ "plan_updateable": moves, "plans": [{ "id": other_id, "name": "b", "description": "d", "bindable": false }, { "id": harness::PLAN, "name": "small", "description": "d" }] });
             let with = |service: Value, plan: Value| { let mut service = service; service["plans"][1].as_object_mut().expect("a plan").extend(plan.as_object().expect("keys").clone()); [none(), service, none()] };
             (with(another(true), pool("instance")), with(another(true), pool("binding")))
+        }),
+        row("pool-empty", {
+            let pool = |entries: Value| json!({ "backend": { "pool": { "entries": entries } } });
+            plan(pool(json!([])), pool(json!([{ "name": "a", "credentials": {} }])))
         }),
         row("pool-answers-at-once", plan(
             json!({ "respond": { "bind": "async" }, "backend": { "pool": { "entries": [{ "name": "a", "credentials": {} }] } } }),

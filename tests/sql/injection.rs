@@ -1,6 +1,8 @@
 //! Whatever a platform and its users write, in ids, names and parameters: a statement makes what was meant and nothing
 //! else. `PROPTEST_CASES` says how many lives there are; `tests/long.sh` has 10,000.
 
+mod sets;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
@@ -37,6 +39,10 @@ services:
                   INSERT INTO public.said (id, text, n) VALUES({{ instance.id | literal }},
                   {{ with.note | literal }}::text, {{ instance.parameters.n | int }})
                 unless: SELECT FROM public.said WHERE id={{ instance.id | literal }}
+            update:
+              - statement: UPDATE public.said SET text = {{ with.note | literal }} WHERE id = {{ row | literal }}
+                each: SELECT id FROM public.said WHERE id = {{ instance.id | literal }}
+                only_if: SELECT FROM pg_namespace WHERE nspname = {{ instance.values.schema | literal }}
             deprovision:
               - DROP SCHEMA IF EXISTS {{ instance.values.schema | ident }} CASCADE
               - DELETE FROM public.said WHERE id = {{ instance.id | literal }}
@@ -158,7 +164,7 @@ fn everything(cluster: &Cluster) -> String {
         "SELECT 'schema ' || encode(convert_to(nspname, 'UTF8'), 'hex') || ' ' || coalesce(encode(convert_to(obj_description(oid, 'pg_namespace'), 'UTF8'), 'hex'), '') || '.' FROM pg_namespace
            WHERE nspname !~ '^pg_(toast_)?temp'
          UNION ALL SELECT 'role ' || encode(convert_to(rolname, 'UTF8'), 'hex') || rolsuper || rolcreaterole FROM pg_roles
-         UNION ALL SELECT 'database ' || datname FROM pg_database
+         UNION ALL SELECT 'database ' || encode(convert_to(datname, 'UTF8'), 'hex') FROM pg_database
          UNION ALL SELECT 'relation ' || count(*) FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace
          UNION ALL SELECT 'function ' || count(*) FROM pg_proc
          UNION ALL SELECT 'row ' || encode(convert_to(id, 'UTF8'), 'hex') || ' ' || encode(convert_to(text, 'UTF8'), 'hex') || ' ' || n FROM public.said
@@ -198,6 +204,14 @@ fn live(stage: &Stage, empty: &str, life: &Life) -> Result<u32, TestCaseError> {
         expected.push(format!("schema {} {note}.", hex(&life.schema)));
         let n = n.unwrap_or_default();
         expected.push(format!("row {} {note} {n}", hex(&life.instance)));
+        expected.sort();
+        prop_assert_eq!(sorted(&everything(cluster)), expected.clone());
+        let moved = json!({ "service_id": "db", "parameters": { "text": life.binding } });
+        let moved = broker.update(&instance, &moved);
+        prop_assert_eq!(moved.status, 200, "{}", moved.text());
+        let row = format!("row {} ", hex(&life.instance));
+        expected.retain(|line| !line.starts_with(&row));
+        expected.push(format!("{row}{} {n}", hex(&life.binding)));
         expected.sort();
         prop_assert_eq!(sorted(&everything(cluster)), expected.clone());
         count += bound(stage, &instance, &binding, life, &expected)?;
@@ -271,7 +285,11 @@ fn sorted(lines: &str) -> Vec<String> {
 }
 
 fn stage() -> Stage {
-    let stage = Stage::with(Cluster::start(&[]), Admin::Super, CATALOG);
+    stage_of(CATALOG)
+}
+
+fn stage_of(catalog: &str) -> Stage {
+    let stage = Stage::with(Cluster::start(&[]), Admin::Super, catalog);
     stage.cluster.sql(
         "shared",
         "CREATE TABLE public.said (id text, text text, n bigint)",

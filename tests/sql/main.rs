@@ -23,14 +23,23 @@ mod harness;
     reason = "shared with the tests of the API, which use all of it"
 )]
 mod http;
+#[path = "../postgres/proxy.rs"]
+#[expect(
+    dead_code,
+    reason = "shared with the tests of the API, which cut it off"
+)]
+mod proxy;
 #[path = "../mysql/server.rs"]
 mod server;
 mod stage;
 
+mod elsewhere;
 mod hidden;
 mod injection;
 mod lives;
+mod moves;
 mod mysql;
+mod outputs;
 mod own;
 mod probe;
 mod rotation;

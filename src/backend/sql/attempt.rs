@@ -1,12 +1,14 @@
 //! One attempt: the statements of an operation in their order, each in its database, those beside each other in one
 //! transaction; some once for each row of an answer.
 
-use std::collections::BTreeSet;
+use serde_json::Value;
 
 use super::Sql;
+use super::dialect::Dialect;
 use super::link::Rows;
 use super::queue::{Queue, Told};
-use super::server::{Room, Session, SqlServer};
+use super::quote::Filter;
+use super::server::{Room, Session};
 use super::statement::{Rendered, Statement};
 use super::steps::Step;
 use super::trouble::{Asked, Trouble};
@@ -71,7 +73,10 @@ fn ready<'a>(
     };
     let database = match &step.database {
         None => None,
-        Some(tree) => Some(database(tree, scope)?).filter(|name| Some(name.as_str()) != own),
+        Some(tree) => {
+            let named = database(step.statement.dialect(), tree, scope)?;
+            Some(named).filter(|name| Some(name.as_str()) != own)
+        }
     };
     let each = question(&step.each)?.map(|question| (question, &step.statement));
     let statement = match &each {
@@ -103,15 +108,22 @@ fn rendered_for(
     })
 }
 
-fn database(tree: &Tree, scope: &Scope<'_>) -> Result<String, RenderError> {
+/// The name goes into no statement, but to a server that cuts a long one off and opens the database of what is left.
+pub(super) fn database(
+    dialect: Dialect,
+    tree: &Tree,
+    scope: &Scope<'_>,
+) -> Result<String, RenderError> {
     let named = tree
         .render(scope, &Draw::new(0))
         .map_err(|error| error.below("database"))?;
-    let named = named.as_ref().and_then(|name| name.as_str());
-    named
-        .filter(|name| !name.is_empty() && !name.contains('\0'))
-        .map(str::to_owned)
-        .ok_or_else(|| RenderError::mistyped("database", "the name of a database"))
+    let Some(Value::String(name)) = named else {
+        return Err(RenderError::mistyped("database", "the name of a database"));
+    };
+    match Filter::Ident.quote(dialect, &Value::String(name.clone())) {
+        Ok(_) => Ok(name),
+        Err(why) => Err(RenderError::unfit("database", why).in_tree(tree)),
+    }
 }
 
 struct Run<'a> {
@@ -284,19 +296,4 @@ impl Run<'_> {
             _ => Ok(Rows::new()),
         }
     }
-}
-
-/// The names of what is there now.
-pub(super) async fn inventory(server: &SqlServer) -> Result<BTreeSet<String>, Trouble> {
-    let room = server.room().await?;
-    let mut session = room.session(None).await?;
-    let question = Rendered {
-        sql: server.inventory().to_owned(),
-        values: Vec::new(),
-    };
-    let mut queue = Queue::default();
-    queue.push(0, Told::Run(question), Asked::default());
-    let names = queue.send(session.link()?, server.timeout).await?;
-    session.give_back().await;
-    Ok(names.into_iter().flatten().collect())
 }

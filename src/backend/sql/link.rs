@@ -121,14 +121,6 @@ impl Way {
             Self::MySql(way) => Link::MySql(way.connect(database, timeout).await?),
         })
     }
-
-    /// All that a statement may have left, as far as it has a name: a question whose answer is a name a row.
-    pub(super) const fn inventory(&self) -> &'static str {
-        match self {
-            Self::Postgres(_) => postgres::INVENTORY,
-            Self::MySql(_) => mysql::INVENTORY,
-        }
-    }
 }
 
 /// Where a server is, and who connects to it.

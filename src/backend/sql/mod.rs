@@ -17,11 +17,13 @@
 //!
 //! In reading order: [`dialect`] is what kind of server it is; [`settings`] and [`server`] are the way to it, [`link`] one
 //! connection of either kind, [`postgres`] and [`mysql`] what is theirs alone; [`steps`] and [`statement`] what is run,
-//! [`attempt`] and [`queue`] how; [`outputs`], [`trouble`] and [`aftermath`] are what comes of it.
+//! [`attempt`] and [`queue`] how; [`outputs`], [`trouble`] and [`aftermath`] are what comes of it, [`inventory`] what is there
+//! afterwards.
 
 mod aftermath;
 mod attempt;
 mod dialect;
+mod inventory;
 mod lexer;
 mod link;
 mod mysql;
@@ -46,7 +48,7 @@ use crate::domain::backend::{Acting, Backend, Done, Looking, Outcome, Previous, 
 use crate::domain::json::Object;
 use crate::domain::operation::Kind;
 use crate::secret::Secret;
-use crate::template::{Draw, RenderError, Scope, StatementScope};
+use crate::template::{Draw, RenderError, StatementScope};
 
 pub use self::dialect::Dialect;
 pub use self::server::SqlServer;
@@ -83,44 +85,18 @@ impl Sql {
     }
 
     async fn carried_out(&self, work: &Work<'_>) -> Result<Object, Trouble> {
-        let previous = previous(work);
-        let none = Object::new();
+        let prepared =
+            Prepared::of(self, work).map_err(|error| Trouble::Rendering { at: 0, error })?;
+        let seen = prepared.seen(&self.server.names);
         let mut scope = work.scope();
-        let mut seen = StatementScope {
-            with: &none,
-            server: &self.server.names,
-            previous: &previous,
-            row: None,
-        };
-        let with = self
-            .knobs(&Scope {
-                statement: Some(&seen),
-                ..scope
-            })
-            .map_err(|error| Trouble::Rendering { at: 0, error })?;
-        seen.with = &with;
         scope.statement = Some(&seen);
         attempt::attempt(self, work, &scope).await?;
         Ok(outputs::outputs(
             self.server.dialect(),
             work,
-            &with,
+            &prepared.with,
             &self.server.names,
         ))
-    }
-
-    fn knobs(&self, scope: &Scope<'_>) -> Result<Object, RenderError> {
-        let rendered = match &self.steps.with {
-            None => None,
-            Some(tree) => tree
-                .render(scope, &Draw::new(0))
-                .map_err(|error| error.below("with"))?,
-        };
-        match rendered {
-            None => Ok(Object::new()),
-            Some(Value::Object(with)) => Ok(with),
-            Some(_) => Err(RenderError::mistyped("with", "a map")),
-        }
     }
 
     fn complain(&self, work: &Work<'_>, trouble: &Trouble) {
@@ -132,6 +108,46 @@ impl Sql {
         trace = work.trace_id();
             "{}: {}", self.server.name, trouble.told()
         );
+    }
+}
+
+/// What only statements see, made for one operation.
+struct Prepared {
+    with: Object,
+    previous: Object,
+}
+
+impl Prepared {
+    fn of(sql: &Sql, work: &Work<'_>) -> Result<Self, RenderError> {
+        let mut prepared = Self {
+            with: Object::new(),
+            previous: previous(work),
+        };
+        let Some(tree) = &sql.steps.with else {
+            return Ok(prepared);
+        };
+        let rendered = {
+            let seen = prepared.seen(&sql.server.names);
+            let mut scope = work.scope();
+            scope.statement = Some(&seen);
+            tree.render(&scope, &Draw::new(0))
+                .map_err(|error| error.below("with"))?
+        };
+        prepared.with = match rendered {
+            None => Object::new(),
+            Some(Value::Object(with)) => with,
+            Some(_) => return Err(RenderError::mistyped("with", "a map")),
+        };
+        Ok(prepared)
+    }
+
+    fn seen<'a>(&'a self, server: &'a Object) -> StatementScope<'a> {
+        StatementScope {
+            with: &self.with,
+            server,
+            previous: &self.previous,
+            row: None,
+        }
     }
 }
 
@@ -174,13 +190,10 @@ impl Backend for Sql {
         kind == Kind::Bind || !self.steps.of(kind).is_empty()
     }
 
-    fn inventory(&self) -> Looking<'_> {
+    fn inventory<'a>(&'a self, works: &'a [Work<'a>]) -> Looking<'a> {
         Box::pin(async {
-            Some(
-                attempt::inventory(&self.server)
-                    .await
-                    .map_err(|trouble| trouble.told()),
-            )
+            let stock = inventory::inventory(self, works).await;
+            Some(stock.map_err(|trouble| trouble.told()))
         })
     }
 

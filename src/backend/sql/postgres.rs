@@ -253,18 +253,6 @@ pub(super) fn condition(error: &Error) -> String {
     format!("{words} (SQLSTATE {code})")
 }
 
-/// All that a statement may have left, as far as it has a name: roles, databases, and what is in the database of the URL.
-pub(super) const INVENTORY: &str = "
-    SELECT 'role ' || quote_ident(rolname) FROM pg_roles
-    UNION SELECT 'database ' || quote_ident(datname) FROM pg_database
-    UNION SELECT 'schema ' || quote_ident(nspname) FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp'
-    UNION SELECT 'relation ' || oid::regclass FROM pg_class WHERE relnamespace <> 'pg_toast'::regnamespace
-        AND relpersistence <> 't'
-    UNION SELECT 'function ' || oid::regprocedure FROM pg_proc
-    UNION SELECT 'default privileges of ' || defaclrole::regrole || ' in ' || defaclnamespace::regnamespace
-        FROM pg_default_acl WHERE defaclnamespace <> 0
-    UNION SELECT 'membership of ' || member::regrole || ' in ' || roleid::regrole FROM pg_auth_members";
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -112,11 +112,6 @@ impl SqlServer {
         self.names.get("database").and_then(Value::as_str)
     }
 
-    /// A question for all that there is.
-    pub(super) const fn inventory(&self) -> &'static str {
-        self.way.inventory()
-    }
-
     /// Waits for room.
     pub(super) async fn room(&self) -> Result<Room<'_>, Trouble> {
         let acquiring = Arc::clone(&self.room).acquire_owned();

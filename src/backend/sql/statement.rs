@@ -83,6 +83,11 @@ impl Statement {
         })
     }
 
+    /// The kind of server that it was read for.
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     pub(super) fn render(&self, scope: &Scope<'_>) -> Result<Rendered, RenderError> {
         let draw = Draw::new(0);
         let mut rendered = Rendered {

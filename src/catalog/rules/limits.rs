@@ -41,6 +41,29 @@ pub(super) fn within(draft: &Draft<'_>, report: &mut Report<'_>) {
     }
 }
 
+/// `limits-rotation`.
+pub(super) fn rotation(draft: &Draft<'_>, report: &mut Report<'_>) {
+    for (offering, plan) in draft.plans() {
+        if plan.node.get("binding_rotatable").and_then(Node::as_bool) != Some(true) {
+            continue;
+        }
+        let key = "bindings_per_instance";
+        let said = [
+            (plan.path.clone(), &plan.node),
+            (offering.path(), &offering.node),
+        ];
+        let one = said.into_iter().find_map(|(path, node)| {
+            let limits = node.get("limits")?;
+            (number(limits, key)? == 1).then(|| (path.key("limits"), limits))
+        });
+        if let Some((path, limits)) = one {
+            let message = "a binding has its successor beside it for a while, and there is room for one: no binding can be rotated";
+            let mend = "write 2 or more, or `binding_rotatable: false` on the plan";
+            report.at_key(&path, limits, key, message, mend);
+        }
+    }
+}
+
 /// `store-none-limits`.
 pub(super) fn needs_memory(draft: &Draft<'_>, report: &mut Report<'_>) {
     if draft.memory == Memory::Remembers {

@@ -9,6 +9,7 @@ mod expiry;
 mod ids;
 mod lifecycle;
 mod limits;
+mod moves;
 mod plans;
 mod pools;
 mod programs;

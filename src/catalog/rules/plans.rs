@@ -155,35 +155,3 @@ pub(super) fn backend_named(draft: &Draft<'_>, report: &mut Report<'_>) {
         }
     }
 }
-
-/// `statements-move`.
-pub(super) fn statements_move(draft: &Draft<'_>, report: &mut Report<'_>) {
-    for (offering, plan) in draft.plans() {
-        let said = [&plan.node, &offering.node];
-        let mut said = said
-            .iter()
-            .filter_map(|node| node.get("plan_updateable")?.as_bool());
-        let (Some(true), Some(own)) = (said.next(), made_by(&plan.node)) else {
-            continue;
-        };
-        let mut others = offering.plans.iter().filter(|other| other.offered);
-        let Some(other) = others.find(|other| made_by(&other.node).as_ref() != Some(&own)) else {
-            continue;
-        };
-        let name = other.node.get("name").and_then(Node::as_text);
-        let message = format!(
-            "an instance may move to the plan `{}`, which is made by other statements: these know nothing of it",
-            name.unwrap_or_default()
-        );
-        let mend = "write `plan_updateable: false` on the plan, or make the other one a plan of another offering";
-        report.at_key(&plan.path, &plan.node, "backend", message, mend);
-    }
-}
-
-/// What makes the instances of a plan, where that is statements.
-fn made_by(plan: &Node) -> Option<serde_json::Value> {
-    let sql = plan.get("backend")?.get("sql")?;
-    let statements = sql.get("statements")?;
-    let set = statements.get("set").map(Node::to_json);
-    set.or_else(|| Some(statements.get("provision")?.to_json()))
-}

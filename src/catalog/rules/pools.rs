@@ -1,7 +1,8 @@
 //! What a plan may promise that lends entries of a pool.
 
-use super::{Report, texts};
-use crate::catalog::draft::{Draft, OfferingDraft, PlanDraft};
+use super::Report;
+use super::moves::may_move;
+use crate::catalog::draft::{Draft, PlanDraft};
 use crate::catalog::memory::Memory;
 use crate::catalog::pool;
 use crate::catalog::responding::may_answer_later;
@@ -38,15 +39,14 @@ fn named(plan: &PlanDraft) -> Option<&str> {
     plan.node.get("backend")?.get("use")?.as_text()
 }
 
-/// Whether an instance may move from one plan to another one.
-fn may_move(offering: &OfferingDraft, from: &PlanDraft, to: &PlanDraft) -> bool {
-    let updateable = [&from.node, &offering.node]
-        .iter()
-        .find_map(|node| node.get("plan_updateable")?.as_bool());
-    let name = to.node.get("name").and_then(Node::as_text);
-    let listed = from.node.get("updates_to").is_none()
-        || texts(&from.node, "updates_to").any(|(_, _, listed)| Some(listed) == name);
-    updateable.unwrap_or_default() && listed
+/// `pool-empty`.
+pub(super) fn empty(draft: &Draft<'_>, report: &mut Report<'_>) {
+    for (_, plan) in draft.plans() {
+        if pool::of(&plan.node).is_some_and(pool::is_empty) {
+            let message = "the pool has no entry: nothing is lent, and what is lent stays where it is until it comes back";
+            report.at_key(&plan.path, &plan.node, "backend", message, pool::LISTED);
+        }
+    }
 }
 
 /// `pool-answers-at-once`.

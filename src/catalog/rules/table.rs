@@ -2,8 +2,8 @@
 
 use super::Source::{Language, Platform, Specification, Store};
 use super::{
-    Check, Rule, Source, accept, adopting, answers, derive, expiry, ids, lifecycle, limits, plans,
-    pools, programs, published, responding, schemas, secrets, statements, store,
+    Check, Rule, Source, accept, adopting, answers, derive, expiry, ids, lifecycle, limits, moves,
+    plans, pools, programs, published, responding, schemas, secrets, statements, store,
 };
 use crate::document::Severity::{self, Error, Note, Warning};
 
@@ -71,7 +71,7 @@ pub static RULES: &[Rule] = &[
     draft!("backend-named", Language("backend"), Error, "`use` names one of `backends`.", plans::backend_named),
     draft!("backend-settings", Language("backend"), Error, "A backend has all it needs, and what it has goes together.", plans::backend_settings),
     draft!("statement-made-again", Language("statements"), Error, "Nothing random, no time and nothing derived stands in `with` or `database`, which are rendered for each attempt.", statements::made_again),
-    draft!("statements-move", Language("statements"), Warning, "No plan change leads from one set of statements to another.", plans::statements_move),
+    draft!("statements-move", Language("statements"), Warning, "No plan change leads from one set of statements to another.", moves::statements_move),
     draft!("required-key", Specification("Catalog Management"), Error, "Every required key is there.", published::required),
     draft!("not-blank", Specification("Catalog Management"), Error, "Ids, names, descriptions and the like are not empty, on Cloud Foundry not blank.", published::not_blank),
     draft!("id-characters", Language("ids"), Error, "An id has no control characters.", ids::characters),
@@ -125,12 +125,14 @@ pub static RULES: &[Rule] = &[
     draft!("adopt-values", Language("adopt"), Warning, "What adopts makes no values by chance, of the time or of parameters.", adopting::values),
     draft!("limits-positive", Language("limits"), Error, "A limit is at least 1.", limits::positive),
     draft!("limits-within", Language("limits"), Warning, "No limit of a plan is above that of its offering.", limits::within),
+    draft!("limits-rotation", Language("limits"), Warning, "Where a binding may have a successor, an instance may have two.", limits::rotation),
     draft!("derive-keys", Language("derive"), Error, "Keys to derive of are base64 of at least 32 bytes, each another one, and `current` names one.", derive::keys),
     draft!("derive-needs-key", Language("derive"), Error, "Who derives has a key.", derive::needs_key),
     draft!("updates-to-known", Language("updates_to"), Error, "`updates_to` names plans of the offering.", plans::updates_to),
     draft!("lifecycle-after", Language("lifecycle"), Error, "Only a deprecated plan is retired at a date or a time.", lifecycle::after),
     draft!("lifecycle-successor", Language("lifecycle"), Error, "The successor of a plan is an active one of the same offering.", lifecycle::successor),
     draft!("pool-moves", Language("pool"), Error, "No instance moves to or from a plan that lends to instances, but within one pool.", pools::moves),
+    draft!("pool-empty", Language("pool"), Warning, "A pool has an entry.", pools::empty),
     draft!("pool-answers-at-once", Language("pool"), Error, "A plan with a pool answers nothing later.", pools::at_once),
     draft!("pool-shared", Language("pool"), Error, "Plans that use one pool by name have the same entries in it.", pools::shared),
     draft!("program-missing", Language("command"), Warning, "A program that a plan runs is there, and may be run.", programs::are_there),

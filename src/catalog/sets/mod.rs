@@ -44,7 +44,7 @@ mod tests {
     fn every_set_can_be_read() {
         for name in SETS {
             let plan = named(name).expect(name);
-            for kind in ["provision", "deprovision", "bind", "unbind"] {
+            for kind in ["provision", "update", "deprovision", "bind", "unbind"] {
                 // There an instance is nothing on the server.
                 if (name, kind) == (&"mysql/read-only", "deprovision") {
                     continue;

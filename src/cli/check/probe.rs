@@ -112,6 +112,9 @@ fn told(probed: &Probed, kind: &str) -> String {
             .map_or_else(|| "done".to_owned(), plain);
         let _ = writeln!(text, "{}{again}: {how}", tried.kind);
     }
+    if !probed.looked.is_empty() {
+        let _ = writeln!(text, "looked at: {}", plain(&probed.looked.join(", ")));
+    }
     match (&probed.left, &probed.blind) {
         (_, Some(why)) => {
             let _ = writeln!(text, "what is left could not be seen: {}", plain(why));

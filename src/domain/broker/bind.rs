@@ -286,14 +286,20 @@ impl Broker {
         let Some(id) = &request.predecessor else {
             return Ok(None);
         };
-        match self.store.binding(instance.id.clone(), id.clone()).await? {
-            Lookup::Found((_, Some(binding))) if expired(&binding, (self.clock)()) => Err(
-                BrokerError::PredecessorInvalid("names a service binding that has expired"),
-            ),
-            Lookup::Found((_, Some(binding))) => Ok(Some(binding)),
-            _ => Err(BrokerError::PredecessorInvalid(
-                "names no service binding of this service instance",
-            )),
+        let invalid = |why| Err(BrokerError::PredecessorInvalid(why));
+        let found = self.store.binding(instance.id.clone(), id.clone()).await?;
+        let Lookup::Found((_, Some(binding))) = found else {
+            return invalid("names no service binding of this service instance");
+        };
+        if expired(&binding, (self.clock)()) {
+            return invalid("names a service binding that has expired");
+        }
+        if binding.is_broken() {
+            return invalid("names a service binding that was never made");
+        }
+        match binding.last_operation.state {
+            State::InProgress => Err(BrokerError::Concurrency),
+            _ => Ok(Some(binding)),
         }
     }
 

@@ -1,12 +1,10 @@
 //! What carries a plan's operations out, tried for real: for the operator, so no method of `Broker`.
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 
 use super::bind::{app_guid, asked, bindable, fits};
 use super::{Bind, Broker, Provision, provision};
-use crate::domain::backend::{Done, Outcome, Previous, Progress, Work};
+use crate::domain::backend::{Done, Outcome, Previous, Progress, Stock, Work};
 use crate::domain::binding::Binding;
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
@@ -27,6 +25,8 @@ pub struct Probed {
     pub tried: Vec<Tried>,
     /// What is in the world now and was not before, by name; nothing where the backend cannot tell.
     pub left: Option<Vec<String>>,
+    /// Where was looked for it.
+    pub looked: Vec<String>,
     /// Why nobody knows what is left.
     pub blind: Option<String>,
 }
@@ -62,21 +62,32 @@ pub async fn probe(
     if chosen.bindable() {
         subject.binding = Some(subject.new_binding(binding, bind)?);
     }
-    let before = chosen.plan.backend.inventory().await;
+    let before = subject.look().await?;
     let mut probed = Probed {
         tried: subject.lives().await,
         ..Probed::default()
     };
-    match (before, chosen.plan.backend.inventory().await) {
-        (Some(Ok(before)), Some(Ok(now))) => probed.left = Some(difference(&now, &before)),
+    match (before, subject.look().await?) {
+        (Some(Ok(before)), Some(Ok(now))) => {
+            (probed.looked, probed.left) = difference(&now, &before);
+        }
         (Some(Err(why)), _) | (_, Some(Err(why))) => probed.blind = Some(why),
         _ => {}
     }
     Ok(probed)
 }
 
-fn difference(now: &BTreeSet<String>, before: &BTreeSet<String>) -> Vec<String> {
-    now.difference(before).cloned().collect()
+/// The places that were there before and are there now, and what is in them now alone. A place that is new is told by the
+/// one that it is in.
+fn difference(now: &Stock, before: &Stock) -> (Vec<String>, Option<Vec<String>>) {
+    let (mut looked, mut left) = (Vec::new(), Vec::new());
+    for (place, names) in now {
+        if let Some(known) = before.get(place) {
+            looked.push(place.clone());
+            left.extend(names.difference(known).cloned());
+        }
+    }
+    (looked, Some(left))
 }
 
 fn new_instance(
@@ -203,8 +214,20 @@ impl Subject<'_> {
         operation: &OperationId,
         again: bool,
     ) -> Result<(), String> {
+        let work = self.work(kind, operation, again);
+        match self.chosen.plan.backend.carry_out(work, &Silent).await {
+            Outcome::Done(done) => self.keep(kind, done),
+            Outcome::Refused(refusal) => Err(refusal.description),
+            Outcome::Failed(failure) => Err(failure.description),
+            Outcome::Again { description, .. } => {
+                Err(description.unwrap_or_else(|| "It asks to be tried again later.".to_owned()))
+            }
+        }
+    }
+
+    fn work<'s>(&'s self, kind: Kind, operation: &'s OperationId, again: bool) -> Work<'s> {
         let of_binding = matches!(kind, Kind::Bind | Kind::Unbind);
-        let work = Work {
+        Work {
             operation,
             kind,
             attempt: if again { 2 } else { 1 },
@@ -221,15 +244,14 @@ impl Subject<'_> {
             clock: self.clock,
             identity: self.caller.originating_identity.as_ref(),
             trace: None,
-        };
-        match self.chosen.plan.backend.carry_out(work, &Silent).await {
-            Outcome::Done(done) => self.keep(kind, done),
-            Outcome::Refused(refusal) => Err(refusal.description),
-            Outcome::Failed(failure) => Err(failure.description),
-            Outcome::Again { description, .. } => {
-                Err(description.unwrap_or_else(|| "It asks to be tried again later.".to_owned()))
-            }
         }
+    }
+
+    /// What there is where the operations act.
+    async fn look(&self) -> Result<Option<Result<Stock, String>>, BrokerError> {
+        let operation = OperationId::from_random(super::random()?);
+        let works = Kind::ALL.map(|kind| self.work(kind, &operation, false));
+        Ok(self.chosen.plan.backend.inventory(&works).await)
     }
 
     /// Keeps what a backend returned, as a store would, and makes the answer that a platform would get.

@@ -1,6 +1,8 @@
 //! Whatever a platform and its users write: a statement makes what was meant and nothing else, in every `sql_mode` and
 //! with every charset that a session can have. `PROPTEST_CASES` says how many lives there are.
 
+mod sets;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};

@@ -251,11 +251,18 @@ fn the_sets_stand_a_probe_and_what_leaves_something_is_told() {
     assert_same(&server.dump(), &before);
     let leaves = CATALOG.replace(
         "backend: { statements: mysql/database }",
-        "backend: { statements: { provision: [ CREATE TABLE IF NOT EXISTS shared.left_over (n int), \"CREATE USER IF NOT EXISTS left_too@'%'\" ] } }",
+        "backend: { statements: { provision: [ CREATE TABLE IF NOT EXISTS shared.left_over (n int), \"CREATE USER IF NOT EXISTS left_too@'%'\", \"GRANT SELECT ON shared.left_over TO left_too@'%'\", \"GRANT INSERT (n) ON shared.left_over TO left_too@'%'\" ] } }",
     );
     let (code, said) = probed(&server, &leaves, "database");
     assert_eq!(code, Some(1), "{said}");
-    for name in ["table shared.left_over", "user left_too@%"] {
+    assert!(said.contains("looked at: the server\n"), "{said}");
+    for name in [
+        "table shared.left_over",
+        "user left_too@%",
+        "privilege USAGE of 'left_too'@'%'",
+        "privilege SELECT of 'left_too'@'%' on shared.left_over",
+        "privilege INSERT of 'left_too'@'%' on shared.left_over.n",
+    ] {
         let line = format!("left behind, or made by somebody else meanwhile: {name}");
         assert!(said.contains(&line), "{said}");
     }

@@ -1,7 +1,10 @@
 //! The same on MariaDB: a server of the test's own, a broker that makes logins on it, and clients that use them.
 
+mod elsewhere;
 mod injection;
 mod lives;
+mod long_ids;
+mod moves;
 mod own;
 mod tls;
 mod trouble;
