@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::watching::Watching;
-use super::{Entrance, StartError, api, listen, logins, open, owner, start, worker};
+use super::{Entrance, StartError, api, logins, open, owner, server, worker};
 use crate::access::Throttle;
 use crate::domain::bells::Bells;
 use crate::domain::catalog::Catalog;
@@ -49,7 +49,7 @@ pub async fn throwaway<T: Send + 'static>(
     })?;
     let (username, password) = ("platform".to_owned(), Secret::new(owner()?.to_string()));
     let settings = of_its_own(settings, &folder, (&username, &password));
-    let listener = listen(&settings.server)?;
+    let listener = server::listen(&settings.server)?;
     let (store, _) = open(&settings.store)?;
     let bells = Arc::new(Bells::default());
     let live = Arc::new(Live::new(catalog));
@@ -72,7 +72,7 @@ pub async fn throwaway<T: Send + 'static>(
     ));
     let worker = worker(&settings, live, bells, &watching, watching.witness())?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let server = start(&settings.server, listener, None, &api, None)?;
+    let server = server::start(&settings, listener, None, &api, None)?;
     let handle = server.handle();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
