@@ -303,6 +303,23 @@ fn a_certificate_is_a_login() {
     assert!(show("forged").is_ok_and(|answer| answer.starts_with("200")));
 }
 
+/// The broker knows by itself that its pages come by HTTPS.
+#[test]
+fn cookies_are_for_https_alone() {
+    let serving = Serving::start(&setup(), folder());
+    let to_file = ["--cacert", "ca.pem", "--dump-header", "head"];
+    let answer = serving.curl("/console/sign-in", &to_file);
+    assert_eq!(answer, Ok("200 1.1".to_owned()));
+    let head = fs::read_to_string(serving.path("head")).expect("a head");
+    let cookie = head
+        .lines()
+        .find(|line| line.to_lowercase().starts_with("set-cookie: "));
+    assert!(
+        cookie.is_some_and(|cookie| cookie.ends_with("; Secure")),
+        "{head}"
+    );
+}
+
 /// New certificates of another authority, again and again, while clients connect all the time: no request fails, and each
 /// new one comes into use.
 #[test]
