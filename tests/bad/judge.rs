@@ -41,7 +41,7 @@ impl Figures {
     /// What there is to complain of.
     pub fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
-        if self.answers < 500 {
+        if self.answers < 200 {
             complaints.push(format!("{} answers prove nothing", self.answers));
         }
         for wrong in self.wrong.iter().take(5) {
@@ -152,7 +152,7 @@ fn bad_figures_are_refused() {
         (
             "few answers",
             Figures {
-                answers: 499,
+                answers: 199,
                 ..good.clone()
             },
         ),
