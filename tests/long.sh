@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
-#   tests/long.sh             all of it: about an hour and a quarter on 2 cores
+#   tests/long.sh             all of it: about an hour and a half on 2 cores
 #   tests/long.sh machine     one part; parts are machine, lives, fuzz, edits, kills, reload, sql, kill-sqlite, kill-postgres,
 #                             kill-database, kill-logins, kill-logins-postgres, kill-server, bad, size
 #

@@ -46,9 +46,9 @@ pub enum Sort {
     HugeHead,
     /// Sends some hundred requests at once.
     Pipelined,
-    /// Guesses at a login, each time from another one of a thousand addresses.
+    /// Guesses at a token, each time from another one of a thousand addresses.
     WrongLogin,
-    /// The same at a login whose password the broker knows by its hash.
+    /// The same at a password that the broker knows by its hash, so that each guess takes it a while.
     WrongHashedLogin,
     /// Speaks HTTP where TLS is spoken, or anything.
     TlsGarbage,
@@ -74,13 +74,16 @@ pub const PLAIN: &[(Sort, usize)] = &[
     (SlowBody, 150),
     (Silent, 200),
     (HalfOpen, 200),
-    (Unread, 10),
+    (Unread, 4),
     (Garbage, 5),
     (HugeHead, 2),
-    (Pipelined, 2),
+    (Pipelined, 1),
     (WrongLogin, 20),
-    (WrongHashedLogin, 1),
+    (WrongHashedLogin, 2),
 ];
+
+/// Those of them that guess.
+pub const GUESSING: &[(Sort, usize)] = &[(WrongLogin, 20), (WrongHashedLogin, 2)];
 
 /// Those that come to one with TLS.
 pub const OVER_TLS: &[(Sort, usize)] = &[
@@ -104,7 +107,7 @@ impl Sort {
             WrongLogin => 60,
             Garbage | TlsGarbage | HelloAndGarbage => 100,
             WrongHashedLogin => 200,
-            HugeHead | Pipelined => 500,
+            HugeHead => 500,
             _ => 1000,
         })
     }
@@ -155,6 +158,12 @@ pub struct Count {
 pub struct Counts(pub BTreeMap<Sort, Count>);
 
 impl Counts {
+    /// How often logins were guessed at.
+    pub fn guesses(&self) -> usize {
+        let of = |sort: Sort| self.0.get(&sort).map_or(0, |count| count.ended);
+        of(WrongLogin) + of(WrongHashedLogin)
+    }
+
     pub fn add(&mut self, other: &Self) {
         for (sort, count) in &other.0 {
             let sum = self.0.entry(*sort).or_default();
@@ -408,8 +417,12 @@ impl Shared {
     }
 
     async fn guess(&self, sort: Sort, stream: &mut Stream) -> io::Result<()> {
-        let user = if sort == WrongLogin { USER } else { HASHED };
-        let login = basic(user, &format!("guess {}", self.turn()));
+        let guess = format!("guess-{}", self.turn());
+        let login = if sort == WrongLogin {
+            format!("Bearer {guess}")
+        } else {
+            basic(HASHED, &guess)
+        };
         let request = format!(
             "GET /v2/catalog HTTP/1.1\r\nHost: b\r\nX-Broker-API-Version: 2.17\r\nAuthorization: {login}\r\n\r\n"
         );

@@ -34,7 +34,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use good::{Seen, look};
-use horde::{ADDRESSES, Counts, Horde, OVER_TLS, PLAIN, Sort};
+use horde::{ADDRESSES, Counts, GUESSING, Horde, OVER_TLS, PLAIN, Sort};
 use judge::{Figures, Round, p99};
 use ruler::Ruler;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -145,19 +145,20 @@ fn prove(mut serving: Serving, sorts: &'static [(Sort, usize)], time: Duration, 
         let gone = serving.let_go(figures.files.0, PATIENCE);
         assert!(gone.is_ok(), "{what}: after they had gone: {gone:?}");
     }
+    if sorts == PLAIN {
+        // Each address comes once at least, also where the machine was too busy for that.
+        while counts.guesses() < ADDRESSES {
+            let horde = Horde::come(&serving, GUESSING);
+            thread::sleep(Duration::from_secs(5));
+            counts.add(&horde.go());
+        }
+    }
     println!("{what}: {figures}\n{what}:{counts}");
     assert_eq!(figures.complaints(), Vec::<String>::new(), "{figures}");
     for (sort, many) in sorts {
         let came = counts.0.get(sort).map_or(0, |count| count.came);
         assert!(came >= *many, "only {came} {sort:?}");
     }
-    let guesses: usize = counts
-        .0
-        .iter()
-        .filter(|(sort, _)| matches!(sort, Sort::WrongLogin | Sort::WrongHashedLogin))
-        .map(|(_, count)| count.came)
-        .sum();
-    assert!(guesses == 0 || guesses >= ADDRESSES, "{guesses} guesses");
     stops_among_them(&mut serving, sorts, what);
 }
 
