@@ -174,6 +174,8 @@ fn waiting(number: u64) -> Change {
         },
         job: Some(Job {
             backend: Arc::from(BACKEND),
+            limited: false,
+            hold: None,
             task: Secret::new(task),
             cancels: None,
         }),

@@ -22,6 +22,7 @@ pub mod difference;
 pub mod error;
 pub mod expiry;
 pub mod guard;
+pub mod hands;
 pub mod id;
 pub mod instance;
 pub mod json;

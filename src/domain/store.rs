@@ -141,11 +141,25 @@ impl Change {
 pub struct Job {
     /// The queue: the name of the backend.
     pub backend: Arc<str>,
+    /// Whether only so many of the queue may be leased at once, and the rest waits in order.
+    pub limited: bool,
+    /// The lease that it is recorded with, for a process that takes it up at once; not counted where somebody may still
+    /// act that it has to wait for. Never of a limited queue, nor of one that cancels.
+    pub hold: Option<Hold>,
     /// What to do.
     pub task: Secret<Task>,
     /// The operation that this one takes over from. It fails at once, but this one waits until its lease has been given
     /// back or has run out.
     pub cancels: Option<OperationId>,
+}
+
+/// A lease that an operation is recorded with.
+#[derive(Clone, Debug)]
+pub struct Hold {
+    /// The process.
+    pub owner: Arc<str>,
+    /// The end of the lease.
+    pub until: Timestamp,
 }
 
 /// What changes. Each says what it has seen: where that is not so any more, nothing changes.
@@ -207,6 +221,8 @@ pub enum Act {
 pub enum Begun {
     /// Recorded, and done.
     Done,
+    /// Recorded, and taken up with the lease that it came with.
+    Taken(Box<Taken>),
     /// There is an instance with that id already.
     InstanceThere(Box<Instance>),
     /// There is a binding with that id already.
@@ -242,6 +258,16 @@ pub struct Take {
     pub most: u32,
     /// How many of a backend's may be leased at once, over all processes. A backend that is not named has no limit.
     pub limits: Vec<(Arc<str>, u32)>,
+}
+
+impl Take {
+    /// The lease that each gets.
+    pub fn hold(&self) -> Hold {
+        Hold {
+            owner: Arc::clone(&self.owner),
+            until: self.until,
+        }
+    }
 }
 
 /// An operation that was taken up, and what it is about as it was at that moment.

@@ -7,6 +7,7 @@ pub(super) mod engines;
 mod expiring;
 mod finding;
 mod guards;
+mod held;
 pub(super) mod jobs;
 mod ledger;
 #[path = "../../tests/postgres/proxy.rs"]
@@ -197,6 +198,7 @@ fn unbind(of: &str, name: &str) -> Change {
 async fn began(store: &dyn Store, change: Change) -> &'static str {
     match store.begin(change).await.expect("an answer") {
         Begun::Done => "done",
+        Begun::Taken(_) => "taken",
         Begun::InstanceThere(there) => as_first(*there == instance(there.id.as_str(), 1)),
         Begun::BindingThere(there) => as_first(*there == binding("i", there.id.as_str())),
         Begun::Stale => "stale",

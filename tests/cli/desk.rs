@@ -202,6 +202,8 @@ fn provision(name: &str) -> Change {
         },
         job: Some(Job {
             backend: "fixed".into(),
+            limited: false,
+            hold: None,
             task: Secret::new(task),
             cancels: None,
         }),

@@ -44,6 +44,8 @@ pub struct Counts {
     pub looked: bool,
     /// Operations that were recorded with something left to do.
     pub begun: Vec<(OperationId, Subject)>,
+    /// Operations that were taken up with their recording.
+    pub handed: usize,
     /// When the latest attempt is due that is to be made again.
     pub due_again: Option<i64>,
     pub trouble: Option<String>,

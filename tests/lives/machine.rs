@@ -184,6 +184,9 @@ impl Machine {
             _ => process.block_on(call.make(broker))?,
         };
         let begun = std::mem::take(&mut process.gauge.counts().begun);
+        if std::mem::take(&mut process.gauge.counts().handed) > 0 {
+            life.model.note(tour::HANDED);
+        }
         life.learn(&begun)?;
         let answered = life.answered(answer);
         if answered != expected.text {

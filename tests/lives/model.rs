@@ -127,7 +127,8 @@ pub struct Binding {
 }
 
 impl Binding {
-    pub fn made(&mut self, token: &Value, instance: &Instance) {
+    /// What its plan's templates come to; what is nothing is left out.
+    pub fn rendered(&self, token: &Value, instance: &Instance) -> serde_json::Map<String, Value> {
         let mut credentials = serde_json::Map::new();
         for (key, value) in [
             ("made", token),
@@ -139,7 +140,11 @@ impl Binding {
                 credentials.insert(key.to_owned(), value.clone());
             }
         }
-        self.credentials = Some(credentials.into());
+        credentials
+    }
+
+    pub fn made(&mut self, token: &Value, instance: &Instance) {
+        self.credentials = Some(self.rendered(token, instance).into());
         self.unmade = false;
     }
 }

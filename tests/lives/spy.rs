@@ -44,7 +44,11 @@ impl Store for Spy {
         let ends = job.is_some_and(|job| job.task.expose().asker.login == EXPIRY);
         Box::pin(async move {
             let begun = self.store.begin(change).await;
-            if matches!(begun, Ok(Begun::Done)) {
+            if let Ok(Begun::Taken(taken)) = &begun {
+                self.gauge.takes_up(&taken.operation.id, taken.attempt);
+                self.gauge.counts().handed += 1;
+            }
+            if matches!(begun, Ok(Begun::Done | Begun::Taken(_))) {
                 self.gauge.counts().begun.extend(begins);
             }
             if ends {

@@ -12,9 +12,14 @@ const WAITS: usize = 2;
 const NARROW: usize = 3;
 const ENDS: usize = 4;
 
+/// Nothing the model foretells: it comes to the same.
+pub const HANDED: &str = "taken up with its recording";
+
 /// What must have happened to work on the way.
-pub const WORK: [&str; 23] = [
+pub const WORK: [&str; 25] = [
+    HANDED,
     "a delete waits for what it cancels",
+    "bound to nothing",
     "done",
     "ended with its lease",
     "failed",
@@ -53,6 +58,7 @@ pub fn tour() -> Vec<Vec<Leg>> {
         narrow(),
         mistakes(),
         endings(),
+        nothing_returned(),
     ]
 }
 
@@ -531,4 +537,30 @@ fn mistakes() -> Vec<Leg> {
         }),
     ]);
     legs
+}
+
+/// Credentials that are made of outputs alone, and a backend that returns none.
+fn nothing_returned() -> Vec<Leg> {
+    vec![
+        ask(NARROW, Act::Provision, "202"),
+        end(Ends::DoneBare),
+        ask(NARROW, Act::Poll, "200 Succeeded"),
+        ask(NARROW, Act::Bind, "202"),
+        end(Ends::DoneBare),
+        ask(NARROW, Act::PollBinding, "200 Failed"),
+        ask(NARROW, Act::FetchBinding, "BindingNotFound"),
+        ask(NARROW, Act::Unbind, "202"),
+        end(Ends::Done),
+        // What it has from a parameter is something.
+        with(NARROW, Act::Bind, "202", |ask| ask.level = Some(1)),
+        end(Ends::DoneBare),
+        ask(NARROW, Act::FetchBinding, "200"),
+        ask(NARROW, Act::Unbind, "202"),
+        end(Ends::Done),
+        ask(NARROW, Act::Deprovision, "202"),
+        end(Ends::Done),
+        prompt(WAITS, Act::Provision, Ends::DoneBare, "201"),
+        prompt(WAITS, Act::Bind, Ends::DoneBare, "OperationFailed"),
+        ask(WAITS, Act::FetchBinding, "BindingNotFound"),
+    ]
 }

@@ -6,6 +6,9 @@ use crate::model::{Acting, Binding, Flaw, Kind, Model, Op, Operation, Report, St
 use crate::offer::{LIMIT, NARROW};
 use crate::steps::{Ends, GRACE, HOUR, KEEP, LEASE, SECOND};
 
+/// What is told of a bind that came to no credentials.
+const NOTHING: &str = "The broker could not make the answer out of the plan's templates. Ask the operator of the broker: its log names the place.";
+
 /// How often a process looks for what can be forgotten, at most.
 const SWEEP_EVERY: i64 = 60 * SECOND;
 
@@ -212,6 +215,10 @@ impl Model {
                     now,
                 );
             }
+            Ends::DoneBare if self.comes_to_nothing(op) => {
+                self.note("bound to nothing");
+                self.over(op, attempt, State::Failed, Report::of(NOTHING), None, now);
+            }
             Ends::DoneBare => {
                 self.over(
                     op,
@@ -265,6 +272,17 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// Whether a bind that returns no outputs has no credentials at all: that is no binding which anybody can use.
+    fn comes_to_nothing(&self, op: Op) -> bool {
+        let (i, b) = self.operations[op].subject;
+        let bound = b.and_then(|b| self.bindings.get(&(i, b)));
+        let instance = self.instances.get(&i);
+        self.operations[op].kind == Kind::Bind
+            && bound
+                .zip(instance)
+                .is_some_and(|(binding, its)| binding.rendered(&Value::Null, its).is_empty())
     }
 
     fn over(

@@ -130,6 +130,8 @@ pub fn change(pair: Pair, op: Op, seen: Option<&Seen>, now: Timestamp) -> Change
         act: act(&operation, seen),
         job: Some(Job {
             backend: Arc::from(BACKEND),
+            limited: false,
+            hold: None,
             task: Secret::new(Task {
                 asker: Asker {
                     login: "model".to_owned(),

@@ -1,12 +1,16 @@
-//! A change is recorded, and who keeps account is told of it.
+//! A change is recorded, its operation handed to whoever carries it out, and who keeps account is told of it.
+
+use std::sync::Arc;
 
 use super::Broker;
 use crate::domain::audit::{Account, Asked, Began, Denied, Stands, Who, of_parameters};
 use crate::domain::caller::Caller;
-use crate::domain::id::{PlanId, ServiceId};
+use crate::domain::hands::{Hands, Spare};
+use crate::domain::id::{OperationId, PlanId, ServiceId};
 use crate::domain::json::{Fingerprint, Object};
-use crate::domain::operation::Operation;
-use crate::domain::store::{Begun, Change, StoreError};
+use crate::domain::operation::{Operation, Subject};
+use crate::domain::store::{Begun, Change, End, Ending, StoreError};
+use crate::domain::time::Timestamp;
 
 /// What a change was asked with, for the account of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +31,7 @@ impl Broker {
         wanted: Wanted<'_>,
     ) -> Result<Begun, StoreError> {
         if self.account() == Account::None {
-            return self.store.begin(change).await;
+            return self.recorded(change).await;
         }
         let stands = match change.job {
             None => Stands::Over,
@@ -40,7 +44,7 @@ impl Broker {
             wanted,
             is_told: false,
         };
-        let begun = self.store.begin(change).await;
+        let begun = self.recorded(change).await;
         match begun {
             Ok(Begun::Done | Begun::Lent(_)) => due.tell(stands, true),
             Ok(Begun::Unrecorded) => due.tell(stands, false),
@@ -48,6 +52,65 @@ impl Broker {
             _ => due.is_told = true,
         }
         begun
+    }
+
+    /// Has a change recorded. What is left of it is carried out by the hands of this process, where they are free and
+    /// nothing waits before it; else the bell tells whoever looks for work.
+    async fn recorded(&self, mut change: Change) -> Result<Begun, StoreError> {
+        let free = change.one_of().is_none();
+        let Some(job) = &mut change.job else {
+            return self.store.begin(change).await;
+        };
+        let hands = self.bells.hands();
+        let hands = hands.filter(|_| free && !job.limited && job.cancels.is_none());
+        let Some((hands, spare)) =
+            hands.and_then(|hands| Some((Arc::clone(&hands), hands.spare()?)))
+        else {
+            let begun = self.store.begin(change).await;
+            self.bells.work();
+            return begun;
+        };
+        job.hold = Some(spare.hold.clone());
+        // Who asked may go away meanwhile: what is recorded as this process's is carried out all the same.
+        let recorded = tokio::spawn(self.handed(change, hands, spare));
+        recorded
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
+    fn handed(
+        &self,
+        change: Change,
+        hands: Arc<dyn Hands>,
+        spare: Spare,
+    ) -> impl Future<Output = Result<Begun, StoreError>> + Send + use<> {
+        let (store, bells, clock) = (Arc::clone(&self.store), Arc::clone(&self.bells), self.clock);
+        async move {
+            let operation = &change.operation;
+            let (id, subject) = (operation.id.clone(), operation.subject.clone());
+            let begun = store.begin(change).await;
+            match begun {
+                Ok(Begun::Taken(taken)) => {
+                    hands.carry_out(*taken, spare);
+                    Ok(Begun::Done)
+                }
+                Ok(begun) => {
+                    drop(spare);
+                    bells.work();
+                    Ok(begun)
+                }
+                Err(error) => {
+                    drop(spare);
+                    tokio::spawn(async move {
+                        let end = let_go(id, subject, clock());
+                        // A store that is away lets its lease run out.
+                        let _ = store.end(end).await;
+                        bells.work();
+                    });
+                    Err(error)
+                }
+            }
+        }
     }
 
     /// Whether account is kept of changes.
@@ -63,6 +126,20 @@ impl Broker {
     /// Parameters as an account of changes has them.
     pub fn hashed(&self, parameters: &Object) -> Fingerprint {
         of_parameters(self.store.fingerprint_key(), parameters)
+    }
+}
+
+/// Whether it was recorded nobody knows; if so, nobody acts: its first attempt ends, and the next may begin at once.
+fn let_go(operation: OperationId, subject: Subject, now: Timestamp) -> End {
+    End {
+        operation,
+        subject,
+        attempt: 1,
+        at: now,
+        ending: Ending::Again {
+            due_at: now,
+            description: None,
+        },
     }
 }
 

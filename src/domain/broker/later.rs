@@ -76,6 +76,10 @@ impl Broker {
         }
         Ok(Some(Job {
             backend: manner.plan.map_or("", |plan| plan.backend.name()).into(),
+            limited: manner
+                .plan
+                .is_some_and(|plan| plan.backend.concurrency().is_some()),
+            hold: None,
             task: Secret::new(Task {
                 asker: Asker::from(caller),
                 update: update.map(Box::new),
@@ -92,17 +96,6 @@ impl Broker {
             .then(|| plan.backend.name().into())
     }
 
-    /// Answers for an operation that has just been recorded.
-    pub(super) async fn reached(
-        &self,
-        operation: &OperationId,
-        subject: &Subject,
-        manner: Manner<'_>,
-    ) -> Result<Reached, BrokerError> {
-        self.bells.work();
-        self.wait(operation, subject, manner).await
-    }
-
     /// Answers for an operation that runs already: the same as the first time.
     pub(super) async fn joined(
         &self,
@@ -111,10 +104,11 @@ impl Broker {
         manner: Manner<'_>,
     ) -> Result<Reached, BrokerError> {
         manner.agreed()?;
-        self.wait(operation, subject, manner).await
+        self.reached(operation, subject, manner).await
     }
 
-    async fn wait(
+    /// Answers for an operation that has just been recorded.
+    pub(super) async fn reached(
         &self,
         operation: &OperationId,
         subject: &Subject,
@@ -159,7 +153,9 @@ impl Broker {
             {
                 return Ok(found);
             }
-            let _ = tokio::time::timeout(LOOK, bell).await;
+            if let Ok(Ok(over)) = tokio::time::timeout(LOOK, bell).await {
+                return Ok(over);
+            }
         }
     }
 }

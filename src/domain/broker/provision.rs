@@ -95,7 +95,7 @@ impl Broker {
                 Begun::Unmade(why) => return Err(why.into()),
                 Begun::Full(full) => return Err(limits::exceeded(chosen, Kind::Provision, &full)),
                 Begun::Stale | Begun::Absent => {}
-                other @ (Begun::BindingThere(_) | Begun::Busy) => {
+                other @ (Begun::BindingThere(_) | Begun::Busy | Begun::Taken(_)) => {
                     return Err(beside_the_point(&other));
                 }
             }

@@ -239,7 +239,12 @@ impl Worker {
                     leaves,
                 };
                 if self.end(&taken, ending).await == Some(Lease::Held) {
-                    self.bells.over(&taken.operation.id);
+                    self.bells.over(&Operation {
+                        state,
+                        report: report.clone(),
+                        finished_at: Some(now),
+                        ..taken.operation.clone()
+                    });
                     self.tell_end(&taken, state, &report);
                 } else {
                     self.tell_attempt(&taken, "ended too late: its result does not count");

@@ -137,6 +137,8 @@ impl Worker {
         let acting = chosen.filter(|chosen| chosen.plan.backend.carries_out(Kind::Unbind));
         let job = acting.map(|chosen| Job {
             backend: chosen.plan.backend.name().into(),
+            limited: chosen.plan.backend.concurrency().is_some(),
+            hold: None,
             task: Secret::new(Task {
                 asker: Asker {
                     login: ASKER.to_owned(),

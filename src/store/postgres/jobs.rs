@@ -7,10 +7,49 @@ use super::transaction::Transaction;
 use super::values::{Columns, values};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId};
 use crate::domain::operation::{Operation, Report, State, Subject};
-use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
+use crate::domain::store::{Begun, End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::seal::Cell;
+
+/// What [`read_taken`] reads first, of `o`.
+macro_rules! operation_columns {
+    () => {
+        "o.instance_id, o.binding_id, o.id, o.kind, o.state, o.report, o.fingerprint, o.started_at, o.finished_at, \
+         o.attempt, o.tries, o.task"
+    };
+}
+
+/// Records an operation, with a lease where one comes with it and nobody may still act; gives that one back as it is taken.
+const RECORD: &str = concat!(
+    "WITH acting AS (
+         SELECT id, due_at FROM broker_operations
+         WHERE instance_id = $3 AND (binding_id IN ($4, '') OR $4 = '')
+               AND owner IS NOT NULL AND state <> 'in progress' AND due_at > $7
+     ), held AS (
+         SELECT $12::text AS owner, $13::bigint AS until WHERE $12 IS NOT NULL AND NOT EXISTS (SELECT FROM acting)
+     ), recorded AS (
+         INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend,
+                                        task, due_at, waits_for, moves_to, owner, attempt, tries, turn)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+                 coalesce((SELECT max(due_at) FROM acting), (SELECT until FROM held), $7),
+                 CASE (SELECT count(*) FROM acting) WHEN 0 THEN $10 WHEN 1 THEN (SELECT min(id) FROM acting) END, $11,
+                 (SELECT owner FROM held), (SELECT count(*) FROM held), (SELECT count(*) FROM held),
+                 coalesce((
+             SELECT turn FROM broker_operations WHERE instance_id = $3 AND binding_id = $4
+             ORDER BY turn DESC LIMIT 1), 0) + 1)
+         RETURNING *
+     )
+     SELECT ",
+    operation_columns!(),
+    ", ",
+    instance_columns!(),
+    ", ",
+    binding_columns!(),
+    " FROM recorded o LEFT JOIN broker_instances i ON i.id = o.instance_id
+      LEFT JOIN broker_bindings b ON b.instance_id = o.instance_id AND b.id = o.binding_id
+      WHERE o.owner IS NOT NULL"
+);
 
 /// Records an operation that is to be carried out, due at once or when nobody acts any more whose operation was ended
 /// from outside: the one that it cancels, what was given up on the subject, what stood on a forgotten one of its id. It
@@ -20,43 +59,34 @@ pub(super) async fn record(
     database: &Transaction<'_>,
     operation: &Operation,
     job: &Job,
-) -> Result<(), StepError> {
+) -> Result<Begun, StepError> {
     let now = operation.started_at;
     if let Some(cancelled) = &job.cancels {
         cancel(database, cancelled, &operation.subject, now).await?;
     }
-    database
-        .execute(
-            "WITH acting AS (
-                 SELECT id, due_at FROM broker_operations
-                 WHERE instance_id = $3 AND (binding_id IN ($4, '') OR $4 = '')
-                       AND owner IS NOT NULL AND state <> 'in progress' AND due_at > $7
-             )
-             INSERT INTO broker_operations (id, kind, instance_id, binding_id, state, fingerprint, started_at, backend,
-                                            task, due_at, waits_for, moves_to, turn)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce((SELECT max(due_at) FROM acting), $7),
-                     CASE (SELECT count(*) FROM acting) WHEN 0 THEN $10 WHEN 1 THEN (SELECT min(id) FROM acting) END, $11,
-                     coalesce((
-                 SELECT turn FROM broker_operations WHERE instance_id = $3 AND binding_id = $4
-                 ORDER BY turn DESC LIMIT 1), 0) + 1)",
-            values![
-                operation.id.as_str(),
-                operation.kind.name(),
-                operation.subject.instance().as_str(),
-                operation.subject.binding().map_or("", BindingId::as_str),
-                operation.state.name(),
-                operation
-                    .fingerprint
-                    .map(|fingerprint| fingerprint.0.to_vec()),
-                now.0,
-                &*job.backend,
-                database.packed(Cell::Task(&operation.id, &operation.subject), &job.task)?,
-                job.cancels.as_ref().map(OperationId::as_str),
-                job.task.expose().moves_to().map(PlanId::as_str),
-            ],
-        )
-        .await?;
-    Ok(())
+    let values = values![
+        operation.id.as_str(),
+        operation.kind.name(),
+        operation.subject.instance().as_str(),
+        operation.subject.binding().map_or("", BindingId::as_str),
+        operation.state.name(),
+        operation
+            .fingerprint
+            .map(|fingerprint| fingerprint.0.to_vec()),
+        now.0,
+        &*job.backend,
+        database.packed(Cell::Task(&operation.id, &operation.subject), &job.task)?,
+        job.cancels.as_ref().map(OperationId::as_str),
+        job.task.expose().moves_to().map(PlanId::as_str),
+        job.hold.as_ref().map(|hold| &*hold.owner),
+        job.hold.as_ref().map(|hold| hold.until.0),
+    ];
+    let taken = database.find(RECORD, values).await?;
+    let taken = taken.map(|row| read_taken(&mut database.columns(&row)));
+    Ok(match taken.transpose()? {
+        Some(taken) => Begun::Taken(Box::new(taken)),
+        None => Begun::Done,
+    })
 }
 
 /// Fails what runs on a subject, at once; its lease counts until it is given back.
@@ -177,8 +207,9 @@ async fn lease(
                      FROM due WHERE o.id = due.id AND o.binding_id = due.binding_id
                      RETURNING o.*, due.due_at AS was_due_at
                  )
-                 SELECT o.instance_id, o.binding_id, o.id, o.kind, o.state, o.report, o.fingerprint, o.started_at,
-                        o.finished_at, o.attempt, o.tries, o.task, ",
+                 SELECT ",
+                operation_columns!(),
+                ", ",
                 instance_columns!(),
                 ", ",
                 binding_columns!(),

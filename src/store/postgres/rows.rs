@@ -95,7 +95,7 @@ pub(super) async fn apply(database: &Transaction<'_>, change: &Change) -> Result
     if matches!(begun, Begun::Done) {
         match &change.job {
             None => record(database, &change.operation).await?,
-            Some(job) => jobs::record(database, &change.operation, job).await?,
+            Some(job) => return jobs::record(database, &change.operation, job).await,
         }
     }
     Ok(begun)

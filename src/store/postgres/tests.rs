@@ -523,6 +523,7 @@ fn no_statement_reads_a_table_from_end_to_end() {
 /// The texts of a source; what stands side by side, in `concat!`, is one.
 fn texts(source: &str) -> Vec<String> {
     let source = source
+        .replace("operation_columns!()", "\"o.id\"")
         .replace("instance_columns!()", "\"i.id\"")
         .replace("binding_columns!()", "\"b.id\"")
         .replace("entry_columns!()", "\"id\"");

@@ -7,18 +7,20 @@ use super::database::Database;
 use super::rows::{self, RowError, text};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId};
 use crate::domain::operation::{Operation, Report, State, Subject, Task};
-use crate::domain::store::{End, Ending, Job, Lease, Leaves, Renewal, Take, Taken, Unbound};
+use crate::domain::store::{
+    Begun, End, Ending, Hold, Job, Lease, Leaves, Renewal, Take, Taken, Unbound,
+};
 use crate::domain::time::Timestamp;
 use crate::secret::Secret;
 use crate::store::seal::Cell;
 
 /// Records an operation that is to be carried out, due at once or when nobody acts any more whose operation was ended
-/// from outside.
+/// from outside. Due at once, it is leased to the process that takes it up with its recording, if one does.
 pub(super) fn record(
     connection: &Database,
     operation: &Operation,
     job: &Job,
-) -> Result<(), RowError> {
+) -> Result<Begun, RowError> {
     let now = operation.started_at;
     if let Some(cancelled) = &job.cancels {
         cancel(connection, cancelled, &operation.subject, now)?;
@@ -44,7 +46,13 @@ pub(super) fn record(
             waits_for,
             job.task.expose().moves_to().map(PlanId::as_str),
         ])?;
-    Ok(())
+    match &job.hold {
+        Some(hold) if due_at == now => {
+            let seq = connection.last_insert_rowid();
+            Ok(Begun::Taken(Box::new(lease(connection, seq, hold)?)))
+        }
+        _ => Ok(Begun::Done),
+    }
 }
 
 /// Fails what runs on a subject, at once; its lease counts until it is given back.
@@ -124,7 +132,7 @@ pub(super) fn take(connection: &Database, take: &Take) -> Result<Vec<Taken>, Row
             continue;
         }
         for seq in due(connection, &backend, take.now, room)? {
-            taken.push(lease(connection, seq, take)?);
+            taken.push(lease(connection, seq, &take.hold())?);
         }
     }
     Ok(taken)
@@ -175,14 +183,14 @@ fn due(
     Ok(due)
 }
 
-fn lease(connection: &Database, seq: i64, take: &Take) -> Result<Taken, RowError> {
+fn lease(connection: &Database, seq: i64, hold: &Hold) -> Result<Taken, RowError> {
     connection
         .prepare_cached(
             "UPDATE operations SET owner = ?1, due_at = ?2, attempt = attempt + 1, tries = tries + 1 WHERE seq = ?3
              RETURNING id, kind, instance_id, binding_id, state, report, fingerprint, started_at, finished_at, attempt,
                        tries, task",
         )?
-        .query_row(params![&*take.owner, take.until.0, seq], |row| {
+        .query_row(params![&*hold.owner, hold.until.0, seq], |row| {
             Ok(read_taken(connection, row))
         })?
 }

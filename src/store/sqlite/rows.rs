@@ -109,7 +109,7 @@ pub(super) fn apply(connection: &Database, change: &Change) -> Result<Begun, Row
     if matches!(begun, Begun::Done) {
         match &change.job {
             None => record_as(connection, &change.operation, subject, found(&change.act))?,
-            Some(job) => jobs::record(connection, &change.operation, job)?,
+            Some(job) => return jobs::record(connection, &change.operation, job),
         }
     }
     Ok(begun)

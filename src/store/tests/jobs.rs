@@ -51,6 +51,8 @@ pub(in crate::store) fn queued(change: Change, backend: &str, now: i64) -> Chang
     }
     change.job = Some(Job {
         backend: backend.into(),
+        limited: false,
+        hold: None,
         task: Secret::new(task()),
         cancels: None,
     });
