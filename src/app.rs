@@ -6,25 +6,25 @@ mod entrance;
 mod guard;
 pub mod ledgers;
 mod reload;
+mod server;
 mod throwaway;
 mod tls;
 mod watching;
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::{LiveLogins, Logins, Throttle};
 use crate::catalog::{self, Loaded, Memory, Source};
-use crate::console::{Console, Reports};
+use crate::console::Reports;
 use crate::document::Environment;
 use crate::domain::bells::Bells;
 use crate::domain::broker::Broker;
@@ -39,10 +39,8 @@ use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
 use crate::domain::worker::{Terms, Worker};
-use crate::http::{Api, Gate, Limits, Published, Tls, Trusted, greet, routes};
-use crate::settings::{
-    BindingSettings, ServerSettings, Settings, StoreSettings, StoreUrl, UnbindExpired,
-};
+use crate::http::{Api, Limits, Published, Trusted};
+use crate::settings::{BindingSettings, Settings, StoreSettings, StoreUrl, UnbindExpired};
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
@@ -55,17 +53,6 @@ pub use self::guard::{Broken, PLAN_IN_USE, Verdict};
 use self::reload::{Bell, Reloader};
 pub use self::reload::{Origin, Start};
 pub use self::throwaway::{Door, throwaway};
-
-/// How long a connection may be idle before the server closes it. Longer than the routers before it keep theirs
-/// (Cloud Foundry's 90 s), so that none of them sends a request into a connection that is being closed.
-const KEEP_ALIVE: Duration = Duration::from_secs(95);
-
-/// How long a client may take to send a head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long a client that was refused by its head is listened to while it goes on sending. Closed under it, the connection
-/// is reset, and many clients then report that in place of the answer.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// Why the broker does not start.
 #[derive(Debug)]
@@ -146,7 +133,7 @@ fn timestamp(at: SystemTime) -> Timestamp {
 /// Serves until the process is asked to stop (SIGTERM, SIGINT), then answers what is under way and closes the store.
 pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let settings = start.settings;
-    let listener = listen(&settings.server)?;
+    let listener = server::listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
     let guard = Guard {
         ledger: ledger.clone(),
@@ -191,13 +178,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
     let worker = worker(&settings, Arc::clone(&live), bells, &watching, witness)?;
     let address = listener.local_addr().map_err(StartError::System)?;
     let tls = tls::open(&settings.server, &watching)?;
-    let server = self::start(
-        &settings.server,
-        listener,
-        tls.as_ref(),
-        &api,
-        console.as_ref(),
-    )?;
+    let server = server::start(&settings, listener, tls.as_ref(), &api, console.as_ref())?;
     let looking = tls.as_ref().map(tls::watch);
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
@@ -279,12 +260,6 @@ pub const fn memory(settings: &Settings) -> Memory {
         StoreUrl::None => Memory::None,
         StoreUrl::Sqlite(_) | StoreUrl::Postgres(_) => Memory::Remembers,
     }
-}
-
-/// The address is taken before the store, so that a second start fails on what its operator sees first.
-fn listen(server: &ServerSettings) -> Result<TcpListener, StartError> {
-    let address = SocketAddr::new(server.address, server.port);
-    TcpListener::bind(address).map_err(|error| StartError::Bind(address, error))
 }
 
 /// What is said of a file that is not sealed. With a database a broker does not even start.
@@ -412,55 +387,6 @@ fn random<const N: usize>() -> Result<[u8; N], StartError> {
 /// The catalog as it is sent to these logins.
 fn published(catalog: &Arc<Catalog>, logins: &Logins) -> Published {
     Published::new(catalog, logins.scopes(), system_time())
-}
-
-fn start(
-    server: &ServerSettings,
-    listener: TcpListener,
-    tls: Option<&Arc<Tls>>,
-    api: &Data<Api>,
-    console: Option<&Data<Console>>,
-) -> Result<Server, StartError> {
-    let shared = api.clone();
-    let routes = routes(&server.base_path);
-    let pages = console.map(crate::console::routes);
-    // The last `.wrap` runs first; there is one.
-    let application = move || {
-        App::new()
-            .app_data(shared.clone())
-            // Those of platforms first: they are looked through in order, by every request.
-            .configure(routes.clone())
-            .configure(|config| {
-                if let Some(pages) = &pages {
-                    pages(config);
-                }
-            })
-            .wrap(Gate(shared.clone()))
-    };
-    let http = HttpServer::new(application)
-        .workers(server.workers)
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(LINGER)
-        .disable_signals()
-        .shutdown_timeout(whole_seconds(server.shutdown_timeout));
-    let listening = match tls {
-        None => http.listen(listener),
-        Some(tls) => {
-            let config = tls.config();
-            let config = config.map_err(|error| StartError::Tls(error.to_string()))?;
-            http.on_connect(move |connection, extensions| {
-                greet(connection, extensions);
-            })
-            .listen_rustls_0_23(listener, config)
-        }
-    };
-    Ok(listening.map_err(StartError::System)?.run())
-}
-
-/// The server counts seconds: a part of one is one, so that half a second is not none.
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// Waits for a signal; then `/readyz` says no, for `delay`, so that routers look elsewhere before connections close.

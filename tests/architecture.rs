@@ -63,6 +63,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("actix_web", &["main", "app", "http", "console", "cli"]),
     ("actix_web_httpauth", &["http"]),
+    ("actix_http", &["http"]),
+    ("actix_service", &["http"]),
     ("rusqlite", &["store"]),
     ("chacha20poly1305", &["store"]),
     ("tokio_postgres", &["postgres", "store", "backend"]),
@@ -82,7 +84,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("env_logger", &["telemetry"]),
     ("prometheus_client", &["telemetry"]),
     ("ureq", &["backend", "cli"]),
-    ("rustix", &["supervisor", "cli"]),
+    ("rustix", &["app", "supervisor", "cli"]),
     ("argon2", &["password"]),
     ("rustls", &["backend", "postgres", "http"]),
     ("actix_tls", &["http"]),

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The long proofs, whole: what `.ci/run` runs in small, some thousand times, and the store with a million instances.
 #
-#   tests/long.sh             all of it: about an hour and a quarter on 2 cores
+#   tests/long.sh             all of it: about an hour and a half on 2 cores
 #   tests/long.sh machine     one part; parts are machine, lives, fuzz, edits, kills, reload, sql, kill-sqlite, kill-postgres,
-#                             kill-database, kill-logins, kill-logins-postgres, kill-server, size
+#                             kill-database, kill-logins, kill-logins-postgres, kill-server, bad, size
 #
 #   machine  random lives of all calls, repeats and mistakes with kills in between, against a model (MACHINE=5000)
 #   lives    the same of plans that take time, with a clock that the sequence moves, on sqlite and half as many on
@@ -26,6 +26,9 @@
 #   kill-logins-postgres  the same with three brokers on one PostgreSQL, one of them killed at random (BLOWS=200)
 #   kill-server    the same while the server of the logins is killed (DATABASE=20)
 #
+#   bad      bad clients of every sort, thousands of connections of them, for so many seconds (BAD=600), a third of it over TLS:
+#            good ones do not wait for them, and no memory and no open file stays
+#
 #   reload   good, bad and breaking documents under the load of 32 clients (RELOADS=1000): none sees two at once
 #
 #   size     provision and fetch with 1,000,000 instances stored against 1,000
@@ -47,7 +50,7 @@ prove() {
     echo "tests/long.sh: there is no test $name" >&2
     exit 1
   }
-  grep -E 'sequences of|accepted, | reloads under | lives, | -> |finished in|^(lives|lent|store|answers|durations|blows|backends) [|]' <<<"$said" || true
+  grep -E 'sequences of|accepted, | reloads under | lives, | -> |finished in|^(lives|lent|store|answers|durations|blows|backends) [|]|^(plain|TLS): ' <<<"$said" || true
 }
 
 machine() {
@@ -119,13 +122,19 @@ kill-server() {
   KILLS=${DATABASE:-20} prove kill logins_and_entries_go_with_their_bindings_when_the_server_of_logins_is_killed
 }
 
+bad() {
+  local bad=${BAD:-600}
+  BAD=$bad prove bad bad_clients_keep_no_good_one_waiting
+  BAD=$bad prove bad bad_clients_keep_no_good_one_waiting_over_tls
+}
+
 size() {
   cargo bench --locked --quiet -- size
 }
 
 parts=("$@")
 all=(machine lives fuzz edits kills reload sql kill-sqlite kill-postgres kill-database kill-logins kill-logins-postgres
-  kill-server size)
+  kill-server bad size)
 ((${#parts[@]})) || parts=("${all[@]}")
 for part in "${parts[@]}"; do
   case " ${all[*]} " in

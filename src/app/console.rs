@@ -39,7 +39,7 @@ pub(super) fn open(
         key: key(shared),
         clock,
         base_path: settings.server.base_path.clone(),
-        secure: settings.console.secure_cookie,
+        secure: settings.console.secure_cookie || settings.server.tls.is_some(),
     };
     let enabled = settings.console.enabled;
     enabled.then(|| Data::new(Console::new(parts())))

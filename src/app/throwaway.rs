@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::entrance::{Entrance, logins};
 use super::reload::Bell;
 use super::watching::Watching;
-use super::{StartError, api, listen, open, owner, start, worker};
+use super::{StartError, api, open, owner, server, worker};
 use crate::access::{LiveLogins, Throttle};
 use crate::domain::bells::Bells;
 use crate::domain::catalog::Catalog;
@@ -51,7 +51,7 @@ pub async fn throwaway<T: Send + 'static>(
     })?;
     let (username, password) = ("platform".to_owned(), Secret::new(owner()?.to_string()));
     let settings = of_its_own(settings, &folder, (&username, &password));
-    let listener = listen(&settings.server)?;
+    let listener = server::listen(&settings.server)?;
     let (store, _) = open(&settings.store)?;
     let bells = Arc::new(Bells::default());
     let live = Arc::new(Live::new(catalog));
@@ -76,7 +76,7 @@ pub async fn throwaway<T: Send + 'static>(
     ));
     let worker = worker(&settings, live, bells, &watching, watching.witness())?;
     let address = listener.local_addr().map_err(StartError::System)?;
-    let server = start(&settings.server, listener, None, &api, None)?;
+    let server = server::start(&settings, listener, None, &api, None)?;
     let handle = server.handle();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;

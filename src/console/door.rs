@@ -362,7 +362,7 @@ fn set(
     }
 }
 
-/// Whether the request came by HTTPS, as far as anybody says so. That is believed of everybody: who lies gets a cookie that
+/// Whether the request came by HTTPS, as far as a proxy says so. That is believed of everybody: who lies gets a cookie that
 /// their own browser does not send.
 fn is_https(request: &HttpRequest) -> bool {
     let says = |name: &str, word: &str| {
@@ -370,7 +370,5 @@ fn is_https(request: &HttpRequest) -> bool {
         let value = value.and_then(|value| value.to_str().ok());
         value.is_some_and(|value| value.to_ascii_lowercase().contains(word))
     };
-    request.app_config().secure()
-        || says("x-forwarded-proto", "https")
-        || says("forwarded", "proto=https")
+    says("x-forwarded-proto", "https") || says("forwarded", "proto=https")
 }

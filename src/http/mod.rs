@@ -9,6 +9,7 @@ mod audit;
 mod bindings;
 mod catalog;
 mod client;
+mod connection;
 mod error;
 mod gate;
 mod head;
@@ -17,9 +18,11 @@ mod identity;
 mod input;
 mod instances;
 mod instruments;
+mod lobby;
 mod log_line;
 mod login;
 mod routes;
+mod server;
 mod tls;
 mod trace;
 pub mod wire;
@@ -40,7 +43,8 @@ pub use error::WORDS;
 pub use gate::Gate;
 pub use instruments::{Answered, Instruments, Page};
 pub use routes::{ROUTES, routes};
-pub use tls::{Look, Tls, TlsError, TlsFiles, greet};
+pub use server::{ServerTerms, serve};
+pub use tls::{Look, Tls, TlsError, TlsFiles};
 
 /// What every request needs; one for all workers.
 pub struct Api {

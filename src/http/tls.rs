@@ -4,7 +4,6 @@
 //! Where there is an authority for clients, who shows a certificate must show one of it; who shows none may still log in in
 //! another way.
 
-use std::any::Any;
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -304,10 +303,10 @@ impl ClientCertVerifier for Swapped {
 pub(super) struct Certified(pub(super) Certificate);
 
 /// Notes for all requests of a connection which certificate its client has shown.
-pub fn greet(connection: &dyn Any, extensions: &mut Extensions) {
-    let certificate = connection
-        .downcast_ref::<TlsStream<TcpStream>>()
-        .and_then(|stream| stream.get_ref().1.peer_certificates()?.first())
+pub(super) fn greet(stream: &TlsStream<TcpStream>, extensions: &mut Extensions) {
+    let shown = stream.get_ref().1.peer_certificates();
+    let certificate = shown
+        .and_then(<[_]>::first)
         .and_then(|certificate| Certificate::parse(certificate));
     if let Some(certificate) = certificate {
         extensions.insert(Certified(certificate));

@@ -252,6 +252,9 @@ fn store(merged: &mut Merged, sources: &Sources) -> Option<StoreSettings> {
 /// More threads than this the server does not start.
 const MOST_WORKERS: usize = 512;
 
+/// More than this no address has ports for.
+const MOST_CONNECTIONS: usize = 1_000_000;
+
 fn server(merged: &mut Merged) -> Option<ServerSettings> {
     let address = merged.one("server.address", parse::address);
     let port = merged.one("server.port", parse::port);
@@ -263,6 +266,12 @@ fn server(merged: &mut Merged) -> Option<ServerSettings> {
     let header_limit = merged.one("server.header_limit", |text| parse::size(text, 1024));
     let request_timeout = merged.one("server.request_timeout", |text| {
         parse::duration(text, Duration::from_millis(100))
+    });
+    let connections = merged.one("server.connections", |text| {
+        parse::count(text, &(1..=MOST_CONNECTIONS))
+    });
+    let keep_alive = merged.one("server.keep_alive", |text| {
+        parse::duration(text, Duration::from_secs(1))
     });
     let drain_delay = merged.one("server.drain_delay", from_zero);
     let shutdown_timeout = merged.one("server.shutdown_timeout", from_zero);
@@ -277,6 +286,8 @@ fn server(merged: &mut Merged) -> Option<ServerSettings> {
         url_limit: url_limit?,
         header_limit: header_limit?,
         request_timeout: request_timeout?,
+        connections: connections?,
+        keep_alive: keep_alive?,
         drain_delay: drain_delay?,
         shutdown_timeout: shutdown_timeout?,
         base_path: base_path?,

@@ -430,7 +430,7 @@ mod tests {
             "off",
             "info,actix_server=warn",
             "catalog_broker",
-            "info,actix_http::h1=trace",
+            "info,actix_router::resource=trace",
             "debug/needle",
             "info, a=debug",
             "actix_web=",

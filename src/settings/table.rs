@@ -221,6 +221,22 @@ pub const SETTINGS: &[Setting] = &[
         doc: "How long a request may take; less than the platform waits (Cloud Foundry: 60s).",
     },
     Setting {
+        path: "server.connections",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("4096"),
+        doc: "Most connections at a time, fewer where the process may not open so many files; further ones wait.",
+    },
+    Setting {
+        path: "server.keep_alive",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("95s"),
+        doc: "How long a connection may be without a request; longer than routers before it keep theirs (Cloud Foundry: 90s).",
+    },
+    Setting {
         path: "server.drain_delay",
         kind: Kind::Measure,
         flag: None,

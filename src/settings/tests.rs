@@ -107,6 +107,8 @@ fn nothing_said_gives_the_defaults() {
     assert_eq!(server.url_limit, 16 << 10);
     assert_eq!(server.header_limit, 64 << 10);
     assert_eq!(server.request_timeout, Duration::from_secs(50));
+    assert_eq!(server.connections, 4096);
+    assert_eq!(server.keep_alive, Duration::from_secs(95));
     assert_eq!(server.drain_delay, Duration::ZERO);
     assert_eq!(server.shutdown_timeout, Duration::from_secs(20));
     assert_eq!(server.base_path, "");
@@ -208,6 +210,8 @@ server:
   url_limit: 1024
   header_limit: 8KiB
   request_timeout: 5
+  connections: 77
+  keep_alive: 620s
   drain_delay: 500ms
   shutdown_timeout: 2m
   base_path: a/b/
@@ -239,6 +243,8 @@ log: { format: json, level: debug }
         ("BROKER_SERVER__URL_LIMIT", "1024"),
         ("BROKER_SERVER__HEADER_LIMIT", "8KiB"),
         ("BROKER_SERVER__REQUEST_TIMEOUT", "5"),
+        ("BROKER_SERVER__CONNECTIONS", "77"),
+        ("BROKER_SERVER__KEEP_ALIVE", "620s"),
         ("BROKER_SERVER__DRAIN_DELAY", "500ms"),
         ("BROKER_SERVER__SHUTDOWN_TIMEOUT", "2m"),
         ("BROKER_SERVER__BASE_PATH", "a/b/"),

@@ -205,6 +205,10 @@ pub struct ServerSettings {
     pub header_limit: usize,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// Most connections at a time.
+    pub connections: usize,
+    /// How long a connection may be without a request.
+    pub keep_alive: Duration,
     /// How long to go on serving after a stop signal.
     pub drain_delay: Duration,
     /// How long running requests may take to finish.

@@ -271,9 +271,10 @@ fn together(brokers: &[Broker], requests: &[Request]) -> Vec<Option<crate::http:
             .map(|(request, broker)| {
                 let (gate, address) = (&gate, broker.address);
                 scope.spawn(move || {
-                    let mut connection = Connection::open(address).expect("a connection");
+                    // Where a broker is killed it may be gone by now.
+                    let connection = Connection::open(address);
                     gate.wait();
-                    connection.send(request).ok()
+                    connection.ok()?.send(request).ok()
                 })
             })
             .collect();

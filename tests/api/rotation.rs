@@ -239,9 +239,10 @@ fn an_expired_binding_has_no_successor() {
 #[test]
 fn a_predecessor_is_made_to_its_end() {
     let rotated = "name: async, description: Never waits";
-    let stage = Stage::with_catalog(|document| {
-        document.replace(rotated, &format!("{rotated}, binding_rotatable: true"))
-    });
+    let stage = Stage::made(
+        |document| document.replace(rotated, &format!("{rotated}, binding_rotatable: true")),
+        |setup| setup,
+    );
     let (broker, first) = (&stage.broker, at_binding("i", "b1"));
     let made = accepted(&stage.provision("i", "async"));
     awaited(broker, &crate::harness::at_instance("i"), &made);

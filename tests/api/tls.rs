@@ -188,7 +188,8 @@ fn the_api_is_served_over_tls_and_nothing_else_is() {
     let user = ["--user", login.as_str()];
     let with = |more: &[&str]| serving.catalog(&[&user, more].concat());
     assert_eq!(with(&["--http1.1"]), Ok("200 1.1".to_owned()));
-    assert_eq!(with(&["--http2"]), Ok("200 2".to_owned()));
+    // Who would rather have HTTP/2 gets what is offered.
+    assert_eq!(with(&["--http2"]), Ok("200 1.1".to_owned()));
     assert_eq!(
         with(&["--http1.1", "--tls-max", "1.2"]),
         Ok("200 1.1".to_owned())
@@ -302,6 +303,23 @@ fn a_certificate_is_a_login() {
     assert!(show("forged").is_ok_and(|answer| answer.starts_with("200")));
 }
 
+/// The broker knows by itself that its pages come by HTTPS.
+#[test]
+fn cookies_are_for_https_alone() {
+    let serving = Serving::start(&setup(), folder());
+    let to_file = ["--cacert", "ca.pem", "--dump-header", "head"];
+    let answer = serving.curl("/console/sign-in", &to_file);
+    assert_eq!(answer, Ok("200 1.1".to_owned()));
+    let head = fs::read_to_string(serving.path("head")).expect("a head");
+    let cookie = head
+        .lines()
+        .find(|line| line.to_lowercase().starts_with("set-cookie: "));
+    assert!(
+        cookie.is_some_and(|cookie| cookie.ends_with("; Secure")),
+        "{head}"
+    );
+}
+
 /// New certificates of another authority, again and again, while clients connect all the time: no request fails, and each
 /// new one comes into use.
 #[test]
@@ -326,7 +344,7 @@ fn a_certificate_is_changed_under_load_without_a_failed_request() {
                     while !over.load(Ordering::Relaxed) {
                         let arguments = ["--cacert", "both.pem", "--user", &login];
                         let answer = serving.curl("/v2/catalog", &arguments);
-                        assert_eq!(answer, Ok("200 2".to_owned()));
+                        assert_eq!(answer, Ok("200 1.1".to_owned()));
                         asked += 1;
                     }
                     asked

@@ -19,6 +19,7 @@ use log::Level;
 use crate::domain::trace::Trace;
 use crate::http::Api;
 use crate::http::audit;
+use crate::http::connection::{Begun, UnderWay};
 use crate::http::error::panicked;
 use crate::http::head::{Head, REQUEST_IDENTITY};
 use crate::http::instruments::Answered;
@@ -63,6 +64,8 @@ where
 /// a panic is gone by then, so what is needed of it is kept.
 pub struct Last {
     began: Instant,
+    /// Its connection waits for nothing else while this is there.
+    _begun: Option<Begun>,
     api: Rc<Data<Api>>,
     method: Method,
     identity: Option<HeaderValue>,
@@ -73,6 +76,7 @@ impl Last {
     pub(super) fn of(request: &ServiceRequest, head: &Head<'_>, api: &Rc<Data<Api>>) -> Self {
         Self {
             began: Instant::now(),
+            _begun: request.conn_data::<Rc<UnderWay>>().map(UnderWay::begin),
             api: Rc::clone(api),
             method: request.method().clone(),
             identity: head.identity.cloned(),

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
@@ -30,21 +30,19 @@ fn lock_file(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// How long the lock is asked for again: a broker that was killed may leave it for a moment to a program that it was just
-/// starting.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
-const LOCK_AGAIN: Duration = Duration::from_millis(20);
+/// How often the lock is asked for again, for a second in all: a broker that was killed may leave it for a moment to a
+/// program that it was just starting.
+const LOCK_TRIES: u32 = 50;
+const LOCK_REST: Duration = Duration::from_millis(20);
 
 fn try_lock(file: &File) -> Result<(), TryLockError> {
-    let begun = Instant::now();
-    loop {
+    for _ in 0..LOCK_TRIES {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => {
-                std::thread::sleep(LOCK_AGAIN);
-            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_REST),
             outcome => return outcome,
         }
     }
+    file.try_lock()
 }
 
 /// Takes the lock beside the file, and says in it which process has it.

@@ -1,0 +1,231 @@
+//! One connection: how long its client may keep it without a whole request, how long it may leave answers unread, and how much
+//! of what it sends is taken at once.
+//!
+//! The server below has a time for the first head and for silence between requests, and none for what lies between: the head
+//! of a second request, a body that nobody waits for, an answer that is not read. Each would be held for ever, and of many
+//! small requests sent at once as many as its buffer holds, a thousand times as large as they came.
+
+use std::cell::Cell;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How long the client of a connection may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// From the end of one answer to the end of the next request's head.
+    pub(super) idle: Duration,
+    /// To read what it was answered.
+    pub(super) unread: Duration,
+}
+
+/// How much is read at once, in bytes: what a client has sent ahead is made into requests only when those before it were
+/// answered, and other clients of the same worker have their turn between.
+const AT_ONCE: usize = 1024;
+
+/// How much of what is no further request: a long head, which is parsed from its start each time, or a body.
+const MOST_AT_ONCE: usize = 64 * 1024;
+
+/// A connection, as the server reads and writes it.
+pub(super) struct Connection<S> {
+    stream: S,
+    /// What was read of it before it came here.
+    ahead: Vec<u8>,
+    patience: Patience,
+    under_way: Rc<UnderWay>,
+    /// Rings when there may have been no request for too long; set anew only when it has rung.
+    idle: Pin<Box<Sleep>>,
+    /// Rings when answers are unread for too long; none while the client reads.
+    unread: Option<Pin<Box<Sleep>>>,
+    /// How much was read since the server last went on to something else; and how much may be.
+    taken: usize,
+    at_once: usize,
+    /// How many requests there had been by then.
+    begun: usize,
+}
+
+/// The requests of a connection that are being answered.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    requests: Cell<usize>,
+    /// How many there were so far.
+    begun: Cell<usize>,
+    /// When the last answer was given, or the connection made.
+    since: Cell<Instant>,
+}
+
+/// A request that is being answered, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Begun(Rc<UnderWay>);
+
+impl UnderWay {
+    fn new() -> Rc<Self> {
+        Rc::new(Self {
+            requests: Cell::new(0),
+            begun: Cell::new(0),
+            since: Cell::new(Instant::now()),
+        })
+    }
+
+    /// One more.
+    pub(super) fn begin(self: &Rc<Self>) -> Begun {
+        self.requests.set(self.requests.get() + 1);
+        self.begun.set(self.begun.get().wrapping_add(1));
+        Begun(Rc::clone(self))
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.requests.set(self.0.requests.get().saturating_sub(1));
+        self.0.since.set(Instant::now());
+    }
+}
+
+impl<S> Connection<S> {
+    /// One of which `ahead` was read already.
+    pub(super) fn new(stream: S, ahead: Vec<u8>, patience: Patience) -> Self {
+        Self {
+            stream,
+            ahead,
+            patience,
+            under_way: UnderWay::new(),
+            idle: Box::pin(sleep(patience.idle)),
+            unread: None,
+            taken: 0,
+            at_once: AT_ONCE,
+            begun: 0,
+        }
+    }
+
+    pub(super) const fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    pub(super) fn under_way(&self) -> Rc<UnderWay> {
+        Rc::clone(&self.under_way)
+    }
+
+    /// Whether there was no request for too long. Answers that are not read have a time of their own.
+    fn is_idle(&mut self, context: &mut Context<'_>) -> bool {
+        while self.idle.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            let since = if self.under_way.requests.get() > 0 || self.unread.is_some() {
+                now
+            } else {
+                self.under_way.since.get()
+            };
+            let due = since + self.patience.idle;
+            if due <= now {
+                return true;
+            }
+            self.idle.as_mut().reset(due.into());
+        }
+        false
+    }
+
+    /// Goes on to something else.
+    fn rest(&mut self) {
+        let begun = self.under_way.begun.get();
+        self.at_once = if begun == self.begun {
+            (self.at_once * 2).min(MOST_AT_ONCE)
+        } else {
+            AT_ONCE
+        };
+        self.begun = begun;
+        self.taken = 0;
+    }
+
+    /// What is not written waits for the client to read, for a while.
+    fn patiently<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            return written;
+        }
+        let unread = self.patience.unread;
+        let timer = self.unread.get_or_insert_with(|| Box::pin(sleep(unread)));
+        ready!(timer.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.is_idle(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        // Who does not read is not listened to. What is to be written wakes the server.
+        if this.unread.is_some() {
+            return Poll::Pending;
+        }
+        if this.taken >= this.at_once {
+            this.rest();
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let room = (this.at_once - this.taken).min(buffer.remaining());
+        if !this.ahead.is_empty() {
+            let length = room.min(this.ahead.len());
+            buffer.put_slice(&this.ahead[..length]);
+            this.ahead.drain(..length);
+            this.taken += length;
+            return Poll::Ready(Ok(()));
+        }
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        let read = Pin::new(&mut this.stream).poll_read(context, &mut part);
+        let length = part.filled().len();
+        match read {
+            Poll::Pending => this.taken = 0,
+            Poll::Ready(Ok(())) => {
+                buffer.advance(length);
+                this.taken += length;
+            }
+            Poll::Ready(Err(_)) => {}
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        this.patiently(written, context)
+    }
+
+    /// Is called when all was written, so from then on nothing is unread that the system would not keep.
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        if matches!(flushed, Poll::Ready(Ok(()))) && this.unread.take().is_some() {
+            this.under_way.since.set(Instant::now());
+            // Nothing was read meanwhile, so nothing else says that there is something to read.
+            context.waker().wake_by_ref();
+        }
+        this.patiently(flushed, context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let closed = Pin::new(&mut this.stream).poll_shutdown(context);
+        this.patiently(closed, context)
+    }
+}
