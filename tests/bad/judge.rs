@@ -31,7 +31,7 @@ pub struct Figures {
 /// an answer goes through. Broker, good and bad clients share two cores with each other and with whatever else runs there, and
 /// a thread that is not alone waits for its turn; that says nothing of the broker. Where bad clients keep it from good ones,
 /// these wait for half a second and more. What the machine makes of a server without any bad client counts for the same reason.
-const NOISE: Duration = Duration::from_millis(100);
+const NOISE: Duration = Duration::from_millis(250);
 
 /// How much slower, and how much larger, it may get.
 const TIMES_SLOWER: u32 = 3;
@@ -112,7 +112,7 @@ fn bad_figures_are_refused() {
         alone: Duration::from_millis(3),
     };
     let good = Figures {
-        rounds: vec![round(2, 5), round(2, 99), round(40, 119)],
+        rounds: vec![round(2, 5), round(2, 249), round(90, 269)],
         answers: 1000,
         wrong: Vec::new(),
         memory: (20_000, 40_000),
@@ -126,8 +126,8 @@ fn bad_figures_are_refused() {
     assert_eq!(one_slow.complaints(), Vec::<String>::new());
     let busy = Figures {
         rounds: vec![Round {
-            alone: Duration::from_millis(60),
-            ..round(2, 179)
+            alone: Duration::from_millis(90),
+            ..round(2, 269)
         }],
         ..good.clone()
     };
@@ -139,7 +139,7 @@ fn bad_figures_are_refused() {
     for (what, bad) in [
         (
             "slow",
-            rounds(&[round(2, 101), round(2, 5), round(40, 121)]),
+            rounds(&[round(2, 251), round(2, 5), round(90, 271)]),
         ),
         ("slow", rounds(&[round(1000, 3001)])),
         ("half of them", rounds(&[round(2, 5), round(2, 300)])),
