@@ -12,14 +12,15 @@ use super::head::Head;
 use super::identity::{Admitted, originating_identity, peer, text};
 use super::log_line::Named;
 use crate::domain::audit::{Account, Asked, Denied, Who};
-use crate::domain::json::{Fingerprint, Object};
+use crate::domain::json::Object;
 use crate::domain::operation::Kind;
+use crate::secret::Secret;
 
 /// What a request says besides offering and plan.
 struct Said {
     organization: Option<String>,
     space: Option<String>,
-    parameters: Option<Fingerprint>,
+    parameters: Option<Secret<Object>>,
 }
 
 /// Whether what a request says is to be kept until it is answered.
@@ -42,7 +43,8 @@ pub(super) fn note(
     let said = Said {
         organization: organization.map(str::to_owned),
         space: space.map(str::to_owned),
-        parameters: parameters.map(|parameters| api.broker.hashed(parameters)),
+        // Hashed where it is refused: most are not.
+        parameters: parameters.cloned().map(Secret::new),
     };
     request.extensions_mut().insert(said);
 }
@@ -91,7 +93,10 @@ pub(super) fn answered(answer: &ServiceResponse) {
             plan: named.and_then(|named| named.plan.as_ref()),
             organization: said.and_then(|said| said.organization.as_deref()),
             space: said.and_then(|said| said.space.as_deref()),
-            parameters: said.and_then(|said| said.parameters),
+            parameters: said.and_then(|said| {
+                let parameters = said.parameters.as_ref()?;
+                Some(api.broker.hashed(parameters.expose()))
+            }),
         },
         status: answer.status().as_u16(),
         error: word.map_or("-", |word| word.name),

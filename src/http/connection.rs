@@ -130,6 +130,14 @@ impl<S> Connection<S> {
         false
     }
 
+    /// Nothing to read by now; or never, where there was no request for too long. Asked only then: each request would pay for it.
+    fn nothing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_idle(context) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+
     /// Goes on to something else.
     fn rest(&mut self) {
         let begun = self.under_way.begun.get();
@@ -165,17 +173,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.is_idle(context) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         // Who does not read is not listened to. What is to be written wakes the server.
         if this.unread.is_some() {
-            return Poll::Pending;
+            return this.nothing(context);
         }
         if this.taken >= this.at_once {
             this.rest();
             context.waker().wake_by_ref();
-            return Poll::Pending;
+            return this.nothing(context);
         }
         let room = (this.at_once - this.taken).min(buffer.remaining());
         if !this.ahead.is_empty() {
@@ -189,7 +194,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         let read = Pin::new(&mut this.stream).poll_read(context, &mut part);
         let length = part.filled().len();
         match read {
-            Poll::Pending => this.taken = 0,
+            Poll::Pending => {
+                this.taken = 0;
+                return this.nothing(context);
+            }
             Poll::Ready(Ok(())) => {
                 buffer.advance(length);
                 this.taken += length;

@@ -45,4 +45,5 @@ mod probe;
 mod rotation;
 mod trouble;
 mod upgrades;
+mod vacuum;
 mod waits;

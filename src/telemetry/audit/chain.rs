@@ -110,11 +110,8 @@ pub(super) fn text(hash: &[u8]) -> String {
 
 /// Bytes in hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| pair_of(*byte))
-        .map(char::from)
-        .collect()
+    let digits: Vec<u8> = bytes.iter().flat_map(|byte| pair_of(*byte)).collect();
+    text(&digits)
 }
 
 fn pair_of(byte: u8) -> [u8; 2] {

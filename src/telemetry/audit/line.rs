@@ -14,6 +14,9 @@ use crate::domain::time::Timestamp;
 /// Longer texts are cut, in bytes: ids of a request may be anything.
 const LONGEST: usize = 256;
 
+/// What a line has room for before it grows, in bytes.
+const USUAL: usize = 768;
+
 /// One line, before it is chained. What is not known is left out.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry<'a> {
@@ -162,8 +165,11 @@ impl<'a> Entry<'a> {
 
     /// As JSON, in one line.
     pub(super) fn json(&self) -> String {
+        let mut line = Vec::with_capacity(USUAL);
         // There is no map in it, so that nothing can go wrong.
-        serde_json::to_string(self).unwrap_or_else(|_| r#"{"event":"unsaid"}"#.to_owned())
+        let written = serde_json::to_writer(&mut line, self);
+        let line = written.ok().and_then(|()| String::from_utf8(line).ok());
+        line.unwrap_or_else(|| r#"{"event":"unsaid"}"#.to_owned())
     }
 }
 
