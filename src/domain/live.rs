@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::catalog::Catalog;
@@ -51,6 +51,11 @@ impl Live {
     /// The catalog of this moment: taken once for each request, and for each attempt at an operation.
     pub fn now(&self) -> Arc<Catalog> {
         self.catalog.load_full()
+    }
+
+    /// The same for a look: no count is shared for it.
+    pub fn look(&self) -> Guard<Arc<Catalog>> {
+        self.catalog.load()
     }
 
     /// From now on this one. What has begun ends with the one that it began with.

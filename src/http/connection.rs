@@ -39,8 +39,10 @@ pub(super) struct Connection<S> {
     ahead: Vec<u8>,
     patience: Patience,
     under_way: Rc<UnderWay>,
-    /// Rings when there may have been no request for too long; set anew only when it has rung.
+    /// Rings when there may have been no request for too long; set anew only when it has rung. It is asked for its ring once:
+    /// a connection is one task's from its begin to its end.
     idle: Pin<Box<Sleep>>,
+    listens: bool,
     /// Rings when answers are unread for too long; none while the client reads.
     unread: Option<Pin<Box<Sleep>>>,
     /// How much was read since the server last went on to something else; and how much may be.
@@ -97,6 +99,7 @@ impl<S> Connection<S> {
             patience,
             under_way: UnderWay::new(),
             idle: Box::pin(sleep(patience.idle)),
+            listens: false,
             unread: None,
             taken: 0,
             at_once: AT_ONCE,
@@ -114,6 +117,10 @@ impl<S> Connection<S> {
 
     /// Whether there was no request for too long. Answers that are not read have a time of their own.
     fn is_idle(&mut self, context: &mut Context<'_>) -> bool {
+        if self.listens && !self.idle.is_elapsed() {
+            return false;
+        }
+        self.listens = true;
         while self.idle.as_mut().poll(context).is_ready() {
             let now = Instant::now();
             let since = if self.under_way.requests.get() > 0 || self.unread.is_some() {

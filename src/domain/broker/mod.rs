@@ -223,7 +223,7 @@ impl Broker {
 
     /// The oldest version of the API that is served.
     pub fn minimum_api_version(&self) -> ApiVersion {
-        self.live.now().minimum_api_version()
+        self.live.look().minimum_api_version()
     }
 
     /// Whether the broker can do its work: whether its store can be used.
