@@ -73,9 +73,10 @@ impl fmt::Display for Figures {
 }
 
 impl Blows {
-    /// Whether at least 80 of 100 hit.
+    /// Whether at least 80 of 100 hit; of a few one may miss, but not the only one.
     pub const fn are_well_aimed(self) -> bool {
-        self.hit * 100 >= self.dealt * 80
+        let missed = self.dealt - self.hit;
+        self.hit > 0 && (missed <= 1 || missed * 100 <= self.dealt * 20)
     }
 }
 
@@ -87,5 +88,23 @@ impl fmt::Display for Blows {
             "{} dealt, {} of them ({share} %) hit an operation in progress",
             self.dealt, self.hit
         )
+    }
+}
+
+#[test]
+fn blows_that_hit_nothing_prove_nothing() {
+    for (dealt, hit, well) in [
+        (3, 3, true),
+        (3, 2, true),
+        (3, 1, false),
+        (1, 0, false),
+        (0, 0, false),
+        (20, 16, true),
+        (20, 15, false),
+        (200, 160, true),
+        (200, 159, false),
+    ] {
+        let blows = Blows { dealt, hit };
+        assert_eq!(blows.are_well_aimed(), well, "{blows}");
     }
 }
