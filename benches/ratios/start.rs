@@ -43,7 +43,7 @@ pub fn run() {
     at_most(
         "size of the program",
         bytes as f64 / 1024.0 / 1024.0,
-        15.0,
+        30.0,
         None,
         " MiB",
     );
