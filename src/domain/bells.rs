@@ -43,8 +43,8 @@ impl Bells {
         }
     }
 
-    /// What rings when an operation is over in this process, and says how it ended. Asked for before the store is looked at, so that none that
-    /// ends in between is missed.
+    /// What rings when an operation is over in this process, and says how it ended. Asked for before the store is looked at,
+    /// so that none that ends in between is missed.
     pub fn listen(&self, operation: &OperationId) -> oneshot::Receiver<Operation> {
         let (ring, heard) = oneshot::channel();
         let mut waiting = self.waiting();

@@ -6,12 +6,11 @@ use super::Broker;
 use crate::domain::audit::{Account, Asked, Began, Denied, Stands, Who, of_parameters};
 use crate::domain::caller::Caller;
 use crate::domain::hands::{Hands, Spare};
-use crate::domain::id::{OperationId, PlanId, ServiceId};
+use crate::domain::id::{PlanId, ServiceId};
 use crate::domain::json::{Fingerprint, Object};
 use crate::domain::live::Pass;
-use crate::domain::operation::{Operation, Subject};
-use crate::domain::store::{Begun, Change, End, Ending, StoreError};
-use crate::domain::time::Timestamp;
+use crate::domain::operation::Operation;
+use crate::domain::store::{Begun, Change, StoreError};
 
 /// What a change was asked with, for the account of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,7 +68,9 @@ impl Broker {
             hands.and_then(|hands| Some((Arc::clone(&hands), hands.spare()?)))
         else {
             let begun = self.store.begin(change).await;
-            self.bells.work();
+            if matches!(begun, Ok(Begun::Done)) {
+                self.bells.work();
+            }
             return begun;
         };
         job.hold = Some(spare.hold.clone());
@@ -86,31 +87,20 @@ impl Broker {
         hands: Arc<dyn Hands>,
         spare: Spare,
     ) -> impl Future<Output = Result<Begun, StoreError>> + Send + use<> {
-        let (store, bells, clock) = (Arc::clone(&self.store), Arc::clone(&self.bells), self.clock);
+        let (store, bells) = (Arc::clone(&self.store), Arc::clone(&self.bells));
         async move {
-            let operation = &change.operation;
-            let (id, subject) = (operation.id.clone(), operation.subject.clone());
-            let begun = store.begin(change).await;
-            match begun {
+            match store.begin(change).await {
                 Ok(Begun::Taken(taken)) => {
                     hands.carry_out(*taken, spare);
                     Ok(Begun::Done)
                 }
-                Ok(begun) => {
+                Ok(Begun::Done) => {
                     drop(spare);
                     bells.work();
-                    Ok(begun)
+                    Ok(Begun::Done)
                 }
-                Err(error) => {
-                    drop(spare);
-                    tokio::spawn(async move {
-                        let end = let_go(id, subject, clock());
-                        // A store that is away lets its lease run out.
-                        let _ = store.end(end).await;
-                        bells.work();
-                    });
-                    Err(error)
-                }
+                // Where nobody knows whether it was recorded, its lease runs out, and the next attempt begins then.
+                other => other,
             }
         }
     }
@@ -128,20 +118,6 @@ impl Broker {
     /// Parameters as an account of changes has them.
     pub fn hashed(&self, parameters: &Object) -> Fingerprint {
         of_parameters(self.store.fingerprint_key(), parameters)
-    }
-}
-
-/// Whether it was recorded nobody knows; if so, nobody acts: its first attempt ends, and the next may begin at once.
-fn let_go(operation: OperationId, subject: Subject, now: Timestamp) -> End {
-    End {
-        operation,
-        subject,
-        attempt: 1,
-        at: now,
-        ending: Ending::Again {
-            due_at: now,
-            description: None,
-        },
     }
 }
 
