@@ -38,7 +38,9 @@ pub(super) fn run(flags: &Flags) -> Exit {
     };
     log::trace!("{catalog:?}");
     let start = Start::new(loaded, catalog, document.findings, document.inputs);
-    match actix_web::rt::System::new().block_on(app::serve(origin, start)) {
+    let served = actix_web::rt::System::new().block_on(app::serve(origin, start));
+    log::logger().flush();
+    match served {
         Ok(()) => Exit::Clean,
         Err(why) => failed(why),
     }

@@ -3,6 +3,7 @@
 mod audit;
 mod logs;
 mod metrics;
+mod quoted;
 mod witness;
 
 pub use audit::{AuditWitness, Book, FileReading, Place, Said, Verifier};

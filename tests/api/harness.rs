@@ -298,7 +298,7 @@ impl Broker {
 
     /// All that it has written so far; what was written just now gets a moment to come through the pipe.
     pub fn log(&self) -> String {
-        thread::sleep(Duration::from_millis(25));
+        thread::sleep(Duration::from_millis(60));
         self.arrived()
     }
 
