@@ -2,7 +2,6 @@
 
 use actix_web::dev::ServiceResponse;
 use actix_web::http::Method;
-use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest};
 use percent_encoding::percent_decode_str;
 
@@ -25,9 +24,7 @@ struct Said {
 
 /// Whether what a request says is to be kept until it is answered.
 pub(super) fn wanted(request: &HttpRequest) -> bool {
-    request
-        .app_data::<Data<Api>>()
-        .is_some_and(|api| api.broker.account() != Account::None)
+    Api::of(request).is_some_and(|api| api.broker.account() != Account::None)
 }
 
 /// Keeps what a request says until it is answered.
@@ -56,7 +53,7 @@ pub(super) fn answered(answer: &ServiceResponse) {
     if !answer.status().is_client_error() && !answer.status().is_server_error() {
         return;
     }
-    let Some(api) = request.app_data::<Data<Api>>() else {
+    let Some(api) = Api::of(request) else {
         return;
     };
     if api.broker.account() == Account::None {

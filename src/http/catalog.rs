@@ -9,7 +9,7 @@ use actix_web::http::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, VARY,
 };
-use actix_web::web::{Bytes, Data};
+use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -168,9 +168,10 @@ fn sent_to<'p>(request: &HttpRequest, published: &'p Published) -> Option<Cow<'p
 }
 
 /// The published catalog (specification, "Catalog Management"), with 304 for who has it already.
-pub(super) async fn fetch(request: HttpRequest, api: Data<Api>) -> HttpResponse {
-    let published = api.published.load();
-    let Some(published) = sent_to(&request, &published) else {
+pub(super) async fn fetch(request: HttpRequest) -> HttpResponse {
+    let published = Api::of(&request).map(|api| api.published.load());
+    let seen = published.as_deref();
+    let Some(published) = seen.and_then(|published| sent_to(&request, published)) else {
         return unauthorized();
     };
     let headers = request.headers();

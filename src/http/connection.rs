@@ -83,10 +83,16 @@ impl UnderWay {
     }
 }
 
+impl Begun {
+    /// It was answered. Who is gone before that has no connection either, and needs no time.
+    pub(super) fn end(self, now: Instant) {
+        self.0.since.set(now);
+    }
+}
+
 impl Drop for Begun {
     fn drop(&mut self) {
         self.0.requests.set(self.0.requests.get().saturating_sub(1));
-        self.0.since.set(Instant::now());
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue};
-use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -54,8 +53,7 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
 /// Where a request came from.
 pub(super) fn peer(request: &HttpRequest) -> Option<Peer> {
     let address = request.peer_addr()?.ip().to_canonical();
-    let api = request.app_data::<Data<Api>>();
-    let client = api.map(|api| api.trusted.of(request));
+    let client = Api::of(request).map(|api| api.trusted.of(request));
     Some(Peer {
         address,
         forwarded: client.filter(|client| *client != address),

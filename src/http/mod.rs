@@ -31,6 +31,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use actix_web::HttpRequest;
+use actix_web::web::Data;
 use arc_swap::ArcSwap;
 
 use crate::access::{LiveLogins, Throttle};
@@ -73,6 +75,11 @@ pub struct Api {
 }
 
 impl Api {
+    /// That of a request. Where it is only looked at, it is borrowed: the count of all that hold it is shared by all workers.
+    fn of(request: &HttpRequest) -> Option<&Self> {
+        request.app_data::<Data<Self>>().map(|api| &***api)
+    }
+
     /// From now on this is sent to who fetches the catalog.
     pub fn publish(&self, published: Published) {
         self.published.store(Arc::new(published));

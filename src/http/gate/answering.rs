@@ -65,24 +65,30 @@ where
 pub struct Last {
     began: Instant,
     /// Its connection waits for nothing else while this is there.
-    _begun: Option<Begun>,
+    begun: Option<Begun>,
     api: Rc<Data<Api>>,
     method: Method,
     identity: Option<HeaderValue>,
+    /// Whether anybody reads the line of a request.
+    is_logged: bool,
     trace: Option<Trace>,
 }
 
 impl Last {
     pub(super) fn of(request: &ServiceRequest, head: &Head<'_>, api: &Rc<Data<Api>>) -> Self {
+        let is_logged = log_line::wanted();
         Self {
             began: Instant::now(),
-            _begun: request.conn_data::<Rc<UnderWay>>().map(UnderWay::begin),
+            begun: request.conn_data::<Rc<UnderWay>>().map(UnderWay::begin),
             api: Rc::clone(api),
             method: request.method().clone(),
             identity: head.identity.cloned(),
-            trace: log_line::wanted()
-                .then(|| head.trace(request.headers()))
-                .flatten(),
+            is_logged,
+            trace: if is_logged {
+                head.trace(request.headers())
+            } else {
+                None
+            },
         }
     }
 
@@ -98,11 +104,11 @@ impl Last {
     }
 
     fn answered(&mut self, mut answer: ServiceResponse) -> ServiceResponse {
-        let took = self.began.elapsed();
+        let took = self.end();
         let route = route(answer.request());
         self.count(route, answer.status(), took);
         let level = log_line::level(route, answer.status());
-        if log_line::is_read(level) {
+        if self.is_logged && (level == Level::Info || log_line::is_read(level)) {
             let line = Due {
                 level,
                 method: &self.method,
@@ -122,9 +128,9 @@ impl Last {
     }
 
     fn panicked(&mut self) -> Panicked {
-        let took = self.began.elapsed();
+        let took = self.end();
         self.count(None, StatusCode::INTERNAL_SERVER_ERROR, took);
-        if log_line::wanted() {
+        if self.is_logged {
             let line = Due {
                 level: Level::Info,
                 method: &self.method,
@@ -135,6 +141,15 @@ impl Last {
             line.panicked(self.identity.as_ref());
         }
         Panicked(self.identity.take())
+    }
+
+    /// How long it took. The connection's next request is waited for from now on.
+    fn end(&mut self) -> Duration {
+        let now = Instant::now();
+        if let Some(begun) = self.begun.take() {
+            begun.end(now);
+        }
+        now.saturating_duration_since(self.began)
     }
 
     fn count(&self, route: Option<Routed>, status: StatusCode, took: Duration) {
