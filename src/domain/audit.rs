@@ -105,5 +105,5 @@ pub struct Denied<'a> {
 /// The keyed hash of parameters: the same for the same ones, and nothing else is read from it. It is of another kind of
 /// value than the fingerprints that the same key makes for a store.
 pub fn of_parameters(key: &FingerprintKey, parameters: &Object) -> Fingerprint {
-    key.of(&serde_json::json!(["audit", parameters]))
+    key.of_kind("audit", parameters)
 }

@@ -29,8 +29,22 @@ impl FingerprintKey {
 
     /// The fingerprint of a value: of its meaning, not of its bytes.
     pub fn of(&self, value: &Value) -> Fingerprint {
+        self.of_text(&canonical(value))
+    }
+
+    /// The fingerprint of an object as one of a kind: that of `[kind, object]`, which nobody has to put together for it.
+    pub fn of_kind(&self, kind: &str, object: &Object) -> Fingerprint {
+        let mut text = String::from("[");
+        write_text(kind, &mut text);
+        text.push(',');
+        write_object(object, &mut text);
+        text.push_str(",]");
+        self.of_text(&text)
+    }
+
+    fn of_text(&self, text: &str) -> Fingerprint {
         let mut mac = self.0.clone();
-        mac.update(canonical(value).as_bytes());
+        mac.update(text.as_bytes());
         Fingerprint(mac.finalize().into_bytes().into())
     }
 }
@@ -53,22 +67,24 @@ fn write_canonical(value: &Value, text: &mut String) {
             }
             text.push(']');
         }
-        Value::Object(object) => {
-            let mut keys: Vec<&String> = object.keys().collect();
-            keys.sort_unstable();
-            text.push('{');
-            for key in keys {
-                write_text(key, text);
-                text.push(':');
-                write_canonical(&object[key], text);
-                text.push(',');
-            }
-            text.push('}');
-        }
+        Value::Object(object) => write_object(object, text),
         Value::String(string) => write_text(string, text),
         Value::Null => text.push_str("null"),
         Value::Bool(flag) => text.push_str(if *flag { "true" } else { "false" }),
     }
+}
+
+fn write_object(object: &Object, text: &mut String) {
+    let mut entries: Vec<(&String, &Value)> = object.iter().collect();
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    text.push('{');
+    for (key, value) in entries {
+        write_text(key, text);
+        text.push(':');
+        write_canonical(value, text);
+        text.push(',');
+    }
+    text.push('}');
 }
 
 // The length in front makes the form unambiguous without escapes.
@@ -149,6 +165,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn one_of_a_kind_is_the_pair_of_both(value in any_json()) {
+            let key = FingerprintKey::new(&[7; 32]);
+            let object = Object::from_iter([("value".to_owned(), value)]);
+            prop_assert_eq!(key.of_kind("k", &object), key.of(&json!(["k", object])));
+        }
+
         #[test]
         fn the_order_of_keys_means_nothing(value in any_json()) {
             prop_assert_eq!(canonical(&reversed(&value)), canonical(&value));

@@ -6,14 +6,14 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use super::chain::Link;
 use super::file::AuditFile;
-use super::line::{Entry, Text};
+use super::line::Entry;
+use super::lines::Lines;
 use super::store::StoreChain;
 use crate::domain::account::Accounts;
 use crate::domain::audit::Who;
@@ -22,8 +22,8 @@ use crate::domain::time::Clock;
 /// How many lines may wait: some megabytes.
 const QUEUE: usize = 16 * 1024;
 
-/// How many are written at once.
-const BATCH: usize = 512;
+/// How many are written at once to a store, whose other work waits meanwhile.
+const BATCH: usize = 2_048;
 
 /// How long a line waits for others to be written with it; to a store, where each time is a transaction.
 const GATHER: Duration = Duration::from_millis(5);
@@ -53,14 +53,17 @@ pub enum Place {
 
 /// The account of changes.
 pub struct Book {
-    queue: SyncSender<String>,
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Who sleeps where nothing waits.
+    wakes: Thread,
     clock: Clock,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
+    /// Those that the writer has not taken yet.
+    queue: Mutex<Lines>,
     /// Lines cannot be written at the moment.
     behind: AtomicBool,
     /// How many were lost that no line tells of yet.
@@ -73,6 +76,10 @@ struct Shared {
 }
 
 impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Lines> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lose(&self, lines: u64) {
         self.lost.fetch_add(lines, Ordering::Relaxed);
         self.all_lost.fetch_add(lines, Ordering::Relaxed);
@@ -96,67 +103,64 @@ impl Book {
     /// Opened at its end; what is there already goes on.
     pub fn open(place: Place, clock: Clock) -> io::Result<Self> {
         let target = Target::open(place, clock)?;
-        let (queue, lines) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let writer = Writer {
             target,
-            lines,
             shared: Arc::clone(&shared),
             clock,
-            waiting: Vec::new(),
+            waiting: Lines::default(),
             tells_of_lost: false,
             unsynced_since: None,
             forgot_at: None,
             failed: 0,
         };
         let thread = thread::Builder::new().name("audit".to_owned());
+        let writer = thread.spawn(move || writer.run())?;
         Ok(Self {
-            queue,
             shared,
-            writer: Mutex::new(Some(thread.spawn(move || writer.run())?)),
+            wakes: writer.thread().clone(),
+            writer: Mutex::new(Some(writer)),
             clock,
         })
     }
 
-    /// Has a line written, an object of JSON. Returns at once.
-    pub(super) fn write(&self, entry: String) {
-        if self.queue.try_send(entry).is_err() {
-            self.shared.lose(1);
+    /// Has a line written. Returns at once.
+    pub(super) fn write(&self, entry: Entry) {
+        let line = entry.json();
+        let mut queue = self.shared.queue();
+        let before = queue.len();
+        if before < QUEUE {
+            queue.push(&line);
+        }
+        drop(queue);
+        match before {
+            0 => self.wakes.unpark(),
+            QUEUE.. => self.shared.lose(1),
+            _ => {}
         }
     }
 
     /// The broker serves from now on.
     pub fn started(&self) {
-        self.write(
-            Entry {
-                version: Some(env!("CARGO_PKG_VERSION")),
-                ..Entry::new((self.clock)(), "started")
-            }
-            .json(),
-        );
+        let entry = Entry::new((self.clock)(), "started");
+        self.write(entry.word("version", env!("CARGO_PKG_VERSION")));
     }
 
     /// The broker serves no more.
     pub fn stopped(&self) {
-        self.write(Entry::new((self.clock)(), "stopped").json());
+        self.write(Entry::new((self.clock)(), "stopped"));
     }
 
     /// Another catalog was to take the place of the one that is served: who asked, where it was an operator, and why it did
     /// not, where it did not.
     pub fn reloaded(&self, by: Option<&Who<'_>>, refused: Option<&str>) {
-        let result = refused.map_or("succeeded", |_| "refused");
-        let entry = Entry::new((self.clock)(), "reload").result(result);
+        let entry = Entry::new((self.clock)(), "reload");
         let entry = match by {
             Some(who) => entry.who(who),
             None => entry,
         };
-        self.write(
-            Entry {
-                error: refused.map(Text),
-                ..entry
-            }
-            .json(),
-        );
+        let result = refused.map_or("succeeded", |_| "refused");
+        self.write(entry.word("result", result).text("error", refused));
     }
 
     /// What was counted since the start.
@@ -177,14 +181,24 @@ impl Book {
 
     /// Writes what waits, and ends. Blocks until then, a few beats at most. Whether all of it was written.
     pub fn close(&self) -> bool {
-        self.shared.closing.store(true, Ordering::Release);
+        self.end();
         let writer = self.writer.lock();
         let writer = writer.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(writer) = writer {
-            writer.thread().unpark();
             let _ = writer.join();
         }
         !self.is_behind()
+    }
+
+    fn end(&self) {
+        self.shared.closing.store(true, Ordering::Release);
+        self.wakes.unpark();
+    }
+}
+
+impl Drop for Book {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -197,10 +211,9 @@ impl std::fmt::Debug for Book {
 /// The thread.
 struct Writer {
     target: Target,
-    lines: Receiver<String>,
     shared: Arc<Shared>,
     clock: Clock,
-    waiting: Vec<String>,
+    waiting: Lines,
     /// One of those that wait tells of lines that were lost.
     tells_of_lost: bool,
     unsynced_since: Option<Instant>,
@@ -216,7 +229,7 @@ impl Writer {
         let mut looked = Instant::now();
         loop {
             let closing = self.shared.closing.load(Ordering::Acquire);
-            let more = self.gather(if closing { Duration::ZERO } else { glance });
+            self.gather(if closing { Duration::ZERO } else { glance });
             let nothing_came = self.waiting.is_empty();
             let due = looked.elapsed() >= BEAT;
             if self.failed == 0 || due || closing {
@@ -229,28 +242,27 @@ impl Writer {
                 }
             }
             self.sync(closing);
-            if !more || (closing && (nothing_came || self.failed > 0)) {
+            if closing && (nothing_came || self.failed > 0) {
                 break self.leave();
             }
         }
     }
 
-    /// Takes what has come, waiting for a while if nothing has; whether more may come.
-    fn gather(&mut self, wait: Duration) -> bool {
-        if self.waiting.len() >= BATCH {
+    /// Takes what has come, waiting for a while if nothing has. What could not be written yet is taken no further.
+    fn gather(&mut self, wait: Duration) {
+        if !self.waiting.is_empty() {
+            return thread::park_timeout(wait);
+        }
+        if self.shared.queue().is_empty() {
             thread::park_timeout(wait);
-            return true;
         }
-        match self.lines.recv_timeout(wait) {
-            Ok(line) => self.waiting.push(line),
-            Err(RecvTimeoutError::Timeout) => return true,
-            Err(RecvTimeoutError::Disconnected) => return !self.waiting.is_empty(),
+        if self.shared.queue().is_empty() {
+            return;
         }
-        // Those that come right behind it are written with it: who sends them need not wake this thread.
-        thread::park_timeout(self.target.gather().min(wait));
-        let room = BATCH - self.waiting.len();
-        self.waiting.extend(self.lines.try_iter().take(room));
-        true
+        // Those that come right behind are written with it: who sends them does not wake this thread.
+        thread::sleep(self.target.gather().min(wait));
+        let most = self.target.at_once();
+        self.shared.queue().take(most, &mut self.waiting);
     }
 
     fn put_down(&mut self) {
@@ -281,11 +293,8 @@ impl Writer {
         if lost == 0 {
             return;
         }
-        let entry = Entry {
-            lines: Some(lost),
-            ..Entry::new((self.clock)(), "lost")
-        };
-        self.waiting.push(entry.json());
+        let entry = Entry::new((self.clock)(), "lost").number("lines", Some(lost));
+        self.waiting.push(&entry.json());
         self.tells_of_lost = true;
         self.shared.behind.store(true, Ordering::Relaxed);
     }
@@ -337,7 +346,7 @@ impl Writer {
     }
 
     fn leave(&mut self) {
-        let left = self.waiting.len() + self.lines.try_iter().count();
+        let left = self.waiting.len() + self.shared.queue().len();
         if left > 0 {
             self.shared.behind.store(true, Ordering::Relaxed);
             log::error!("the audit ends without {left} lines that could not be written");
@@ -366,12 +375,12 @@ impl Target {
     }
 
     /// All of them, or none.
-    fn append(&mut self, entries: &[String]) -> io::Result<()> {
+    fn append(&mut self, entries: &Lines) -> io::Result<()> {
         match self {
             Self::Stream { link, errors } => {
                 let mut next = *link;
                 let mut out = Vec::new();
-                for entry in entries {
+                for entry in entries.iter() {
                     next.add(entry, &mut out);
                 }
                 if *errors {
@@ -408,6 +417,14 @@ impl Target {
         match self {
             Self::Stream { .. } | Self::File(_) => Ok(()),
             Self::Store(store) => store.forget(),
+        }
+    }
+
+    /// How many lines it takes in one go.
+    const fn at_once(&self) -> usize {
+        match self {
+            Self::Stream { .. } | Self::File(_) => QUEUE,
+            Self::Store(_) => BATCH,
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::chain::{Chained, Link, hash, text};
 use super::line::Entry;
+use super::lines::Lines;
 use crate::domain::time::Clock;
 
 /// How often a lock is tried for that another process holds.
@@ -73,7 +74,7 @@ impl AuditFile {
             link: None,
             left: None,
         };
-        file.append(&[])?;
+        file.append(&Lines::default())?;
         Ok(file)
     }
 
@@ -82,7 +83,7 @@ impl AuditFile {
     }
 
     /// Adds lines: all of them, or none.
-    pub(super) fn append(&mut self, entries: &[String]) -> io::Result<()> {
+    pub(super) fn append(&mut self, entries: &Lines) -> io::Result<()> {
         let file = self.locked()?;
         let added = self.add(&file, entries);
         let unlocked = file.unlock();
@@ -100,7 +101,11 @@ impl AuditFile {
                     && about.size() >= left.length
             })
         });
-        if is_left { Ok(()) } else { self.append(&[]) }
+        if is_left {
+            Ok(())
+        } else {
+            self.append(&Lines::default())
+        }
     }
 
     /// On the disk.
@@ -136,14 +141,14 @@ impl AuditFile {
         }
     }
 
-    fn add(&mut self, file: &File, entries: &[String]) -> io::Result<()> {
+    fn add(&mut self, file: &File, entries: &Lines) -> io::Result<()> {
         let now = Left::of(file)?;
         let mut out = Vec::new();
         let mut link = match (self.left, self.link) {
             (Some(left), Some(link)) if left == now => link,
             _ => self.take_up(file, now, &mut out)?,
         };
-        for entry in entries {
+        for entry in entries.iter() {
             link.add(entry, &mut out);
         }
         let mut writes = file;
@@ -177,21 +182,17 @@ impl AuditFile {
         };
         out.extend_from_slice(tail.lead);
         if let Some((bytes, sha256)) = tail.torn {
-            let entry = Entry {
-                bytes: Some(bytes),
-                sha256: Some(sha256),
-                ..Entry::new((self.clock)(), "torn")
-            };
+            let entry = Entry::new((self.clock)(), "torn")
+                .number("bytes", Some(bytes))
+                .text("sha256", Some(&sha256));
             link.add(&entry.json(), out);
         }
         let moved = |left: Left| !left.is_same_file(&now) || now.length < left.length;
         if let Some(before) = self.link
             && self.left.is_some_and(moved)
         {
-            let entry = Entry {
-                after: Some(text(&before.hash)),
-                ..Entry::new((self.clock)(), "rotated")
-            };
+            let entry = Entry::new((self.clock)(), "rotated");
+            let entry = entry.text("after", Some(&text(&before.hash)));
             link.add(&entry.json(), out);
         }
         Ok(link)

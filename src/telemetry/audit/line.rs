@@ -1,8 +1,7 @@
 //! What a line says. Ids, names and words alone: nothing that a platform's user or a backend has written by hand.
 
 use std::borrow::Cow;
-
-use serde::{Serialize, Serializer};
+use std::fmt::Display;
 
 use super::chain::hex;
 use crate::domain::audit::{Asked, Who};
@@ -10,6 +9,7 @@ use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
 use crate::domain::operation::{Kind, Subject};
 use crate::domain::time::Timestamp;
+use crate::telemetry::quoted::{quoted, shown};
 
 /// Longer texts are cut, in bytes: ids of a request may be anything.
 const LONGEST: usize = 256;
@@ -17,179 +17,105 @@ const LONGEST: usize = 256;
 /// What a line has room for before it grows, in bytes.
 const USUAL: usize = 768;
 
-/// One line, before it is chained. What is not known is left out.
-#[derive(Debug, Serialize)]
-pub(super) struct Entry<'a> {
-    pub at: At,
-    pub event: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub login: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub platform: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_identity: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<std::net::IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub forwarded: Option<std::net::IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub instance: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub binding: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub organization: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub space: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lines: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
-}
+/// One line, before it is chained: an object of JSON, written as it is told, since each change pays for it. What is not
+/// known is left out.
+#[derive(Debug)]
+pub(super) struct Entry(String);
 
-impl<'a> Entry<'a> {
+impl Entry {
     /// A line that says nothing yet but what it is about.
-    pub(super) const fn new(at: Timestamp, event: &'static str) -> Self {
-        Self {
-            at: At(at),
-            event,
-            by: None,
-            uid: None,
-            login: None,
-            platform: None,
-            user: None,
-            request_identity: None,
-            from: None,
-            forwarded: None,
-            kind: None,
-            instance: None,
-            binding: None,
-            service: None,
-            plan: None,
-            organization: None,
-            space: None,
-            operation: None,
-            parameters: None,
-            result: None,
-            status: None,
-            error: None,
-            version: None,
-            lines: None,
-            bytes: None,
-            sha256: None,
-            after: None,
-        }
+    pub(super) fn new(at: Timestamp, event: &'static str) -> Self {
+        let mut line = String::with_capacity(USUAL);
+        line.push_str("{\"at\":\"");
+        shown(&mut line, at);
+        line.push('"');
+        Self(line).word("event", event)
     }
 
-    pub(super) fn who(self, who: &Who<'a>) -> Self {
-        Self {
-            login: Some(Text(who.login)),
-            platform: who.identity.map(|identity| Text(&identity.platform)),
-            user: who
-                .identity
-                .and_then(OriginatingIdentity::user_id)
-                .map(Text),
-            request_identity: who.request_identity.map(Text),
-            from: who.peer.map(|peer| peer.address),
-            forwarded: who.peer.and_then(|peer| peer.forwarded),
-            ..self
-        }
+    /// A word of the broker's own, which has nothing in it to escape.
+    pub(super) fn word(mut self, key: &'static str, word: &'static str) -> Self {
+        self.key(key);
+        self.0.push('"');
+        self.0.push_str(word);
+        self.0.push('"');
+        self
     }
 
-    pub(super) fn what(self, kind: Kind, subject: &'a Subject) -> Self {
-        Self {
-            kind: Some(kind.name()),
-            instance: Some(Text(subject.instance().as_str())),
-            binding: subject.binding().map(BindingId::as_str).map(Text),
-            ..self
+    /// A text of somebody else.
+    pub(super) fn text(mut self, key: &'static str, text: Option<&str>) -> Self {
+        if let Some(text) = text {
+            self.key(key);
+            quoted(&mut self.0, &short(text));
         }
+        self
     }
 
-    pub(super) fn of(self, service: Option<&'a ServiceId>, plan: Option<&'a PlanId>) -> Self {
-        Self {
-            service: service.map(ServiceId::as_str).map(Text),
-            plan: plan.map(PlanId::as_str).map(Text),
-            ..self
+    /// A number.
+    pub(super) fn number(mut self, key: &'static str, number: Option<u64>) -> Self {
+        if let Some(number) = number {
+            self.key(key);
+            shown(&mut self.0, number);
         }
+        self
     }
 
-    pub(super) fn asked(self, asked: &Asked<'a>) -> Self {
-        Self {
-            organization: asked.organization.map(Text),
-            space: asked.space.map(Text),
-            parameters: asked.parameters.map(|hash| hex(&hash.0)),
-            ..self.of(asked.service, asked.plan)
+    /// What is shown in letters and signs that need no escape.
+    fn plain(mut self, key: &'static str, value: Option<impl Display>) -> Self {
+        if let Some(value) = value {
+            self.key(key);
+            self.0.push('"');
+            shown(&mut self.0, value);
+            self.0.push('"');
         }
+        self
     }
 
-    pub(super) fn operation(self, id: Option<&'a OperationId>) -> Self {
-        Self {
-            operation: id.map(OperationId::as_str).map(Text),
-            ..self
-        }
+    pub(super) fn who(self, who: &Who<'_>) -> Self {
+        let user = who.identity.and_then(OriginatingIdentity::user_id);
+        self.text("login", Some(who.login))
+            .text("platform", who.identity.map(|identity| &*identity.platform))
+            .text("user", user)
+            .text("request_identity", who.request_identity)
+            .plain("from", who.peer.map(|peer| peer.address))
+            .plain("forwarded", who.peer.and_then(|peer| peer.forwarded))
     }
 
-    pub(super) fn result(self, result: &'a str) -> Self {
-        Self {
-            result: Some(Text(result)),
-            ..self
-        }
+    pub(super) fn what(self, kind: Kind, subject: &Subject) -> Self {
+        self.word("kind", kind.name())
+            .text("instance", Some(subject.instance().as_str()))
+            .text("binding", subject.binding().map(BindingId::as_str))
+    }
+
+    pub(super) fn of(self, service: Option<&ServiceId>, plan: Option<&PlanId>) -> Self {
+        self.text("service", service.map(ServiceId::as_str))
+            .text("plan", plan.map(PlanId::as_str))
+    }
+
+    /// What was asked for, but for the parameters.
+    pub(super) fn asked(self, asked: &Asked<'_>) -> Self {
+        self.of(asked.service, asked.plan)
+            .text("organization", asked.organization)
+            .text("space", asked.space)
+    }
+
+    pub(super) fn operation(self, id: Option<&OperationId>) -> Self {
+        self.text("operation", id.map(OperationId::as_str))
+    }
+
+    pub(super) fn parameters(self, asked: &Asked<'_>) -> Self {
+        self.plain("parameters", asked.parameters.map(|hash| hex(&hash.0)))
     }
 
     /// As JSON, in one line.
-    pub(super) fn json(&self) -> String {
-        let mut line = Vec::with_capacity(USUAL);
-        // There is no map in it, so that nothing can go wrong.
-        let written = serde_json::to_writer(&mut line, self);
-        let line = written.ok().and_then(|()| String::from_utf8(line).ok());
-        line.unwrap_or_else(|| r#"{"event":"unsaid"}"#.to_owned())
+    pub(super) fn json(mut self) -> String {
+        self.0.push('}');
+        self.0
     }
-}
 
-/// A moment, as people read it.
-#[derive(Debug)]
-pub(super) struct At(Timestamp);
-
-impl Serialize for At {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// A text of somebody else.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a>(pub &'a str);
-
-impl Serialize for Text<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&short(self.0))
+    fn key(&mut self, key: &'static str) {
+        self.0.push_str(",\"");
+        self.0.push_str(key);
+        self.0.push_str("\":");
     }
 }
 
@@ -199,4 +125,49 @@ fn short(text: &str) -> Cow<'_, str> {
     }
     let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at));
     Cow::Owned(format!("{}…", text.get(..end.unwrap_or(0)).unwrap_or("")))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_said_in_order() {
+        let line = Entry::new(Timestamp(0), "began")
+            .word("by", "broker")
+            .text("login", None)
+            .text("login", Some("a"))
+            .number("uid", Some(7))
+            .number("lines", None)
+            .json();
+        let expected = r#"{"at":"1970-01-01T00:00:00.000Z","event":"began","by":"broker","login":"a","uid":7}"#;
+        assert_eq!(line, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_reads_back_as_it_was_told(text in ".{0,64}") {
+            let line = Entry::new(Timestamp(0), "began").text("instance", Some(&text)).json();
+            prop_assert!(!line.contains(['\n', '\r']), "{}", line);
+            let read: Value = serde_json::from_str(&line).expect("JSON");
+            let expected = json!({
+                "at": "1970-01-01T00:00:00.000Z",
+                "event": "began",
+                "instance": text,
+            });
+            prop_assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_letters() {
+        let line = Entry::new(Timestamp(0), "began")
+            .text("user", Some(&"ü".repeat(200)))
+            .json();
+        let read: Value = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(read["user"], format!("{}…", "ü".repeat(128)));
+    }
 }

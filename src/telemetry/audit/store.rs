@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::chain::{Chained, Link, hash, text};
 use super::line::Entry;
+use super::lines::Lines;
 use crate::domain::account::{AccountRow, Accounts, Chain, Farewell};
 use crate::domain::store::StoreError;
 use crate::domain::time::{Clock, Timestamp};
@@ -51,9 +52,9 @@ impl StoreChain {
     }
 
     /// Adds lines: all of them, or none. After an error the same ones come first the next time.
-    pub(super) fn append(&mut self, entries: &[String]) -> io::Result<()> {
+    pub(super) fn append(&mut self, entries: &Lines) -> io::Result<()> {
         let adding = Arc::new(Adding {
-            entries: entries.to_vec(),
+            entries: entries.clone(),
             there: self.there,
             doubt: self.doubt.clone(),
             mine: self.link,
@@ -110,7 +111,7 @@ fn trouble(why: &StoreError) -> io::Error {
 
 /// Lines that are to be added.
 struct Adding {
-    entries: Vec<String>,
+    entries: Lines,
     /// How many of them are there, and how many if the row in doubt is.
     there: usize,
     doubt: Option<(AccountRow, usize)>,
@@ -136,10 +137,9 @@ impl Chain for Adding {
     fn rows(&self, last: Option<&AccountRow>, stands: bool) -> Vec<AccountRow> {
         let sent = self.doubt.as_ref().filter(|_| stands);
         let there = sent.map_or(self.there, |(_, sent)| *sent);
-        let entries = self.entries.get(there..).unwrap_or_default();
+        let entries = self.entries.iter().skip(there);
         let mut link = behind(last, self.mine);
         let rows: Vec<AccountRow> = entries
-            .iter()
             .map(|entry| row(&mut link, entry, self.now))
             .collect();
         let made = Made {
@@ -197,11 +197,9 @@ struct Swept {
 
 impl Farewell for Swept {
     fn row(&self, last: &AccountRow, gone: &AccountRow, count: u64) -> AccountRow {
-        let entry = Entry {
-            lines: Some(count),
-            after: Some(text(&link_of(gone).hash)),
-            ..Entry::new(self.now, "swept")
-        };
+        let entry = Entry::new(self.now, "swept")
+            .number("lines", Some(count))
+            .text("after", Some(&text(&link_of(gone).hash)));
         row(&mut link_of(last), &entry.json(), self.now)
     }
 }
@@ -298,6 +296,14 @@ mod tests {
         format!("{{\"event\":\"began\",\"instance\":\"{name}\"}}")
     }
 
+    fn lines<const N: usize>(names: [&str; N]) -> Lines {
+        let mut lines = Lines::default();
+        for name in names {
+            lines.push(&entry(name));
+        }
+        lines
+    }
+
     /// What comes of four tries: each way that it can be.
     fn ways() -> Vec<[Comes; 4]> {
         let all = [
@@ -325,16 +331,16 @@ mod tests {
         for way in ways {
             let rows = Arc::new(Rows::default());
             let (mut mine, mut others) = (chain(&rows), chain(&rows));
-            let mut waiting: Vec<String> = Vec::new();
+            let mut waiting = Lines::default();
             for (at, comes) in way.iter().enumerate() {
-                waiting.push(entry(&format!("mine-{at}")));
+                waiting.push(&entry(&format!("mine-{at}")));
                 rows.next.lock().expect("a list").push(*comes);
                 if mine.append(&waiting).is_ok() {
                     waiting.clear();
                 }
-                others.append(&[entry("other")]).expect("it is there");
+                others.append(&lines(["other"])).expect("it is there");
             }
-            waiting.push(entry("mine-4"));
+            waiting.push(&entry("mine-4"));
             mine.append(&waiting).expect("it is there");
             let rows = rows.rows.lock().expect("rows").clone();
             let told: Vec<&str> = rows
@@ -355,10 +361,9 @@ mod tests {
     fn rows_that_were_cut_off_behind_what_was_written_show() {
         let rows = Arc::new(Rows::default());
         let mut chain = chain(&rows);
-        let entries = [entry("a"), entry("b"), entry("c")];
-        chain.append(&entries).expect("it is there");
+        chain.append(&lines(["a", "b", "c"])).expect("it is there");
         rows.rows.lock().expect("rows").truncate(1);
-        chain.append(&[entry("d")]).expect("it is there");
+        chain.append(&lines(["d"])).expect("it is there");
         let mut verifier = Verifier::default();
         let mut told = Vec::new();
         for row in &*rows.rows.lock().expect("rows") {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::book::Book;
-use super::line::{Entry, Text};
+use super::line::Entry;
 use crate::domain::audit::{Account, Began, Denied, Stands};
+use crate::domain::id::BindingId;
 use crate::domain::operation::{Kind, State};
 use crate::domain::time::Clock;
 use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
@@ -38,12 +39,8 @@ impl AuditWitness {
         }
     }
 
-    fn entry<'a>(&self, event: &'static str) -> Entry<'a> {
+    fn entry(&self, event: &'static str) -> Entry {
         Entry::new((self.clock)(), event)
-    }
-
-    fn write(&self, entry: &Entry<'_>) {
-        self.book.write(entry.json());
     }
 }
 
@@ -54,16 +51,13 @@ impl Witness for AuditWitness {
         if event.operation.is_none() {
             return;
         }
-        let entry = self.entry("ended");
-        self.write(
-            &Entry {
-                login: Some(Text(event.login)),
-                ..entry
-            }
-            .what(event.kind, event.subject)
-            .of(event.service, event.plan)
-            .operation(event.operation)
-            .result(event.state.name()),
+        self.book.write(
+            self.entry("ended")
+                .text("login", Some(event.login))
+                .what(event.kind, event.subject)
+                .of(event.service, event.plan)
+                .operation(event.operation)
+                .word("result", event.state.name()),
         );
     }
 
@@ -78,46 +72,41 @@ impl Witness for AuditWitness {
 
     fn adopted(&self, adopted: &Adopted<'_>) {
         self.next.adopted(adopted);
-        let entry = Entry {
-            login: Some(Text(adopted.login)),
-            ..self.entry("adopted")
-        };
         let subject = adopted.subject;
-        self.write(&Entry {
-            instance: Some(Text(subject.instance().as_str())),
-            binding: subject.binding().map(|id| Text(id.as_str())),
-            ..entry.of(Some(adopted.service), Some(adopted.plan))
-        });
+        self.book.write(
+            self.entry("adopted")
+                .text("login", Some(adopted.login))
+                .text("instance", Some(subject.instance().as_str()))
+                .text("binding", subject.binding().map(BindingId::as_str))
+                .of(Some(adopted.service), Some(adopted.plan)),
+        );
     }
 
     fn expired(&self, expired: &Expired<'_>) {
         self.next.expired(expired);
-        self.write(
-            &Entry {
-                by: Some("broker"),
-                ..self.entry("expired")
-            }
-            .what(Kind::Unbind, expired.subject)
-            .of(Some(expired.service), Some(expired.plan))
-            .operation(Some(expired.operation)),
+        self.book.write(
+            self.entry("expired")
+                .word("by", "broker")
+                .what(Kind::Unbind, expired.subject)
+                .of(Some(expired.service), Some(expired.plan))
+                .operation(Some(expired.operation)),
         );
     }
 
     fn intervened(&self, intervened: &Intervened<'_>) {
         self.next.intervened(intervened);
-        self.write(
-            &Entry {
-                by: Some(match self.uid {
-                    Some(_) => "command",
-                    None => "operator",
-                }),
-                uid: self.uid,
-                login: intervened.login.map(Text),
-                ..self.entry("intervened")
-            }
-            .what(intervened.kind, intervened.subject)
-            .operation(Some(intervened.operation))
-            .result(intervened.what),
+        let by = match self.uid {
+            Some(_) => "command",
+            None => "operator",
+        };
+        self.book.write(
+            self.entry("intervened")
+                .word("by", by)
+                .number("uid", self.uid.map(u64::from))
+                .text("login", intervened.login)
+                .what(intervened.kind, intervened.subject)
+                .operation(Some(intervened.operation))
+                .text("result", Some(intervened.what)),
         );
     }
 
@@ -136,32 +125,31 @@ impl Witness for AuditWitness {
             Stands::Goes => State::InProgress.name(),
             Stands::Unknown => "unknown",
         };
-        self.write(
-            &self
-                .entry("began")
+        self.book.write(
+            self.entry("began")
                 .who(&began.who)
                 .what(began.kind, began.subject)
                 .asked(&began.asked)
                 .operation(began.operation)
-                .result(result),
+                .parameters(&began.asked)
+                .word("result", result),
         );
     }
 
     fn denied(&self, denied: &Denied<'_>) {
         self.next.denied(denied);
-        let entry = self
-            .entry("refused")
-            .who(&denied.who)
-            .asked(&denied.asked)
-            .result("refused");
-        self.write(&Entry {
-            kind: Some(denied.kind.name()),
-            instance: Some(Text(denied.instance)),
-            binding: denied.binding.map(Text),
-            status: Some(denied.status),
-            error: Some(Text(denied.error)),
-            ..entry
-        });
+        self.book.write(
+            self.entry("refused")
+                .who(&denied.who)
+                .word("kind", denied.kind.name())
+                .text("instance", Some(denied.instance))
+                .text("binding", denied.binding)
+                .asked(&denied.asked)
+                .parameters(&denied.asked)
+                .word("result", "refused")
+                .number("status", Some(denied.status.into()))
+                .text("error", Some(denied.error)),
+        );
     }
 }
 
