@@ -59,7 +59,7 @@ pub fn cases() -> Vec<(&'static str, [Value; 3], [Value; 3])> {
         row("template-in-constant", plan(json!({ "values": { "a": "{{ instance.id }}" } }), json!({ "values": { "a": "pa{{ss" } }))),
         row("template-published", plan(json!({ "description": "{{ plan.name }}" }), json!({ "description": "{% x %}" }))),
         row("unknown-key", service(json!({ "vendor": 1 }), json!({ "extensions": { "vendor": 1 } }))),
-        row("not-in-this-version", plan(json!({ "backend": { "fixed": {}, "respond": "auto" } }), json!({ "backend": { "fixed": {} } }))),
+        row("unknown-key", plan(json!({ "backend": { "fixed": {}, "respond": "auto" } }), json!({ "backend": { "fixed": {} }, "respond": "sync" }))),
         row("wrong-type", service(json!({ "bindable": "true" }), json!({ "bindable": true }))),
         row("unknown-word", service(json!({ "requires": ["syslog"] }), json!({ "requires": ["syslog_drain"] }))),
         row("statement-filter", plan(sql(json!("DROP ROLE {{ binding.id }}")), sql(json!("DROP ROLE {{ binding.id | ident }}")))),

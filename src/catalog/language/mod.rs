@@ -3,13 +3,15 @@
 //! From this one table come the errors for unknown keys and wrong types, the types of overrides, where references and
 //! templates are read, and the JSON schema for editors.
 
+mod backends;
 mod expiry;
 mod private;
 mod published;
 mod schema;
 mod table;
 
-pub(crate) use private::{BINDING, INSTANCE, SETS};
+pub(crate) use backends::SETS;
+pub(crate) use private::{BINDING, INSTANCE};
 pub use schema::json_schema;
 pub(crate) use table::{DOCUMENT, OFFERING, PLAN};
 
@@ -57,8 +59,6 @@ pub(crate) struct Record {
     pub keys: &'static [Key],
     /// What becomes of all others.
     pub others: Others,
-    /// Keys of later versions, refused until then.
-    pub later: &'static [&'static str],
 }
 
 /// What becomes of keys that are not known.

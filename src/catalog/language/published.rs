@@ -13,7 +13,6 @@ pub(crate) static METADATA_RECORD: Record = Record {
         "Cloud Foundry: whether instances can be shared between spaces.",
     )],
     others: Others::Passed,
-    later: &[],
 };
 
 pub(crate) static DASHBOARD_CLIENT_RECORD: Record = Record {
@@ -36,7 +35,6 @@ pub(crate) static DASHBOARD_CLIENT_RECORD: Record = Record {
         Key::new("redirect_uri", Text, References, "The dashboard's URI.").required(),
     ],
     others: Others::Passed,
-    later: &[],
 };
 
 pub(crate) static SCHEMAS_RECORD: Record = Record {
@@ -56,7 +54,6 @@ pub(crate) static SCHEMAS_RECORD: Record = Record {
         ),
     ],
     others: Others::Passed,
-    later: &[],
 };
 
 static SERVICE_INSTANCE_SCHEMAS: Record = Record {
@@ -76,7 +73,6 @@ static SERVICE_INSTANCE_SCHEMAS: Record = Record {
         ),
     ],
     others: Others::Passed,
-    later: &[],
 };
 
 static SERVICE_BINDING_SCHEMAS: Record = Record {
@@ -88,7 +84,6 @@ static SERVICE_BINDING_SCHEMAS: Record = Record {
         "For bind.",
     )],
     others: Others::Passed,
-    later: &[],
 };
 
 static PARAMETERS: Record = Record {
@@ -100,7 +95,6 @@ static PARAMETERS: Record = Record {
         "A JSON schema with `$schema`, without external references, up to 64 KiB.",
     )],
     others: Others::Passed,
-    later: &[],
 };
 
 pub(crate) static MAINTENANCE_INFO_RECORD: Record = Record {
@@ -121,5 +115,4 @@ pub(crate) static MAINTENANCE_INFO_RECORD: Record = Record {
         ),
     ],
     others: Others::Refused,
-    later: &[],
 };

@@ -2,9 +2,8 @@
 
 use super::Reading::{Constants, References, Templates, Verbatim};
 use super::Shape::{ApiVersion, Bool, Free, Integer, List, Text, Word};
-use super::private::{
-    ADOPT, BACKEND, BINDING, DERIVE, INSTANCE, LIFECYCLE, LIMITS, NAMED_BACKEND, RESPOND, RESPONDS,
-};
+use super::backends::{BACKEND, NAMED_BACKEND};
+use super::private::{ADOPT, BINDING, DERIVE, INSTANCE, LIFECYCLE, LIMITS, RESPOND, RESPONDS};
 use super::published::{
     DASHBOARD_CLIENT_RECORD, MAINTENANCE_INFO_RECORD, METADATA_RECORD, SCHEMAS_RECORD,
 };
@@ -149,7 +148,6 @@ pub(crate) static DOCUMENT: Record = Record {
         .required(),
     ],
     others: Others::Anchors,
-    later: &[],
 };
 
 const TAGS: Key = Key::new(
@@ -247,7 +245,6 @@ pub(crate) static OFFERING: Record = Record {
         ),
     ],
     others: Others::Extensions,
-    later: &[],
 };
 
 /// An offering without what names it.
@@ -281,7 +278,6 @@ static SERVICE_DEFAULTS: Record = Record {
         ACCEPT,
     ],
     others: Others::Refused,
-    later: &[],
 };
 
 const FREE: Key = Key::new(
@@ -367,7 +363,6 @@ pub(crate) static PLAN: Record = Record {
         ACCEPT,
     ],
     others: Others::Extensions,
-    later: &[],
 };
 
 /// A plan without what names it.
@@ -401,5 +396,4 @@ static PLAN_DEFAULTS: Record = Record {
         ACCEPT,
     ],
     others: Others::Refused,
-    later: &[],
 };

@@ -71,22 +71,11 @@ impl Checker<'_> {
                 }
                 Some(key) => self.value(&entry.node, key.shape, &trail),
                 None if record.other(&entry.key).is_some() => {}
-                None if record.later.contains(&&*entry.key) => self.later(entry, &trail),
                 None if is_vendor(record, &entry.key) => vendor.push(entry),
                 None => self.unknown(entry, record, &trail),
             }
         }
         self.vendor(node, &vendor, trail);
-    }
-
-    fn later(&mut self, entry: &Entry, trail: &Trail<'_>) {
-        self.findings.push(Finding::error(
-            "not-in-this-version",
-            &trail.path(),
-            &entry.key_place,
-            format!("`{}` is not in this version", entry.key),
-            "remove it, or use a version of the broker that has it",
-        ));
     }
 
     fn unknown(&mut self, entry: &Entry, record: &'static Record, trail: &Trail<'_>) {

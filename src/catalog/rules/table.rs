@@ -58,7 +58,6 @@ pub static RULES: &[Rule] = &[
     reading("template-in-constant", Language("templates"), Error, "Constants hold no templates."),
     reading("template-published", Language("templates"), Warning, "What is published holds no templates: they are not rendered."),
     reading("unknown-key", Language("keys"), Error, "Every key is known; what a vendor adds stands under `extensions`."),
-    reading("not-in-this-version", Language("keys"), Error, "No key of a later version is used."),
     reading("wrong-type", Language("types"), Error, "Every value has the type that the specification gives it."),
     reading("unknown-word", Specification("Catalog Management"), Error, "Where words are listed, one of them stands."),
     reading("statement-filter", Language("statements"), Error, "Every value of a statement passes a filter that makes it one word, in a place where it is one."),
