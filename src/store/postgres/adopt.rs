@@ -2,8 +2,8 @@
 //! one of the same id away is waited for, and remembered by then.
 
 use super::error::StepError;
-use super::rows;
 use super::transaction::Transaction;
+use super::{changes, rows};
 use crate::domain::binding::Binding;
 use crate::domain::instance::Instance;
 use crate::domain::operation::{Operation, Subject};
@@ -14,9 +14,9 @@ pub(super) async fn instance(
     instance: &Instance,
     operation: &Operation,
 ) -> Result<Begun, StepError> {
-    let begun = rows::insert_instance(database, instance).await?;
+    let begun = changes::insert_instance(database, instance).await?;
     if matches!(begun, Begun::Done) && is_gone(database, &operation.subject).await? {
-        rows::delete_instance(database, &instance.id, operation).await?;
+        changes::delete_instance(database, &instance.id, operation).await?;
         return Ok(Begun::Absent);
     }
     Ok(begun)
@@ -27,10 +27,10 @@ pub(super) async fn binding(
     binding: &Binding,
     expected_version: i64,
 ) -> Result<Begun, StepError> {
-    let begun = rows::insert_binding(database, binding, (expected_version, None), &[]).await?;
+    let begun = changes::insert_binding(database, binding, (expected_version, None), &[]).await?;
     let subject = Subject::Binding(binding.instance_id.clone(), binding.id.clone());
     if matches!(begun, Begun::Done) && is_gone(database, &subject).await? {
-        rows::delete_binding(
+        changes::delete_binding(
             database,
             &binding.instance_id,
             &binding.id,

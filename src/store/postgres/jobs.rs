@@ -1,6 +1,7 @@
 //! Operations that are not over when they are recorded: queued, leased, renewed, ended, given back, forgotten. Each
 //! function is one step of their life, carried out inside the transaction that is open.
 
+use super::changes;
 use super::error::StepError;
 use super::rows::{self, binding_columns, instance_columns};
 use super::transaction::Transaction;
@@ -370,7 +371,7 @@ pub(super) async fn lock_subject(
     let subject = subject(&mut database.columns(&row))?;
     match &subject {
         Subject::Instance(id) => {
-            rows::lock_instance(database, id).await?;
+            changes::lock_instance(database, id).await?;
         }
         Subject::Binding(instance, id) => {
             database
@@ -392,17 +393,17 @@ async fn leave(
     match (leaves, &operation.subject) {
         (Leaves::Instance(instance), _) => {
             // No change can begin while an operation is in progress, so the version is the one that was taken.
-            rows::write_instance(database, instance, instance.version - 1).await?;
+            changes::write_instance(database, instance, instance.version - 1).await?;
         }
         (Leaves::Binding(binding), _) => {
-            rows::write_binding(database, binding, &operation.id).await?;
+            changes::write_binding(database, binding, &operation.id).await?;
         }
         (Leaves::Nothing, Subject::Instance(id)) => {
-            rows::delete_instance(database, id, operation).await?;
+            changes::delete_instance(database, id, operation).await?;
         }
         (Leaves::Nothing, Subject::Binding(instance, id)) => {
             let now = operation.finished_at.unwrap_or(operation.started_at);
-            rows::take_away(database, (instance, id), &operation.id, now).await?;
+            changes::take_away(database, (instance, id), &operation.id, now).await?;
         }
     }
     Ok(())
@@ -485,8 +486,8 @@ pub(super) async fn unbound(
         .unbind
         .finished_at
         .unwrap_or(unbound.unbind.started_at);
-    rows::delete_binding(database, instance, id, now).await?;
-    rows::record(database, &unbound.unbind).await?;
+    changes::delete_binding(database, instance, id, now).await?;
+    changes::record(database, &unbound.unbind).await?;
     Ok(Lease::Held)
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::error::StepError;
 use super::transaction::Transaction;
 use super::values::{Columns, values};
-use super::{guards, rows};
+use super::{changes, guards};
 use crate::domain::guard::OneOf;
 use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::ledger::{Lending, PoolCount};
@@ -22,18 +22,18 @@ pub(super) async fn lend(
 ) -> Result<Begun, StepError> {
     // The instance before the pool, as everybody locks.
     if let Act::Bind { binding, .. } = &change.act {
-        rows::hold_for(database, &binding.instance_id, &change.guards).await?;
+        changes::hold_for(database, &binding.instance_id, &change.guards).await?;
     }
     guards::lock(database, &format!("pool {}", one_of.pool)).await?;
     let lent = ever_lent(database, &one_of.pool).await?;
     let Some(entry) = one_of.choose(&lent) else {
-        return rows::unless_there(database, &change.act, Begun::Exhausted).await;
+        return changes::unless_there(database, &change.act, Begun::Exhausted).await;
     };
     let filled = match change.filled(one_of, entry) {
         Ok(filled) => filled,
-        Err(why) => return rows::unless_there(database, &change.act, Begun::Unmade(why)).await,
+        Err(why) => return changes::unless_there(database, &change.act, Begun::Unmade(why)).await,
     };
-    let begun = Box::pin(rows::apply(database, &filled)).await?;
+    let begun = Box::pin(changes::apply(database, &filled)).await?;
     if !matches!(begun, Begun::Done) {
         return Ok(begun);
     }

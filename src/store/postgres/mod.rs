@@ -9,6 +9,7 @@
 
 mod account;
 mod adopt;
+mod changes;
 mod driver;
 mod error;
 mod expiring;
@@ -112,7 +113,7 @@ pub fn place(url: &Secret<String>) -> String {
 impl Store for PostgresStore {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
         Box::pin(self.driver.run(async move |pool| {
-            pool.step(async |database| rows::apply(database, &change).await)
+            pool.step(async |database| changes::apply(database, &change).await)
                 .await
         }))
     }

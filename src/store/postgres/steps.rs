@@ -1,9 +1,9 @@
 //! What an operator does to operations that will not end by themselves, each step inside the transaction that is open.
 
+use super::changes;
 use super::error::StepError;
 use super::jobs::{lock_subject, subject};
 use super::ledger::{entry_columns, read_entry};
-use super::rows;
 use super::transaction::Transaction;
 use super::values::values;
 use crate::domain::id::{BindingId, InstanceId, OperationId};
@@ -124,7 +124,7 @@ pub(super) async fn forget(
     id: &InstanceId,
     by: &Operation,
 ) -> Result<Option<u64>, StepError> {
-    if rows::lock_instance(database, id).await?.is_none() {
+    if changes::lock_instance(database, id).await?.is_none() {
         return Ok(None);
     }
     let row = database
@@ -134,9 +134,9 @@ pub(super) async fn forget(
         )
         .await?;
     let bindings = row.map_or(Ok(0), |row| database.columns(&row).count())?;
-    rows::delete_instance(database, id, by).await?;
+    changes::delete_instance(database, id, by).await?;
     end_all(database, id, by.started_at).await?;
-    rows::record(database, by).await?;
+    changes::record(database, by).await?;
     Ok(Some(bindings))
 }
 

@@ -1,5 +1,6 @@
 //! What was made elsewhere: recorded as it is said to be, unless it is known to be gone.
 
+use super::changes;
 use super::database::Database;
 use super::rows::{self, RowError};
 use crate::domain::binding::Binding;
@@ -12,9 +13,9 @@ pub(super) fn instance(
     instance: &Instance,
     operation: &Operation,
 ) -> Result<Begun, RowError> {
-    let begun = rows::insert_instance(connection, instance, None)?;
+    let begun = changes::insert_instance(connection, instance, None)?;
     if matches!(begun, Begun::Done) && is_gone(connection, &operation.subject)? {
-        rows::delete_instance(connection, &instance.id, operation)?;
+        changes::delete_instance(connection, &instance.id, operation)?;
         return Ok(Begun::Absent);
     }
     Ok(begun)
@@ -25,10 +26,10 @@ pub(super) fn binding(
     binding: &Binding,
     expected_version: i64,
 ) -> Result<Begun, RowError> {
-    let begun = rows::insert_binding(connection, binding, expected_version, None)?;
+    let begun = changes::insert_binding(connection, binding, expected_version, None)?;
     let subject = Subject::Binding(binding.instance_id.clone(), binding.id.clone());
     if matches!(begun, Begun::Done) && is_gone(connection, &subject)? {
-        rows::delete_binding(
+        changes::delete_binding(
             connection,
             &binding.instance_id,
             &binding.id,

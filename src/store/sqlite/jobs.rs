@@ -3,6 +3,7 @@
 
 use rusqlite::{OptionalExtension, Row, named_params, params};
 
+use super::changes;
 use super::database::Database;
 use super::rows::{self, RowError, text};
 use crate::domain::id::{BindingId, InstanceId, OperationId, PlanId};
@@ -312,17 +313,17 @@ fn leave(connection: &Database, operation: &Operation, leaves: &Leaves) -> Resul
     match (leaves, &operation.subject) {
         (Leaves::Instance(instance), _) => {
             // No change can begin while an operation is in progress, so the version is the one that was taken.
-            rows::write_instance(connection, instance, instance.version - 1)?;
+            changes::write_instance(connection, instance, instance.version - 1)?;
         }
         (Leaves::Binding(binding), _) => {
-            rows::write_binding(connection, binding, &operation.id)?;
+            changes::write_binding(connection, binding, &operation.id)?;
         }
         (Leaves::Nothing, Subject::Instance(id)) => {
-            rows::delete_instance(connection, id, operation)?;
+            changes::delete_instance(connection, id, operation)?;
         }
         (Leaves::Nothing, Subject::Binding(instance, id)) => {
             let now = operation.finished_at.unwrap_or(operation.started_at);
-            rows::take_away(connection, (instance, id), &operation.id, now)?;
+            changes::take_away(connection, (instance, id), &operation.id, now)?;
         }
     }
     Ok(())
@@ -394,8 +395,8 @@ pub(super) fn unbound(connection: &Database, unbound: &Unbound) -> Result<Lease,
         .unbind
         .finished_at
         .unwrap_or(unbound.unbind.started_at);
-    rows::delete_binding(connection, instance, id, now)?;
-    rows::record(connection, &unbound.unbind, &unbound.unbind.subject)?;
+    changes::delete_binding(connection, instance, id, now)?;
+    changes::record(connection, &unbound.unbind, &unbound.unbind.subject)?;
     Ok(Lease::Held)
 }
 

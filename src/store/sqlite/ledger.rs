@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row as SqlRow, named_params, params};
 
+use super::changes;
 use super::database::Database;
 use super::jobs::subject;
 use super::open::recorded;
@@ -429,8 +430,8 @@ fn forget(connection: &Database, id: &InstanceId, by: &Operation) -> Result<Opti
         .prepare_cached("SELECT count(*) AS number FROM bindings WHERE instance_id = ?1")?
         .query_row([id.as_str()], |row| Ok(number(row, "number")))??;
     end_all(connection, id, by.started_at)?;
-    rows::delete_instance(connection, id, by)?;
-    rows::record(connection, by, &by.subject)?;
+    changes::delete_instance(connection, id, by)?;
+    changes::record(connection, by, &by.subject)?;
     Ok(Some(bindings))
 }
 

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
+use super::changes;
 use super::database::Database;
-use super::rows::{self, RowError, text};
+use super::rows::{RowError, text};
 use crate::domain::guard::OneOf;
 use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::ledger::{Lending, PoolCount};
@@ -21,13 +22,13 @@ pub(super) fn lend(
     one_of: &OneOf,
 ) -> Result<Begun, RowError> {
     let Some(entry) = one_of.choose(&ever_lent(connection, &one_of.pool)?) else {
-        return rows::unless_there(connection, &change.act, Begun::Exhausted);
+        return changes::unless_there(connection, &change.act, Begun::Exhausted);
     };
     let filled = match change.filled(one_of, entry) {
         Ok(filled) => filled,
-        Err(why) => return rows::unless_there(connection, &change.act, Begun::Unmade(why)),
+        Err(why) => return changes::unless_there(connection, &change.act, Begun::Unmade(why)),
     };
-    let begun = rows::apply(connection, &filled)?;
+    let begun = changes::apply(connection, &filled)?;
     if !matches!(begun, Begun::Done) {
         return Ok(begun);
     }

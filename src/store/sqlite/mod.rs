@@ -7,6 +7,7 @@
 mod account;
 mod adopt;
 mod backup;
+mod changes;
 mod database;
 mod error;
 mod expiring;
@@ -114,7 +115,7 @@ impl Store for SqliteStore {
     fn begin(&self, change: Change) -> Answer<'_, Begun> {
         Box::pin(
             self.writer
-                .step(move |connection| rows::apply(connection, &change)),
+                .step(move |connection| changes::apply(connection, &change)),
         )
     }
 
