@@ -15,7 +15,3 @@ pub use login::{Login, Logins, Proof};
 pub use role::{Role, Roles};
 pub use throttle::{Failed, Throttle};
 pub use verifier::{Claim, Full, Pending};
-
-/// Where a request comes from, for who counts wrong logins.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin(pub std::net::IpAddr);

@@ -1,5 +1,5 @@
 //! What an operator does when something will not end by itself: each step asks first, on a page of its own, takes the role
-//! operator, and goes to the witness with the operator's login.
+//! operator, and goes to the witness with the operator's login, also where it is refused.
 
 use actix_web::HttpResponse;
 use maud::{Markup, html};
@@ -9,9 +9,11 @@ use super::door::Signed;
 use super::input::{Form, Query, with_query};
 use super::page::{Page, Section};
 use super::{Console, instances, operations, parts};
-use crate::domain::desk::Desk;
+use crate::domain::desk::{Desk, DeskError, Step};
 use crate::domain::ledger::Entry;
 use crate::domain::names::Names;
+use crate::domain::operation::{Kind, Subject};
+use crate::domain::store::StoreError;
 
 /// What is told where the operator says nothing else.
 const WHY: &str = "The operator of the broker has given it up.";
@@ -40,9 +42,11 @@ pub(super) async fn ask_retry(signed: Signed, query: Query) -> HttpResponse {
 /// Retries.
 pub(super) async fn retry(signed: Signed, query: Query, form: Form) -> HttpResponse {
     let done = async {
-        let entry = sent_about(&signed, &query, &form).await?;
-        desk(&signed)?.retry(&entry.operation.id).await?;
-        Ok(parts::operation_page(&signed.console, &entry.operation.id) + "&done=retried")
+        let Entry { operation, .. } = sent_about(&signed, &query, &form).await?;
+        let id = operation.id.clone();
+        let step = async move |desk: Desk| desk.retry(&id).await;
+        taken(&signed, &Step::from(&operation), step).await?;
+        Ok(parts::operation_page(&signed.console, &operation.id) + "&done=retried")
     };
     end(&signed, Section::Operations, done.await).await
 }
@@ -72,16 +76,18 @@ pub(super) async fn ask_give_up(signed: Signed, query: Query) -> HttpResponse {
 /// Gives an operation up.
 pub(super) async fn give_up(signed: Signed, query: Query, form: Form) -> HttpResponse {
     let done = async {
-        let entry = sent_about(&signed, &query, &form).await?;
+        let Entry { operation, .. } = sent_about(&signed, &query, &form).await?;
         let why = form.get("why").trim();
         if why.chars().count() > LONGEST {
             return Err(Trouble::Bad(format!(
                 "The reason is longer than {LONGEST} characters."
             )));
         }
-        let why = if why.is_empty() { WHY } else { why };
-        desk(&signed)?.give_up(&entry.operation.id, why).await?;
-        Ok(parts::operation_page(&signed.console, &entry.operation.id) + "&done=given-up")
+        let why = if why.is_empty() { WHY } else { why }.to_owned();
+        let id = operation.id.clone();
+        let step = async move |desk: Desk| desk.give_up(&id, &why).await;
+        taken(&signed, &Step::from(&operation), step).await?;
+        Ok(parts::operation_page(&signed.console, &operation.id) + "&done=given-up")
     };
     end(&signed, Section::Operations, done.await).await
 }
@@ -96,9 +102,14 @@ pub(super) async fn ask_forget(signed: Signed, query: Query) -> HttpResponse {
 pub(super) async fn forget(signed: Signed, query: Query, form: Form) -> HttpResponse {
     let done = async {
         signed.sent(&form)?;
-        signed.may_act()?;
         let id = instances::named(&query)?;
-        desk(&signed)?.forget(&id).await?;
+        let about = Step {
+            operation: None,
+            kind: Kind::Deprovision,
+            subject: Subject::Instance(id.clone()),
+        };
+        let step = async move |desk: Desk| desk.forget(&id).await;
+        taken(&signed, &about, step).await?;
         Ok(signed.console.at("/instances?done=forgotten"))
     };
     end(&signed, Section::Instances, done.await).await
@@ -120,12 +131,36 @@ pub(super) async fn end(
     }
 }
 
+/// Takes a step, if they may, to its end: who asked for it may go away meanwhile, and what was handed to the store is done
+/// all the same, and told of. What is refused is told of, too.
+pub(super) async fn taken<T, S>(
+    signed: &Signed,
+    about: &Step,
+    step: impl FnOnce(Desk) -> S,
+) -> Result<T, Trouble>
+where
+    T: Send + 'static,
+    S: Future<Output = Result<T, DeskError>> + Send + 'static,
+{
+    let done = match signed.may_act() {
+        Ok(()) => match tokio::spawn(step(desk(signed)?)).await {
+            Ok(done) => done.map_err(Trouble::Desk),
+            Err(error) => Err(StoreError::Unavailable(error.to_string()).into()),
+        },
+        Err(why) => Err(why),
+    };
+    if let Err(why) = &done {
+        desk(signed)?.refused(about, why.status().as_u16(), why.word());
+    }
+    done
+}
+
 /// The desk, with this operator at it.
 pub(super) fn desk(signed: &Signed) -> Result<Desk, Trouble> {
     let desk = signed.console.desk.as_ref();
     let desk =
         desk.ok_or_else(|| Trouble::NotThere("This broker remembers nothing.".to_owned()))?;
-    Ok(desk.of(&signed.session.login))
+    Ok(desk.of(&signed.session.login, signed.peer))
 }
 
 async fn about(signed: &Signed, query: &Query) -> Result<Entry, Trouble> {
@@ -135,7 +170,7 @@ async fn about(signed: &Signed, query: &Query) -> Result<Entry, Trouble> {
 
 async fn sent_about(signed: &Signed, query: &Query, form: &Form) -> Result<Entry, Trouble> {
     signed.sent(form)?;
-    about(signed, query).await
+    operations::named(&signed.console, query).await
 }
 
 fn operation_question(

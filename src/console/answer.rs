@@ -80,7 +80,19 @@ impl From<DeskError> for Trouble {
 }
 
 impl Trouble {
-    fn status(&self) -> StatusCode {
+    /// What the account of changes calls it.
+    pub(super) fn word(&self) -> &'static str {
+        match self.status() {
+            StatusCode::NOT_FOUND => "NotFound",
+            StatusCode::BAD_REQUEST => "BadRequest",
+            StatusCode::FORBIDDEN => "Forbidden",
+            StatusCode::CONFLICT => "Conflict",
+            StatusCode::SERVICE_UNAVAILABLE => "StoreUnavailable",
+            _ => "-",
+        }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::NotThere(_) => StatusCode::NOT_FOUND,
             Self::Bad(_) => StatusCode::BAD_REQUEST,

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use maud::{Markup, html};
 
-use super::acts::{desk, end, question};
+use super::acts::{desk, end, question, taken};
 use super::answer::Trouble;
 use super::door::Signed;
 use super::input::{Form, Query, with_query};
@@ -11,10 +11,11 @@ use super::instances::{SHOWN, named};
 use super::page::{Page, Section};
 use super::{Console, audit, parts};
 use crate::domain::binding::Binding;
-use crate::domain::desk::DeskError;
+use crate::domain::desk::{Desk, DeskError, Step};
 use crate::domain::id::{BindingId, InstanceId};
 use crate::domain::instance::Instance;
 use crate::domain::names::Names;
+use crate::domain::operation::{Kind, Subject};
 use crate::domain::time::Timestamp;
 
 /// Bindings in a table.
@@ -110,10 +111,15 @@ pub(super) async fn ask_expire(signed: Signed, query: Query) -> HttpResponse {
 pub(super) async fn expire(signed: Signed, query: Query, form: Form) -> HttpResponse {
     let done = async {
         signed.sent(&form)?;
-        signed.may_act()?;
         let (instance, id) = both(&query)?;
         let catalog = signed.console.live.now();
-        let operation = desk(&signed)?.expire(&catalog, &instance, &id).await?;
+        let about = Step {
+            operation: None,
+            kind: Kind::Unbind,
+            subject: Subject::Binding(instance.clone(), id.clone()),
+        };
+        let step = async move |desk: Desk| desk.expire(&catalog, &instance, &id).await;
+        let operation = taken(&signed, &about, step).await?;
         Ok(parts::operation_page(&signed.console, &operation) + "&done=ended")
     };
     end(&signed, Section::Instances, done.await).await

@@ -18,8 +18,9 @@ use super::answer::{self, Trouble, allowing};
 use super::input::{Form, Query, cookies, with_query};
 use super::page::{self, Page, Section};
 use super::session::{LASTS, Session, encoded, may_see};
-use crate::access::{Claim, Failed, Login, Origin};
+use crate::access::{Claim, Failed, Login};
 use crate::domain::broker::random;
+use crate::domain::caller::Peer;
 use crate::domain::scope::Scope;
 use crate::secret::Secret;
 
@@ -34,6 +35,8 @@ pub(super) struct Signed {
     pub session: Session,
     /// Of their forms.
     pub token: String,
+    /// Where they sent it from.
+    pub peer: Option<Peer>,
     /// Whether a page of another origin made the browser send this.
     from_elsewhere: bool,
 }
@@ -76,11 +79,17 @@ fn signed(request: &HttpRequest) -> Result<Signed, Turned> {
         Some(session) => Ok(Signed {
             token: console.sessions.token(&session),
             session,
+            peer: peer(request),
             from_elsewhere: is_from_elsewhere(request),
             console,
         }),
         None => Err(Turned(sign_in_page(&console, request))),
     }
+}
+
+/// Where a request came from, as the gate has found it.
+fn peer(request: &HttpRequest) -> Option<Peer> {
+    request.extensions().get().copied()
 }
 
 fn session(console: &Console, request: &HttpRequest) -> Option<Session> {
@@ -243,8 +252,7 @@ async fn who(request: &HttpRequest, console: &Console, user: &str, password: &st
     if let Some(login) = known.or_else(|| logins.known_password(user, password)) {
         return Shown::Right(login);
     }
-    let origin = request.extensions().get::<Origin>().copied();
-    let from = origin.map_or(Ipv4Addr::UNSPECIFIED.into(), |origin| origin.0);
+    let from = peer(request).map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.client());
     if logins.have_hashes() {
         let claim = Claim {
             user: user.to_owned(),

@@ -88,6 +88,10 @@ pub enum Stands {
 pub struct Denied<'a> {
     /// Who asked.
     pub who: Who<'a>,
+    /// Whether it is a step of an operator, rather than what a platform asks for.
+    pub is_step: bool,
+    /// The operation that the step was about, or would have been.
+    pub operation: Option<&'a OperationId>,
     /// What was asked for.
     pub kind: Kind,
     /// Of this instance.

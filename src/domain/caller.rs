@@ -38,6 +38,13 @@ pub struct Peer {
     pub forwarded: Option<IpAddr>,
 }
 
+impl Peer {
+    /// Whose address it is, as far as that is known.
+    pub fn client(&self) -> IpAddr {
+        self.forwarded.unwrap_or(self.address)
+    }
+}
+
 /// A platform's user: personal data, so it prints the platform and the user's id alone.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct OriginatingIdentity {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::audit::{Account, Began, Denied};
+use super::caller::Peer;
 use super::id::{OperationId, PlanId, ServiceId};
 use super::operation::{Kind, Report, State, Subject};
 use super::time::Timestamp;
@@ -35,7 +36,7 @@ pub trait Witness: Send + Sync {
     /// A change was recorded. Called after the store has it, once for each.
     fn began(&self, _: &Began<'_>) {}
 
-    /// A change was refused to a caller that is known.
+    /// A change was refused to a caller that is known, or a step to an operator.
     fn denied(&self, _: &Denied<'_>) {}
 }
 
@@ -174,4 +175,6 @@ pub struct Intervened<'a> {
     pub what: &'a str,
     /// The login that the operator showed; nothing where it was a command beside the broker.
     pub login: Option<&'a str>,
+    /// Where the operator's request came from.
+    pub peer: Option<Peer>,
 }

@@ -82,6 +82,8 @@ pub(super) fn answered(answer: &ServiceResponse) {
             request_identity: head.identity.and_then(text),
             peer: peer(request),
         },
+        is_step: false,
+        operation: None,
         kind: change.kind,
         instance: &change.instance,
         binding: change.binding.as_deref(),

@@ -20,12 +20,12 @@ use super::error::{
     too_many_logins, unauthorized,
 };
 use super::head::Head;
-use super::identity::Admitted;
+use super::identity::{Admitted, peer};
 use super::input::too_large;
 use super::login::{Shown, shown};
 use super::tls::Certified;
 use super::{Api, Limits};
-use crate::access::{Claim, Failed, Login, Logins, Origin, Pending};
+use crate::access::{Claim, Failed, Login, Logins, Pending};
 use crate::domain::version::{ApiVersion, NEWEST};
 use crate::secret::Secret;
 
@@ -126,8 +126,9 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
     }
     if area == Area::Console {
         // Its pages have a sign-in of their own: a browser that is asked for a login here would send it with everything.
-        let from = Origin(api.trusted.client(request));
-        request.extensions_mut().insert(from);
+        if let Some(peer) = peer(request.request()) {
+            request.extensions_mut().insert(peer);
+        }
         return Ok(Passed::Open);
     }
     let logins = api.logins.look();

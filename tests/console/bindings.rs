@@ -25,7 +25,7 @@ fn ended(visitor: &mut Visitor<'_>, instance: &str, binding: &str) -> u16 {
 }
 
 /// The lines of the audit with this in them, as soon as there are so many.
-fn lines(broker: &Broker, part: &str, count: usize) -> Vec<Value> {
+pub fn lines(broker: &Broker, part: &str, count: usize) -> Vec<Value> {
     let until = Instant::now() + PATIENCE;
     loop {
         let text = std::fs::read_to_string(broker.folder.path().join("audit.log"));

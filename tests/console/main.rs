@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, reason = "what is missing here fails the test")]
 
 mod audit;
+mod away;
 mod bindings;
 mod browser;
 #[path = "../api/checker.rs"]

@@ -4,6 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bindings::lines;
 use crate::harness::Broker;
 use crate::http::Request;
 use crate::scene::{self, BINDING, ORDERS, UPLOADS};
@@ -57,9 +58,14 @@ fn a_step_asks_first_and_is_written_down() {
         let lines = fs::read_to_string(broker.folder.path().join("audit.log")).unwrap_or_default();
         let mut lines = lines.lines();
         lines.any(|line| {
-            ["\"event\":\"intervened\"", "\"login\":\"anna\"", id]
-                .iter()
-                .all(|part| line.contains(part))
+            [
+                "\"event\":\"intervened\"",
+                "\"login\":\"anna\"",
+                "\"from\":\"127.0.0.1\"",
+                id,
+            ]
+            .iter()
+            .all(|part| line.contains(part))
         })
     };
     // It is written by a thread of its own.
@@ -76,6 +82,13 @@ fn a_step_asks_first_and_is_written_down() {
     let late = visitor.post(&format!("/operation/retry?id={id}"), &[("token", &token)]);
     assert_eq!(late.status, 409);
     assert!(late.text().contains("succeeded"), "{}", late.text());
+    let told = lines(&broker, "\"refused\"", 1);
+    let line = told.last().expect("a line");
+    assert_eq!(
+        (&line["login"], &line["status"], &line["error"]),
+        (&"anna".into(), &409.into(), &"Conflict".into()),
+        "{line}"
+    );
 }
 
 #[test]
@@ -225,6 +238,29 @@ fn a_viewer_sees_and_does_nothing() {
     assert_eq!(state(&broker), "in progress");
     assert_eq!(broker.fetch(ORDERS).status, 200);
     assert_eq!(broker.fetch_binding(ORDERS, BINDING).status, 200);
+    // Each that was tried has a line.
+    let told = lines(&broker, "\"refused\"", 4);
+    assert_eq!(told.len(), 4, "{told:?}");
+    for (line, kind) in told
+        .iter()
+        .zip(["provision", "provision", "deprovision", "unbind"])
+    {
+        for (key, value) in [
+            ("by", "operator"),
+            ("login", "vera"),
+            ("from", "127.0.0.1"),
+            ("kind", kind),
+            ("error", "Forbidden"),
+        ] {
+            assert_eq!(line[key], value, "{line}");
+        }
+        assert_eq!(line["status"], 403, "{line}");
+    }
+    assert_eq!(
+        (&told[0]["operation"], &told[0]["instance"]),
+        (&id.into(), &UPLOADS.into())
+    );
+    assert_eq!(told[3]["binding"], BINDING);
     assert!(
         !broker.log().contains("by the operator"),
         "{}",

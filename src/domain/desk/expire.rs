@@ -10,7 +10,7 @@ use crate::domain::unbinding::Unbinding;
 const TRIES: usize = 3;
 
 /// In place of a login, where none is known.
-const ASKER: &str = "operator";
+pub(super) const ASKER: &str = "operator";
 
 impl Desk {
     /// Unbinds a binding that no platform asks to unbind: at once, or by a worker where its plan's backend acts. Whoever

@@ -13,11 +13,13 @@ pub mod takeover;
 
 use std::sync::Arc;
 
+use super::audit::{Asked, Denied, Who};
 use super::binding::Binding;
 use super::broker::random;
+use super::caller::Peer;
 use super::error::BrokerError;
 use super::fullest::FullestQuery;
-use super::id::{InstanceId, OperationId};
+use super::id::{BindingId, InstanceId, OperationId};
 use super::instance::Instance;
 use super::ledger::{Counts, Entry, InstanceQuery, Ledger, Listed, OperationQuery, Stepped};
 use super::names::Names;
@@ -34,6 +36,7 @@ pub struct Desk {
     witness: Arc<dyn Witness>,
     clock: Clock,
     login: Option<Arc<str>>,
+    peer: Option<Peer>,
 }
 
 /// Some of a longer list.
@@ -43,6 +46,27 @@ pub struct Part<T> {
     pub items: Vec<T>,
     /// Whether there are more behind them.
     pub more: bool,
+}
+
+/// A step that an operator asks for: about an operation that there is, or by one that is made for it.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The operation that there is.
+    pub operation: Option<OperationId>,
+    /// What it does.
+    pub kind: Kind,
+    /// To what.
+    pub subject: Subject,
+}
+
+impl From<&Operation> for Step {
+    fn from(operation: &Operation) -> Self {
+        Self {
+            operation: Some(operation.id.clone()),
+            kind: operation.kind,
+            subject: operation.subject.clone(),
+        }
+    }
 }
 
 /// What went with an instance that was forgotten.
@@ -60,17 +84,19 @@ impl Desk {
             witness,
             clock,
             login: None,
+            peer: None,
         }
     }
 
-    /// The same desk with somebody at it whose name is known.
+    /// The same desk with somebody at it of whom it is known who they are, and where they sit.
     #[must_use]
-    pub fn of(&self, login: &Arc<str>) -> Self {
+    pub fn of(&self, login: &Arc<str>, peer: Option<Peer>) -> Self {
         Self {
             ledger: Arc::clone(&self.ledger),
             witness: Arc::clone(&self.witness),
             clock: self.clock,
             login: Some(Arc::clone(login)),
+            peer,
         }
     }
 
@@ -174,6 +200,27 @@ impl Desk {
         Ok(Forgotten { bindings })
     }
 
+    /// Tells who keeps account that a step was refused to who is at the desk: `status` and `error` are what they read.
+    /// With a store that could not answer it may have been taken all the same.
+    pub fn refused(&self, step: &Step, status: u16, error: &str) {
+        self.witness.denied(&Denied {
+            who: Who {
+                login: self.login.as_deref().unwrap_or(expire::ASKER),
+                identity: None,
+                request_identity: None,
+                peer: self.peer,
+            },
+            is_step: true,
+            operation: step.operation.as_ref(),
+            kind: step.kind,
+            instance: step.subject.instance().as_str(),
+            binding: step.subject.binding().map(BindingId::as_str),
+            asked: Asked::default(),
+            status,
+            error,
+        });
+    }
+
     fn tell(&self, operation: &Operation, what: &str) {
         self.witness.intervened(&Intervened {
             operation: &operation.id,
@@ -181,6 +228,7 @@ impl Desk {
             subject: &operation.subject,
             what,
             login: self.login.as_deref(),
+            peer: self.peer,
         });
     }
 

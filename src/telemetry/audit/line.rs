@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::chain::hex;
 use crate::domain::audit::{Asked, Who};
-use crate::domain::caller::OriginatingIdentity;
+use crate::domain::caller::{OriginatingIdentity, Peer};
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
 use crate::domain::operation::{Kind, Subject};
 use crate::domain::time::Timestamp;
@@ -76,8 +76,13 @@ impl Entry {
             .text("platform", who.identity.map(|identity| &*identity.platform))
             .text("user", user)
             .text("request_identity", who.request_identity)
-            .plain("from", who.peer.map(|peer| peer.address))
-            .plain("forwarded", who.peer.and_then(|peer| peer.forwarded))
+            .peer(who.peer)
+    }
+
+    /// Where it came from.
+    pub(super) fn peer(self, peer: Option<Peer>) -> Self {
+        self.plain("from", peer.map(|peer| peer.address))
+            .plain("forwarded", peer.and_then(|peer| peer.forwarded))
     }
 
     pub(super) fn what(self, kind: Kind, subject: &Subject) -> Self {

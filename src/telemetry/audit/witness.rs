@@ -104,6 +104,7 @@ impl Witness for AuditWitness {
                 .word("by", by)
                 .number("uid", self.uid.map(u64::from))
                 .text("login", intervened.login)
+                .peer(intervened.peer)
                 .what(intervened.kind, intervened.subject)
                 .operation(Some(intervened.operation))
                 .text("result", Some(intervened.what)),
@@ -138,13 +139,20 @@ impl Witness for AuditWitness {
 
     fn denied(&self, denied: &Denied<'_>) {
         self.next.denied(denied);
+        let refused = self.entry("refused");
+        let entry = if denied.is_step {
+            refused.word("by", "operator")
+        } else {
+            refused
+        };
         self.book.write(
-            self.entry("refused")
+            entry
                 .who(&denied.who)
                 .word("kind", denied.kind.name())
                 .text("instance", Some(denied.instance))
                 .text("binding", denied.binding)
                 .asked(&denied.asked)
+                .operation(denied.operation)
                 .parameters(&denied.asked)
                 .word("result", "refused")
                 .number("status", Some(denied.status.into()))
