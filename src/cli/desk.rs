@@ -14,7 +14,8 @@ use crate::app::{self, ledgers};
 use crate::domain::desk::{Desk, DeskError};
 use crate::domain::ledger::Ledger;
 use crate::domain::operation::State;
-use crate::settings::Flags;
+use crate::domain::witness::Witness;
+use crate::settings::{Flags, Settings};
 use crate::telemetry::{AuditWitness, Book, LogWitness, Output};
 
 /// How an operator's command answers.
@@ -72,38 +73,70 @@ pub(super) fn at_desk(
     };
     let names = Names::of(&surroundings);
     start_log(&surroundings.loaded.settings, Output::Errors);
-    let book = match purpose {
-        Purpose::Look => None,
-        // What cannot be told of is not done.
-        Purpose::Act => match app::audit::of_command(&surroundings.loaded.settings, &ledger) {
-            Ok(book) => book,
-            Err(why) => return failed(why),
-        },
+    let log = Arc::new(LogWitness::default());
+    let told = match purpose {
+        Purpose::Look => Ok(Told::by(log)),
+        Purpose::Act => Told::of_command(log, &surroundings.loaded.settings, &ledger),
+    };
+    let told = match told {
+        Ok(told) => told,
+        Err(exit) => return exit,
     };
     run(async {
-        let desk = match &book {
-            None => desk(ledger),
-            Some(book) => kept(ledger, book),
-        };
+        let desk = Desk::new(ledger, told.witness(), app::clock);
         let done = work(&desk, &names).await;
         // It may be kept in the store.
-        let is_told = book.as_ref().is_none_or(|book| book.close());
+        let done = told.end(done);
         // What was written is on disk already.
         let _ = desk.close().await;
-        if is_told {
+        done
+    })
+}
+
+/// Who is told of what a command changes, and the account that is kept of it, where one is.
+pub(super) struct Told {
+    witness: Arc<dyn Witness>,
+    book: Option<Arc<Book>>,
+}
+
+impl Told {
+    fn by(witness: Arc<dyn Witness>) -> Self {
+        Self {
+            witness,
+            book: None,
+        }
+    }
+
+    /// `next`, and the account of the settings. Where it cannot be kept the command does nothing.
+    pub(super) fn of_command(
+        next: Arc<dyn Witness>,
+        settings: &Settings,
+        ledger: &Arc<dyn Ledger>,
+    ) -> Result<Self, Exit> {
+        let Some(book) = app::audit::of_command(settings, ledger).map_err(failed)? else {
+            return Ok(Self::by(next));
+        };
+        let witness = AuditWitness::new(next, Arc::clone(&book), app::clock);
+        let witness = witness.of_command(rustix::process::getuid().as_raw());
+        Ok(Self {
+            witness: Arc::new(witness),
+            book: Some(book),
+        })
+    }
+
+    /// Who is told.
+    pub(super) fn witness(&self) -> Arc<dyn Witness> {
+        Arc::clone(&self.witness)
+    }
+
+    /// What a command comes to when it has done what it does: all of it is to be told of.
+    pub(super) fn end(&self, done: Result<Exit, DeskError>) -> Result<Exit, DeskError> {
+        if self.book.as_ref().is_none_or(|book| book.close()) {
             done
         } else {
             Ok(failed("the audit has no line of what was done"))
         }
-    })
-}
-
-/// A desk of which account is kept.
-fn kept(ledger: Arc<dyn Ledger>, book: &Arc<Book>) -> Desk {
-    let log = Arc::new(LogWitness::default());
-    let witness = AuditWitness::new(log, Arc::clone(book), app::clock);
-    let witness = witness.of_command(rustix::process::getuid().as_raw());
-    Desk::new(ledger, Arc::new(witness), app::clock)
+    }
 }
 
 /// A desk for a store; what is done at it goes to the log.

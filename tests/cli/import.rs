@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::engines::{self, Engine, Scene, run_on};
 use crate::harness::{Folder, SERVER, Setup};
-use crate::runner::Ran;
+use crate::runner::{Ran, run_with};
 
 engines::on_both! {
     what_is_taken_over_is_as_if_this_broker_had_made_it,
@@ -18,6 +18,7 @@ engines::on_both! {
     all_that_is_wrong_is_said_at_once_and_nothing_is_written,
     lists_of_cloud_foundry_are_merged_with_a_table,
     an_entry_of_a_pool_goes_to_who_has_it,
+    what_is_taken_over_is_told_of,
 }
 
 /// Two plans; an instance of the first needs a value that only the old broker knows.
@@ -454,4 +455,75 @@ fn an_entry_of_a_pool_goes_to_who_has_it(engine: Engine) {
     assert_eq!((refused.status, &*refused.word()), (400, "PoolExhausted"));
     assert_eq!(broker.unbind("i", "b", "s", "seats").status, 200);
     assert_eq!(broker.bind("i", "d", &body).status, 201);
+}
+
+/// It is a change as any other: the audit has a line of each, and without an audit that can be written nothing is done.
+fn what_is_taken_over_is_told_of(engine: Engine) {
+    let (folder, url) = (Arc::new(Folder::new()), engine.url());
+    folder.write("catalog.yaml", CATALOG);
+    let old = [instance("i"), binding("i", "b"), binding("i", "c")];
+    folder.write("old.jsonl", &lines(&old));
+    let run = |to: &str, arguments: &[&str]| {
+        let environment = [("BROKER_STORE__URL", &*url), ("BROKER_AUDIT__TO", to)];
+        run_with(&folder, arguments, &environment)
+    };
+    let import = |to: &str| run(to, &["store", "import", "old.jsonl"]);
+    let ran = import("file:/nowhere/at/all").exits(2);
+    assert!(ran.err.contains("/nowhere/at/all"), "{ran:?}");
+    // To try it out needs no account of it.
+    let dry = [
+        "store",
+        "import",
+        "old.jsonl",
+        "--dry-run",
+        "--format",
+        "json",
+    ];
+    let ran = run("file:/nowhere/at/all", &dry).exits(0);
+    assert_eq!(ran.json()["instances"], json!({ "new": 1, "there": 0 }));
+
+    let ran = import("file:audit.log").exits(0);
+    // A line of the log for each would hide what is printed.
+    assert!(!ran.err.contains("taken over"), "{}", ran.err);
+    let told = fs::read_to_string(folder.path().join("audit.log")).expect("the audit");
+    let told: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let subjects: Vec<_> = told
+        .iter()
+        .map(|line| (line["kind"].clone(), line["binding"].clone()))
+        .collect();
+    assert_eq!(
+        subjects,
+        [
+            (json!("provision"), Value::Null),
+            (json!("bind"), json!("b")),
+            (json!("bind"), json!("c")),
+        ]
+    );
+    for line in &told {
+        for (key, value) in [
+            ("event", "intervened"),
+            ("by", "command"),
+            ("instance", "i"),
+            ("result", "taken over"),
+        ] {
+            assert_eq!(line[key], value, "{line}");
+        }
+        assert!(
+            line["uid"].is_u64() && line["operation"].is_string(),
+            "{line}"
+        );
+        assert!(!line.to_string().contains("MARKED"), "{line}");
+    }
+    // What was there already was not changed; and what is new stands in the store, where that is the place.
+    let more = [&old[..], &[binding("i", "d")]].concat();
+    folder.write("old.jsonl", &lines(&more));
+    import("store").exits(0);
+    let verified = run("store", &["audit", "verify"]).exits(0);
+    assert!(
+        verified.out.starts_with("1 line, the chain holds"),
+        "{verified:?}"
+    );
 }

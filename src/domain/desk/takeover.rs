@@ -14,10 +14,12 @@ use crate::domain::id::{BindingId, InstanceId, PlanId, ServiceId};
 use crate::domain::instance::Instance;
 use crate::domain::json::Object;
 use crate::domain::offering::Schemas;
+use crate::domain::operation::Operation;
 use crate::domain::pool::Lend;
 use crate::domain::schema::{Schema, Violation};
 use crate::domain::store::{Act, Begun, Change, Lookup, Store};
 use crate::domain::time::Timestamp;
+use crate::domain::witness::{Intervened, Witness};
 use crate::secret::Secret;
 
 pub use crate::domain::broker::takeover::Known;
@@ -201,20 +203,39 @@ fn made(change: &Change) -> Option<Instance> {
     }
 }
 
-/// Records what was weighed, in that order. Each is a transaction of its own: what others made meanwhile is left as it
-/// is, so that it can be run again after whatever ended it.
-pub async fn record(store: &dyn Store, weighed: Vec<Weighed>) -> Result<TakenOver, DeskError> {
+/// Records what was weighed, in that order, and tells of each. Each is a transaction of its own: what others made meanwhile
+/// is left as it is, so that it can be run again after whatever ended it.
+pub async fn record(
+    store: &dyn Store,
+    witness: &dyn Witness,
+    weighed: Vec<Weighed>,
+) -> Result<TakenOver, DeskError> {
     let mut taken = TakenOver::default();
     for one in weighed {
         let Weighed::New(change, _) = one else {
             taken.there += 1;
             continue;
         };
+        let operation = change.operation.clone();
         match store.begin(*change).await? {
-            Begun::Done | Begun::Lent(_) => taken.new += 1,
+            Begun::Done | Begun::Lent(_) => {
+                taken.new += 1;
+                tell(witness, &operation);
+            }
             Begun::InstanceThere(_) | Begun::BindingThere(_) => taken.there += 1,
             _ => return Err(DeskError::Changed),
         }
     }
     Ok(taken)
+}
+
+fn tell(witness: &dyn Witness, operation: &Operation) {
+    witness.intervened(&Intervened {
+        operation: &operation.id,
+        kind: operation.kind,
+        subject: &operation.subject,
+        what: "taken over",
+        login: None,
+        peer: None,
+    });
 }

@@ -15,10 +15,11 @@ use clap::Args;
 use serde_json::json;
 
 use crate::app::{self, ledgers};
-use crate::cli::desk::{Format, print_json, run as run_to_end};
+use crate::cli::desk::{Format, Told, print_json, run as run_to_end};
 use crate::cli::loading::Surroundings;
 use crate::cli::output::print;
 use crate::cli::render::sound;
+use crate::cli::serve::start_log;
 use crate::cli::{Exit, failed, findings};
 use crate::document::{Finding, Findings, Path, Place};
 use crate::domain::catalog::Catalog;
@@ -27,7 +28,9 @@ use crate::domain::desk::takeover::{self, OldBinding, OldInstance, Takeover, Unf
 use crate::domain::error::BrokerError;
 use crate::domain::schema::Violation;
 use crate::domain::store::Store;
-use crate::settings::{Flags, StoreSettings};
+use crate::domain::witness::Witness;
+use crate::settings::{Flags, Settings};
+use crate::telemetry::{Chorus, Output};
 use piece::What;
 use read::Reading;
 
@@ -87,29 +90,53 @@ pub(super) fn run(flags: &Flags, arguments: &Arguments) -> Exit {
             return failed(format_args!("{} cannot be read: {error}", file.display()));
         }
     }
-    let store = match store(&surroundings.loaded.settings.store, arguments.dry_run) {
-        Ok(store) => store,
+    let opened = Opened::of(&surroundings.loaded.settings, arguments.dry_run);
+    let Opened { store, told } = match opened {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
     run_to_end(async {
-        let done = import(&*store, &catalog, reading, arguments).await;
+        let witness = told.as_ref().map(Told::witness);
+        let done = import(&*store, witness, &catalog, reading, arguments).await;
+        let done = match told {
+            Some(told) => told.end(done),
+            None => done,
+        };
         let _ = store.close().await;
         done
     })
 }
 
-/// The store beside whoever serves it; made, where there is none yet and it is to be written to.
-fn store(settings: &StoreSettings, dry_run: bool) -> Result<Arc<dyn Store>, Exit> {
-    match ledgers::beside(settings) {
-        Ok(store) => Ok(store),
-        Err(why) if why.is_missing() && dry_run => Ok(ledgers::empty()),
-        Err(why) if why.is_missing() => Ok(ledgers::alone(settings).map_err(failed)?),
-        Err(why) => Err(failed(why)),
+/// Where it is written, and who is told of that; nobody, where nothing is written.
+struct Opened {
+    store: Arc<dyn Store>,
+    told: Option<Told>,
+}
+
+impl Opened {
+    /// The store beside whoever serves it; made, where there is none yet and it is to be written to.
+    fn of(settings: &Settings, dry_run: bool) -> Result<Self, Exit> {
+        let only_read = |store: Arc<dyn Store>| Ok(Self { store, told: None });
+        let ledger = match ledgers::beside(&settings.store) {
+            Ok(ledger) if dry_run => return only_read(ledger),
+            Err(why) if dry_run && why.is_missing() => return only_read(ledgers::empty()),
+            Err(why) if why.is_missing() => ledgers::alone(&settings.store).map_err(failed)?,
+            opened => opened.map_err(failed)?,
+        };
+        start_log(settings, Output::Errors);
+        // A line of the log for each of thousands would hide what is printed.
+        let nobody = Arc::new(Chorus(Vec::new()));
+        let told = Told::of_command(nobody, settings, &ledger)?;
+        Ok(Self {
+            store: ledger,
+            told: Some(told),
+        })
     }
 }
 
 async fn import(
     store: &dyn Store,
+    witness: Option<Arc<dyn Witness>>,
     catalog: &Catalog,
     reading: Reading,
     arguments: &Arguments,
@@ -119,11 +146,11 @@ async fn import(
     if plan.findings.has_errors() {
         return Ok(told(&plan, arguments, false));
     }
-    if !arguments.dry_run {
+    if let Some(witness) = &witness {
         let all = plan.instances.iter().chain(&plan.bindings).cloned();
-        takeover::record(store, all.collect()).await?;
+        takeover::record(store, &**witness, all.collect()).await?;
     }
-    Ok(told(&plan, arguments, !arguments.dry_run))
+    Ok(told(&plan, arguments, witness.is_some()))
 }
 
 /// Reads and weighs every line, instances before bindings.
