@@ -7,18 +7,17 @@ use std::sync::Arc;
 
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::web::Data;
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::Api;
 use super::error::{
-    CATALOG_BREAKS, DOCUMENT_INVALID, FILES_UNSETTLED, FORBIDDEN, INTERNAL, NOT_READY, Refusal,
-    SETTINGS_INVALID, STORE_UNAVAILABLE, UNAUTHORIZED,
+    CATALOG_BREAKS, DOCUMENT_INVALID, FILES_UNSETTLED, INTERNAL, NOT_READY, Refusal,
+    SETTINGS_INVALID, STORE_UNAVAILABLE,
 };
 use super::head::Head;
-use super::identity::{Admitted, peer, text};
+use super::identity::{of_all, peer, text};
 use crate::domain::caller::Peer;
-use crate::domain::scope::Scope;
 
 /// Who reloads when somebody asks: one reload at a time.
 pub trait Reloads: Send + Sync {
@@ -107,17 +106,7 @@ pub(super) async fn reload(request: HttpRequest, api: Data<Api>) -> HttpResponse
 }
 
 fn asker(request: &HttpRequest) -> Result<Asker, Refusal> {
-    let extensions = request.extensions();
-    let Some(Admitted(login)) = extensions.get() else {
-        return Err(Refusal::new(
-            UNAUTHORIZED,
-            "The request did not pass the gate.",
-        ));
-    };
-    if *login.scope() != Scope::All {
-        let why = "This login is for some offerings only, and a reload is about all of them. Use another login.";
-        return Err(Refusal::new(FORBIDDEN, why));
-    }
+    let login = of_all(request, "a reload is")?;
     let identity = Head::of(request.headers()).identity.and_then(text);
     Ok(Asker {
         login: Arc::clone(login.name()),

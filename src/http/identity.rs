@@ -12,13 +12,30 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::Api;
-use super::error::{Refusal, UNAUTHORIZED};
+use super::error::{FORBIDDEN, Refusal, UNAUTHORIZED};
 use super::head::{Head, ORIGINATING_IDENTITY};
 use crate::access::Login;
 use crate::domain::caller::{Caller, OriginatingIdentity, Peer};
+use crate::domain::scope::Scope;
 
 /// The login that the gate has let in: a request carries it from there on.
 pub(super) struct Admitted(pub(super) Arc<Login>);
+
+/// The login of a request that is answered about all offerings, which `what` is; of some of them only it learns nothing.
+pub(super) fn of_all(request: &HttpRequest, what: &str) -> Result<Arc<Login>, Refusal> {
+    let extensions = request.extensions();
+    let Some(Admitted(login)) = extensions.get() else {
+        let why = "The request did not pass the gate.";
+        return Err(Refusal::new(UNAUTHORIZED, why));
+    };
+    if *login.scope() != Scope::All {
+        let why = format!(
+            "This login is for some offerings only, and {what} of all of them. Use another login."
+        );
+        return Err(Refusal::new(FORBIDDEN, why));
+    }
+    Ok(Arc::clone(login))
+}
 
 /// The caller of this request: only what passed the gate has one. But for the login it is read anew of the headers, so
 /// that requests nobody asks for their caller carry none.

@@ -5,11 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 
 use super::Api;
+use super::identity::of_all;
 
 /// What a page of metrics comes as.
 pub type Page<'a> = Pin<Box<dyn Future<Output = String> + Send + 'a>>;
@@ -39,8 +40,11 @@ pub struct Answered<'a> {
     pub took: Duration,
 }
 
-/// `/metrics`.
-pub(super) async fn page(api: Data<Api>) -> HttpResponse {
+/// `/metrics`: plans by name, and how many live of each, so it is for no login that may see some offerings only.
+pub(super) async fn page(request: HttpRequest, api: Data<Api>) -> HttpResponse {
+    if let Err(refusal) = of_all(&request, "metrics are") {
+        return refusal.to_response();
+    }
     let instruments = &api.instruments;
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, instruments.page_type()))

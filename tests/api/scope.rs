@@ -483,6 +483,32 @@ fn an_offering_that_left_is_named_by_its_id() {
     );
 }
 
+/// Metrics name every plan and count what lives of it, so a login for some offerings reads none, whatever its roles.
+#[test]
+fn metrics_are_for_who_sees_all() {
+    let broker = setup()
+        .env("BROKER_AUTH__LOGINS__BLUE__ROLE", "platform, metrics")
+        .env("BROKER_AUTH__LOGINS__ROBOT__USERNAME", "robot")
+        .env("BROKER_AUTH__LOGINS__ROBOT__PASSWORD", "r")
+        .env("BROKER_AUTH__LOGINS__ROBOT__ROLE", "metrics")
+        .start();
+    let made = provision("green-id", "green-plan");
+    assert_eq!(
+        ask(&broker, "green", "PUT", &at_instance("i"), Some(&made)).status,
+        201
+    );
+    let page = ask(&broker, "robot", "GET", "/metrics", None);
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("green"), "{}", page.text());
+    let refused = ask(&broker, "blue", "GET", "/metrics", None);
+    assert_eq!(
+        (refused.status, refused.word().as_str()),
+        (403, "Forbidden")
+    );
+    assert!(!refused.text().contains("green"), "{}", refused.text());
+    assert_eq!(ask(&broker, "blue", "HEAD", "/metrics", None).status, 403);
+}
+
 /// Each login has its part of the new catalog, too, after it was changed under way.
 #[test]
 fn a_reload_reaches_each_login() {
