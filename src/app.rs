@@ -338,6 +338,7 @@ fn api(
         instruments: Arc::new(watching.clone()),
         reloads: entrance.reloads,
         stopping,
+        clock,
     }
 }
 

@@ -9,6 +9,8 @@ use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
+use crate::domain::time::Timestamp;
+
 /// What a client's certificate says of its holder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
@@ -51,6 +53,11 @@ impl Certificate {
     pub fn ends(&self) -> SystemTime {
         UNIX_EPOCH + self.ends
     }
+
+    /// Whether it is over by now: a connection may last longer than what its client has shown for it.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        i64::try_from(self.ends.as_millis()).is_ok_and(|ends| ends < now.0)
+    }
 }
 
 fn text(name: &GeneralName) -> Option<String> {
@@ -74,18 +81,42 @@ impl CertificateRule {
     /// A rule that asks for `subject`, parts of one separated by commas, and for `name`; nothing where it asks for nothing.
     pub fn new(subject: Option<&str>, name: Option<&str>) -> Option<Self> {
         let subject = subject.map(parts).unwrap_or_default();
-        let name = name.map(str::to_owned);
+        let name = name.map(as_shown);
         (!subject.is_empty() || name.is_some()).then_some(Self { subject, name })
     }
 
     /// Whether a certificate is the login.
     pub fn fits(&self, certificate: &Certificate) -> bool {
-        let has = |known: &[String], wanted: &String| known.contains(wanted);
-        self.subject
-            .iter()
-            .all(|part| has(&certificate.subject, part))
-            && self.name.iter().all(|name| has(&certificate.names, name))
+        let names = |part: &String| certificate.subject.iter().any(|known| is_same(known, part));
+        self.subject.iter().all(names)
+            && self
+                .name
+                .iter()
+                .all(|name| certificate.names.contains(name))
     }
+}
+
+/// Whether a part of a subject is the one that is asked for: `CN = platform`, as openssl prints it, is `CN=platform`.
+fn is_same(known: &str, wanted: &str) -> bool {
+    match (known.split_once('='), wanted.split_once('=')) {
+        (Some((kind, value)), Some((wanted_kind, wanted_value))) => {
+            kind.eq_ignore_ascii_case(wanted_kind.trim()) && value == wanted_value.trim()
+        }
+        _ => false,
+    }
+}
+
+/// A name as [`text`] writes it: hosts have no case, and an address has one spelling.
+fn as_shown(name: &str) -> String {
+    let name = name.trim();
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return address.to_string();
+    }
+    // Of mail addresses and URIs nothing is known that says the same in another spelling.
+    if name.contains([':', '/', '@']) {
+        return name.to_owned();
+    }
+    name.to_ascii_lowercase()
 }
 
 /// `CN=platform, O=Example\, Inc.`: a comma of a value has a backslash.
@@ -110,7 +141,11 @@ mod tests {
     fn certificate() -> Certificate {
         Certificate {
             subject: vec!["O=Example\\, Inc.".to_owned(), "CN=platform".to_owned()],
-            names: vec!["cf.example".to_owned(), "spiffe://example/cf".to_owned()],
+            names: vec![
+                "cf.example".to_owned(),
+                "spiffe://example/cf".to_owned(),
+                "2001:db8::1".to_owned(),
+            ],
             ends: Duration::ZERO,
         }
     }
@@ -124,12 +159,19 @@ mod tests {
         assert!(fits(Some("CN=platform, O=Example\\, Inc."), None));
         assert!(fits(None, Some("cf.example")));
         assert!(fits(Some("CN=platform"), Some("spiffe://example/cf")));
+        // As openssl prints it, and as people write it.
+        assert!(fits(Some("O = Example\\, Inc., cn = platform"), None));
+        assert!(fits(None, Some("CF.Example ")));
+        assert!(fits(None, Some("2001:DB8:0::1")));
         for (subject, name) in [
             (Some("CN=other"), None),
             (Some("CN=plat"), None),
             (Some("CN=platform,O=Other"), None),
             (Some("platform"), None),
+            (Some("CN=Platform"), None),
+            (Some("CN"), None),
             (None, Some("example")),
+            (None, Some("spiffe://example/CF")),
             (None, Some("spiffe://example/c")),
             (Some("CN=platform"), Some("other.example")),
             (Some("CN=other"), Some("cf.example")),

@@ -39,14 +39,21 @@ const LOOK_AT_FILES: Duration = Duration::from_secs(2);
 pub(super) fn watch(tls: &Arc<Tls>) -> actix_web::rt::task::JoinHandle<()> {
     let tls = Arc::clone(tls);
     actix_web::rt::spawn(async move {
+        // What is wrong with them, as it was said last.
+        let mut said = None;
         loop {
             tokio::time::sleep(LOOK_AT_FILES).await;
             let looking = Arc::clone(&tls);
             match tokio::task::spawn_blocking(move || looking.look(system_time())).await {
-                Ok(Look::Same) => {}
-                Ok(Look::New) => log::info!("TLS: the new files hold from now on"),
+                Ok(Look::Same) => said = None,
+                Ok(Look::New) => {
+                    said = None;
+                    log::info!("TLS: the new files hold from now on");
+                }
+                Ok(Look::Bad(why)) if said.as_ref() == Some(&why) => {}
                 Ok(Look::Bad(why)) => {
                     log::error!("TLS: {why}; what was read before still holds");
+                    said = Some(why);
                 }
                 Err(error) => log::error!("TLS: the files were not looked at: {error}"),
             }

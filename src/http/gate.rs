@@ -136,10 +136,11 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
         Shown::Known(login) => admit(request, area, login, head, api).map(Passed::As),
         Shown::Unsure(user, password) => Waits::begin(request, user, password, api),
         Shown::Nothing if head.authorization.is_none() => {
-            // Asked for each request: the connection may be older than the logins.
-            let login = request
-                .conn_data()
-                .and_then(|Certified(certificate)| logins.by_certificate(certificate));
+            // Asked for each request: the connection may be older than the logins, and outlast the certificate.
+            let shown = request.conn_data::<Certified>().map(|shown| &shown.0);
+            let login = shown
+                .filter(|certificate| !certificate.is_over((api.clock)()))
+                .and_then(|certificate| logins.by_certificate(certificate));
             match login {
                 Some(login) => admit(request, area, Arc::clone(login), head, api).map(Passed::As),
                 None => Err(Refused::Unauthorized),

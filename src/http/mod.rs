@@ -37,6 +37,7 @@ use arc_swap::ArcSwap;
 
 use crate::access::{LiveLogins, Throttle};
 use crate::domain::broker::Broker;
+use crate::domain::time::Clock;
 
 pub use admin::{Asker, Reloaded, Reloading, Reloads, Taken, Why};
 pub use catalog::Published;
@@ -72,6 +73,8 @@ pub struct Api {
     pub reloads: Arc<dyn Reloads>,
     /// Set when the process is asked to stop: `/readyz` says no from then on.
     pub stopping: Arc<AtomicBool>,
+    /// The time.
+    pub clock: Clock,
 }
 
 impl Api {

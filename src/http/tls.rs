@@ -103,7 +103,8 @@ impl Tls {
         }))
     }
 
-    /// Reads the files again where they are not those that were read last.
+    /// Reads the files again where they are not those that hold. What cannot be used is read anew each time: what is in its
+    /// way may go without a trace in the files, a right that is granted, room for one more open file.
     pub fn look(&self, now: SystemTime) -> Look {
         // Taken before they are read: what is written meanwhile is new the next time.
         let stamp = stamp(&self.files);
@@ -111,7 +112,6 @@ impl Tls {
         if *seen == stamp {
             return Look::Same;
         }
-        *seen = stamp;
         match Loaded::read(&self.files) {
             Ok(loaded) if loaded.ends.is_some_and(|ends| ends <= now) => {
                 Look::Bad(TlsError::new(&self.files.certificate, "is over"))
@@ -119,6 +119,7 @@ impl Tls {
             Ok(loaded) => {
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 *current = Arc::new(loaded);
+                *seen = stamp;
                 Look::New
             }
             Err(why) => Look::Bad(why),

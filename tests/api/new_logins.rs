@@ -1,8 +1,8 @@
 //! Other logins without a restart: a rotated Secret, a changed settings file; whole and with the catalog, or not at all.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Command, Stdio};
+use std::io::Write as _;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -331,40 +331,8 @@ fn a_certificate_is_asked_about_for_each_request() {
         .env("BROKER_RELOAD__EVERY", "50ms");
     let config = folder.path().join("config/broker.yaml");
     let serving = tls::Serving::start(&setup, folder);
-    let mut client = Command::new("openssl")
-        .args(["s_client", "-quiet", "-ign_eof", "-CAfile", "ca.pem"])
-        .args(["-cert", "korifi.pem", "-key", "korifi.key"])
-        .args(["-connect", &format!("127.0.0.1:{}", serving.port)])
-        .current_dir(serving.folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("openssl is installed");
-    let mut input = client.stdin.take().expect("its input");
-    let mut output = BufReader::new(client.stdout.take().expect("its output"));
-    let mut ask = || {
-        let head = "GET /v2/catalog HTTP/1.1\r\nHost: broker\r\nX-Broker-API-Version: 2.17\r\n\r\n";
-        input.write_all(head.as_bytes()).expect("it listens");
-        input.flush().expect("it listens");
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            assert_ne!(output.read_line(&mut line).expect("a line"), 0, "an end");
-            if line == "\r\n" {
-                break;
-            }
-            lines.push(line.to_lowercase());
-        }
-        let length = lines
-            .iter()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let length: u64 = length.expect("a length").trim().parse().expect("a number");
-        let mut body = Vec::new();
-        let read = output.by_ref().take(length).read_to_end(&mut body);
-        read.expect("a body");
-        lines[0].split(' ').nth(1).expect("a status").to_owned()
-    };
+    let mut client = tls::Kept::open(&serving, "korifi").expect("a connection");
+    let mut ask = || client.ask("/v2/catalog").expect("an answer");
     assert_eq!(ask(), "200");
     fs::write(
         &config,
@@ -376,7 +344,4 @@ fn a_certificate_is_asked_about_for_each_request() {
     while ask() != "401" {
         assert!(Instant::now() < until, "it is let in");
     }
-    drop(input);
-    let _ = client.kill();
-    let _ = client.wait();
 }

@@ -1,5 +1,7 @@
 //! TLS, with certificates by openssl and curl as the client: versions, logins by certificate, new files while it serves.
 
+mod kept;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::documents::WIDE;
 use crate::harness::{Folder, PASSWORD, Setup, USER};
+
+pub use kept::Kept;
 
 const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
 
@@ -44,6 +48,26 @@ pub fn sign(folder: &Path, ca: &str, name: &str, subject: &str, san: &str, days:
         folder,
         &format!(
             "x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -days {days} -extfile names -out {name}.pem"
+        ),
+    );
+}
+
+/// A certificate of the authority `ca` for who is called `name`, which is over at that time, as openssl writes it.
+fn sign_until(folder: &Path, name: &str, end: &str) {
+    let authority = "[ca]\ndefault_ca=d\n[d]\ndatabase=known\nserial=number\nnew_certs_dir=.\ncertificate=ca.pem\n\
+                     private_key=ca.key\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncommonName=supplied\n";
+    fs::write(folder.join("ca.cnf"), authority).expect("room");
+    fs::write(folder.join("known"), "").expect("room");
+    fs::write(folder.join("names"), format!("subjectAltName=DNS:{name}\n")).expect("room");
+    fs::write(folder.join("number"), "01\n").expect("room");
+    openssl(
+        folder,
+        &format!("req {KEY} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
+    );
+    openssl(
+        folder,
+        &format!(
+            "ca -batch -notext -config ca.cnf -in {name}.csr -out {name}.pem -extfile names -enddate {end}"
         ),
     );
 }
@@ -248,7 +272,7 @@ fn a_certificate_is_a_login() {
         .env("BROKER_SERVER__TLS__CLIENT_CA", "ca.pem")
         .env(
             "BROKER_AUTH__LOGINS__KORIFI__CERTIFICATE_SUBJECT",
-            "CN=korifi, O=Example",
+            "CN = korifi, O=Example",
         )
         .env(
             "BROKER_AUTH__LOGINS__KORIFI__CERTIFICATE_SAN",
@@ -256,7 +280,7 @@ fn a_certificate_is_a_login() {
         )
         .env(
             "BROKER_AUTH__LOGINS__WATCHER__CERTIFICATE_SAN",
-            "watch.example",
+            "Watch.Example",
         )
         .env("BROKER_AUTH__LOGINS__WATCHER__ROLE", "viewer");
     let serving = Serving::start(&setup, folder);
@@ -301,6 +325,38 @@ fn a_certificate_is_a_login() {
     };
     assert!(show("korifi").is_err());
     assert!(show("forged").is_ok_and(|answer| answer.starts_with("200")));
+}
+
+/// A connection may outlast the certificate that was shown for it: with that it is nobody's.
+#[test]
+fn a_certificate_that_is_over_is_no_login_on_a_connection_that_is_kept() {
+    let setup = setup().env("BROKER_SERVER__TLS__CLIENT_CA", "ca.pem").env(
+        "BROKER_AUTH__LOGINS__BRIEF__CERTIFICATE_SUBJECT",
+        "CN=brief",
+    );
+    let serving = Serving::start(&setup, folder());
+    // As short as this machine can shake hands in.
+    let mut lifetimes = [4_u32, 8, 16, 32, 64].iter();
+    let mut kept = loop {
+        let seconds = lifetimes.next().expect("a handshake within a minute");
+        let end = Command::new("date")
+            .args(["--utc", "--date", &format!("{seconds} seconds")])
+            .arg("+%Y%m%d%H%M%SZ")
+            .output()
+            .expect("a date");
+        let end = String::from_utf8(end.stdout).expect("text");
+        sign_until(serving.folder.path(), "brief", end.trim());
+        let mut kept = Kept::open(&serving, "brief").expect("openssl is installed");
+        if kept.ask("/v2/catalog").is_ok_and(|status| status == "200") {
+            break kept;
+        }
+    };
+    let until = Instant::now() + Duration::from_secs(120);
+    while kept.ask("/v2/catalog").expect("an answer") == "200" {
+        assert!(Instant::now() < until, "it is let in for ever");
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(kept.ask("/v2/catalog").expect("an answer"), "401");
 }
 
 /// The broker knows by itself that its pages come by HTTPS.
@@ -406,6 +462,32 @@ fn what_cannot_be_used_is_said_and_the_old_stays() {
     serving.wait_for_log("the new files hold from now on");
     assert_eq!(healthy(), Ok("200 1.1".to_owned()));
     assert!(!serving.log.lock().expect("the log").contains("MARKED"));
+}
+
+/// What was in the way of new files may go without a trace in them, as a right does that root grants later.
+#[test]
+fn what_cannot_be_used_is_tried_again() {
+    let folder = folder();
+    sign(folder.path(), "ca", "second", "/CN=second", "DNS:broker", 2);
+    let serving = Serving::start(&setup(), folder);
+    let second = fs::read(serving.path("second.pem")).expect("PEM");
+    fs::write(serving.path("tls.crt"), second).expect("room");
+    serving.wait_for_log("tls.key: is not the key of the certificate");
+    // The right key, and nothing that tells it from the wrong one: the same file, as long and as old.
+    let wrong = fs::metadata(serving.path("tls.key")).expect("a file");
+    let right = fs::read(serving.path("second.key")).expect("a key");
+    assert_eq!(right.len() as u64, wrong.len());
+    fs::write(serving.path("tls.key"), right).expect("room");
+    let file = fs::File::options()
+        .write(true)
+        .open(serving.path("tls.key"))
+        .expect("a file");
+    file.set_modified(wrong.modified().expect("a time"))
+        .expect("its time");
+    serving.wait_for_log("the new files hold from now on");
+    // It was said once.
+    let log = serving.log.lock().expect("the log").clone();
+    assert_eq!(log.matches("is not the key").count(), 1, "{log}");
 }
 
 #[test]

@@ -180,6 +180,7 @@ fn api() -> Data<Api> {
         instruments: Arc::new(Nobody),
         reloads: Arc::new(Nobody),
         stopping: Arc::new(AtomicBool::new(false)),
+        clock: || Timestamp(0),
     })
 }
 
