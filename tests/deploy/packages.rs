@@ -316,12 +316,16 @@ fn the_package_is_installed_serves_and_goes_without_a_trace() {
 
     let variables = "etc/default/catalog-broker";
     system.0.write(variables, "BROKER_LOG__FORMAT=json\n");
+    // As its unit has it made.
+    let audit = "var/log/catalog-broker/audit.log";
+    system.0.write(audit, "{}\n");
     // Removed, what the operator has is still there; purged, nothing is.
     system.dpkg(&["--remove", NAME]);
     assert!(!system.path("usr/bin/catalog-broker").exists());
     assert!(system.path("var/lib/catalog-broker/broker.db").exists());
     assert_eq!(system.read("etc/catalog-broker/catalog.yaml"), mine);
     assert!(system.path(variables).exists());
+    assert!(system.path(audit).exists());
     system.dpkg(&["--purge", NAME]);
     assert_eq!(system.left(), Vec::<PathBuf>::new());
     assert!(!system.read("etc/passwd").contains(NAME));

@@ -114,3 +114,19 @@ fn there_is_time_to_stop() {
         .expect("a number");
     assert!(given > time("drain_delay") + time("shutdown_timeout"));
 }
+
+/// The sandbox lets the broker write where the documents have it write its account of changes.
+#[test]
+fn the_account_of_changes_has_a_place() {
+    let mut named = 0;
+    for document in ["README.md", "deploy/README.md", "deploy/debian/broker.yaml"] {
+        let text = read(document);
+        for place in text.split("file:/var/log/").skip(1) {
+            let folder = place.split('/').next().unwrap_or_default();
+            assert_eq!(values(&read(UNIT), "LogsDirectory"), [folder], "{document}");
+            named += 1;
+        }
+    }
+    assert!(named >= 3, "{named}");
+    assert_eq!(values(&read(UNIT), "LogsDirectoryMode"), ["0750"]);
+}
