@@ -9,10 +9,14 @@ use crate::domain::catalog::Catalog;
 use crate::domain::desk::{Desk, DeskError};
 use crate::domain::fullest::{Each, FullestQuery};
 use crate::domain::id::{PlanId, ServiceId};
+use crate::domain::ledger::InstanceQuery;
 use crate::domain::limits::Limits;
 
 /// How many of each are shown.
 const SHOWN: u32 = 3;
+
+/// How many instances of a place are asked for its name.
+const ASKED: u32 = 3;
 
 /// What has a limit for each organization or space, and where it is nearest.
 pub(super) struct Fullest {
@@ -23,7 +27,15 @@ pub(super) struct Fullest {
     each: Each,
     most: u64,
     /// The fullest first.
-    places: Vec<(String, u64)>,
+    places: Vec<Place>,
+}
+
+/// An organization, or a space.
+struct Place {
+    guid: String,
+    /// What its platform calls it, where one of its instances has said.
+    name: Option<String>,
+    count: u64,
 }
 
 impl Fullest {
@@ -63,10 +75,41 @@ impl Fullest {
             each: self.each,
             most: SHOWN,
         };
-        Ok(Self {
-            places: desk.fullest(query).await?,
-            ..self
-        })
+        let mut places = Vec::new();
+        for (guid, count) in desk.fullest(query).await? {
+            places.push(Place {
+                name: self.name_of(desk, &guid).await?,
+                guid,
+                count,
+            });
+        }
+        Ok(Self { places, ..self })
+    }
+
+    /// What its platform calls a place, as one of the instances there has it: the one that was changed last.
+    async fn name_of(&self, desk: &Desk, guid: &str) -> Result<Option<String>, DeskError> {
+        let of = |each| (self.each == each).then(|| guid.to_owned());
+        let query = InstanceQuery {
+            service: Some(self.service.clone()),
+            plan: self.plan.clone(),
+            organization: of(Each::Organization),
+            space: of(Each::Space),
+            most: ASKED,
+            ..InstanceQuery::default()
+        };
+        let mut asked = desk.instances(query).await?.items;
+        asked.sort_by_key(|listed| std::cmp::Reverse(listed.updated_at));
+        for listed in asked {
+            let names = desk.names(&listed.id).await?;
+            let name = match self.each {
+                Each::Organization => names.organization,
+                Each::Space => names.space,
+            };
+            if name.is_some() {
+                return Ok(name);
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -120,14 +163,18 @@ fn part(console: &Console, counted: &[Fullest], each: Each) -> Markup {
                     }
                     tbody {
                         @for full in &of_it {
-                            @for (place, count) in &full.places {
+                            @for place in &full.places {
                                 tr {
                                     th scope="row" {
-                                        (parts::id(place, &page(full, place)))
+                                        @let page = page(full, &place.guid);
+                                        @match &place.name {
+                                            Some(name) => { a class="strong" href=(page) { (name) } span class="under id" { (place.guid) } },
+                                            None => (parts::id(&place.guid, &page)),
+                                        }
                                         span class="under less" { (full.name) }
                                     }
                                     td class="more" { (full.name) }
-                                    td class="right" { (parts::fill(*count, Some(full.most))) }
+                                    td class="right" { (parts::fill(place.count, Some(full.most))) }
                                 }
                             }
                         }

@@ -264,6 +264,18 @@ fn place(console: &Console, organization: &str, space: &str, names: &Names) -> M
     }
 }
 
+/// The ids of what is called by its name: whoever asks the platform needs them.
+fn guids(instance: &Instance, names: &Names) -> Markup {
+    let both = [
+        (&instance.organization, &names.organization),
+        (&instance.space, &names.space),
+    ];
+    let called = both
+        .into_iter()
+        .filter(|(guid, name)| !guid.is_empty() && name.is_some());
+    html! { @for (guid, _) in called { span class="under id" { (guid) } } }
+}
+
 async fn one(signed: &Signed, query: &Query) -> Result<Page, Trouble> {
     let console = &*signed.console;
     let id = named(query)?;
@@ -322,7 +334,7 @@ fn facts(console: &Console, instance: &Instance, names: &Names) -> Markup {
         dl class="facts" {
             dt { "Id" } dd class="id" { (instance.id) }
             dt { "Plan" } dd { (parts::plan(console, &catalog, &instance.service_id, &instance.plan_id)) }
-            dt { "Organization, space" } dd { (place(console, &instance.organization, &instance.space, names)) }
+            dt { "Organization, space" } dd { (place(console, &instance.organization, &instance.space, names)) (guids(instance, names)) }
             @if let Some(platform) = &names.platform { dt { "Platform" } dd { (platform) } }
             @if let Some(namespace) = &names.namespace {
                 dt { "Namespace" } dd { (namespace) @if let Some(cluster) = &names.cluster { " in " span class="id" { (cluster) } } }

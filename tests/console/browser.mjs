@@ -198,6 +198,8 @@ const scenes = {
       operations: '/operations',
       operation: null,
       question: null,
+      retry: null,
+      forget: `/instance/forget?id=${INSTANCE}`,
       limits: '/limits',
       audit: '/audit',
       lines: `/audit?instance=${INSTANCE}&what=bind`,
@@ -231,7 +233,8 @@ const scenes = {
           await page.goto(`${BASE}/instance?id=${FAILING}`);
           await page.locator('tbody').getByRole('link', { name: 'provision' }).click();
           await page.getByText('Attempt 2: ').waitFor().catch(() => page.reload());
-        } else if (name === 'question') await page.getByRole('link', { name: 'Give up' }).click();
+        } else if (name === 'retry') await page.goto(page.url().replace('/operation/give-up?', '/operation/retry?'));
+        else if (name === 'question') await page.getByRole('link', { name: 'Give up' }).click();
         else await page.goto(`${BASE}${at}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         assert.ok(wide <= look.width, `${name} is ${wide} wide on ${look.width}`);

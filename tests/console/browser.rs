@@ -223,7 +223,7 @@ fn an_accessibility_checker_finds_nothing_and_screenshots_are_made() {
             ("SCREENSHOTS", &folder),
         ],
     );
-    assert!(said.contains("looked at 42 pages"), "{said}");
+    assert!(said.contains("looked at 46 pages"), "{said}");
 }
 
 /// Where pictures are to be written, if they are.

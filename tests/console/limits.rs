@@ -1,5 +1,8 @@
 //! How full limits are: over all, in the fullest organizations and spaces, and of one instance.
 
+use std::thread;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Broker, SERVER, Setup};
@@ -95,6 +98,29 @@ fn shown(broker: &Broker) {
         ["space-a1 database/small database/small 4 of 4 full"]
     );
     let ways = links(&page);
+    // Where the platform has said what it calls them, they are called so, by what it said last.
+    for (instance, name) in [("i-1", "retail"), ("i-2", "retail & sales")] {
+        let context = json!({ "organization_name": name, "space_name": "production" });
+        let body = json!({ "service_id": "s", "context": context });
+        assert_eq!(broker.update(instance, &body).status, 200);
+        // The one after it is later.
+        thread::sleep(Duration::from_millis(5));
+    }
+    let forgotten = anna.post("/instance/forget?id=i-16", &[("token", &token)]);
+    assert_eq!(forgotten.status, 303, "{}", forgotten.text());
+    let page = visitor.get("/limits").text();
+    assert_eq!(
+        rows(&page, "Fullest organizations")[1],
+        "retail &amp; sales org-a database database 4 of 10"
+    );
+    assert_eq!(
+        rows(&page, "Fullest spaces"),
+        ["production space-a1 database/small database/small 4 of 4 full"]
+    );
+    let page = visitor.get("/instance?id=i-1").text();
+    for shown in ["retail", "org-a", "production", "space-a1"] {
+        assert!(page.contains(&format!(">{shown}<")), "{shown}: {page}");
+    }
     for way in [
         "/console/instances?organization=org-b",
         "/console/instances?plan=p&space=space-a1",
