@@ -77,7 +77,7 @@ impl From<Exit> for ExitCode {
   catalog-broker render --plan small --bind
       show what a bind of that plan would return")]
 struct CommandLine {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Settings, the same for every command")]
     common: Common,
     #[command(subcommand)]
     command: Option<Command>,

@@ -29,6 +29,46 @@ fn every_shell_gets_its_script() {
     run(&folder, &["completions", "cmd"]).exits(2);
 }
 
+/// What a command alone takes stands apart from what all of them take.
+#[test]
+fn help_has_the_options_of_a_command_first() {
+    const HEADING: &str = "\nSettings, the same for every command:\n";
+    let folder = with_catalog(CLEAN);
+    for command in [
+        &[][..],
+        &["serve"],
+        &["check"],
+        &["instances", "forget"],
+        &["operations", "give-up"],
+        &["audit", "verify"],
+        &["store", "import"],
+        &["login", "hash"],
+    ] {
+        let help = run(&folder, &[command, &["--help"]].concat()).exits(0).out;
+        let (own, common) = help.split_once(HEADING).unwrap_or_else(|| panic!("{help}"));
+        assert!(own.contains("--help"), "{help}");
+        for flag in [
+            "--config",
+            "--catalog",
+            "--vars",
+            "--store",
+            "--allow-breaking",
+            "--address",
+            "--port",
+            "--log-format",
+        ] {
+            let is_option = |text: &str| {
+                let mut lines = text.lines().map(str::trim_start);
+                lines.any(|line| line.starts_with(&format!("{flag} ")))
+            };
+            assert!(
+                is_option(common) && !is_option(own),
+                "{command:?} {flag}: {help}"
+            );
+        }
+    }
+}
+
 #[test]
 fn help_shows_by_example() {
     let folder = with_catalog(CLEAN);
