@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::audit::{Account, Began, Denied};
+use super::audit::{Account, Began, Denied, Who};
 use super::caller::Peer;
 use super::id::{OperationId, PlanId, ServiceId};
 use super::operation::{Kind, Report, State, Subject};
@@ -137,8 +137,8 @@ pub struct Attempted<'a> {
 /// What was adopted.
 #[derive(Debug)]
 pub struct Adopted<'a> {
-    /// The login that named it.
-    pub login: &'a str,
+    /// Who named it.
+    pub who: Who<'a>,
     /// It.
     pub subject: &'a Subject,
     /// Of which offering.

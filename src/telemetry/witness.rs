@@ -86,7 +86,7 @@ impl Witness for LogWitness {
             binding = adopted.subject.binding().map_or("-", BindingId::as_str),
             service = adopted.service.as_str(),
             plan = adopted.plan.as_str(),
-            login = adopted.login,
+            login = adopted.who.login,
             count;
             "adopted: the store did not know it"
         );

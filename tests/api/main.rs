@@ -21,6 +21,7 @@ mod acting;
 mod admin;
 mod adopt;
 mod audit;
+mod audit_adopted;
 mod audit_store;
 mod backend_trouble;
 mod bad_http;

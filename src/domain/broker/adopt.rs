@@ -5,8 +5,11 @@
 //! looks again. What the store remembers to be gone stays gone: the store decides that, and who of several is first. A
 //! fetch and a poll adopt nothing.
 
+use std::sync::Arc;
+
 use super::provision::{self, first_version};
 use super::{Bind, Broker, Provision, Removal, Update, beside_the_point, bind, takeover};
+use crate::domain::audit::Who;
 use crate::domain::caller::Caller;
 use crate::domain::catalog::Catalog;
 use crate::domain::error::BrokerError;
@@ -15,7 +18,7 @@ use crate::domain::instance::Instance;
 use crate::domain::json::Object;
 use crate::domain::offering::Chosen;
 use crate::domain::operation::{Kind, Subject};
-use crate::domain::store::{Act, Begun, Change, Lookup};
+use crate::domain::store::{Act, Begun, Change, Lookup, StoreError};
 use crate::domain::witness::Adopted;
 use crate::secret::Secret;
 
@@ -221,22 +224,42 @@ impl Broker {
         subject: &Subject,
         change: Change,
     ) -> Result<bool, BrokerError> {
-        match self.store.begin(change).await? {
-            Begun::Done => {
-                self.witness.adopted(&Adopted {
-                    login: &caller.login,
-                    subject,
-                    service: &chosen.offering.id,
-                    plan: &chosen.plan.id,
-                });
-                Ok(true)
-            }
+        let recorded = self.recorded_and_told(caller, chosen, subject, change);
+        // Who asked may go away meanwhile: what is recorded is told of all the same.
+        let recorded = tokio::spawn(recorded).await;
+        let recorded =
+            recorded.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())));
+        match recorded? {
             // One that the caller does not see is as good as gone: nothing is there to look at again.
             Begun::InstanceThere(there) => Ok(self.sees(caller, &there.service_id)),
-            Begun::BindingThere(_) | Begun::Stale => Ok(true),
+            Begun::Done | Begun::BindingThere(_) | Begun::Stale => Ok(true),
             // It is gone, or its instance is.
             Begun::Absent => Ok(false),
             other => Err(beside_the_point(&other)),
+        }
+    }
+
+    fn recorded_and_told(
+        &self,
+        caller: &Caller,
+        chosen: Chosen<'_>,
+        subject: &Subject,
+        change: Change,
+    ) -> impl Future<Output = Result<Begun, StoreError>> + Send + use<> {
+        let (store, witness) = (Arc::clone(&self.store), Arc::clone(&self.witness));
+        let (caller, subject) = (caller.clone(), subject.clone());
+        let (service, plan) = (chosen.offering.id.clone(), chosen.plan.id.clone());
+        async move {
+            let begun = store.begin(change).await;
+            if matches!(begun, Ok(Begun::Done)) {
+                witness.adopted(&Adopted {
+                    who: Who::from(&caller),
+                    subject: &subject,
+                    service: &service,
+                    plan: &plan,
+                });
+            }
+            begun
         }
     }
 }

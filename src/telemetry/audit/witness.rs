@@ -75,7 +75,7 @@ impl Witness for AuditWitness {
         let subject = adopted.subject;
         self.book.write(
             self.entry("adopted")
-                .text("login", Some(adopted.login))
+                .who(&adopted.who)
                 .text("instance", Some(subject.instance().as_str()))
                 .text("binding", subject.binding().map(BindingId::as_str))
                 .of(Some(adopted.service), Some(adopted.plan)),
