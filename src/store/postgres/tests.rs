@@ -498,6 +498,7 @@ fn no_statement_reads_a_table_from_end_to_end() {
     let engine = Postgres::fresh();
     engine.store();
     let sources = [
+        ("changes.rs", include_str!("changes.rs")),
         ("rows.rs", include_str!("rows.rs")),
         ("jobs.rs", include_str!("jobs.rs")),
         ("steps.rs", include_str!("steps.rs")),
