@@ -29,7 +29,7 @@ mod statements;
 mod trail;
 
 pub use inputs::{Held, Inputs};
-pub use language::json_schema;
+pub use language::{is_private, json_schema};
 pub use lifecycle::dates;
 pub use load::{Loaded, Source, SourceFile, load, load_texts};
 pub use memory::Memory;

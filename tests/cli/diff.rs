@@ -240,6 +240,56 @@ fn a_catalog_document_is_rendered_first() {
     );
 }
 
+/// Each key of the language by itself makes a document of a file in JSON: what is private in it is not shown.
+#[test]
+fn a_document_in_json_is_known_by_any_key_that_is_not_published() {
+    let folder = with_catalog(CLEAN);
+    let published = run(&folder, &["render"]).exits(0).out;
+    folder.write("published.json", &published);
+    let plan = "/services/0/plans/0";
+    for (at, key, value) in [
+        ("", "minimum_api_version", json!("2.11")),
+        (
+            "",
+            "derive",
+            json!({ "keys": { "v1": "TUFSS0VETUFSS0VETUFSS0VETUFSS0VETUFSS0VETUE=" } }),
+        ),
+        (
+            "",
+            "backends",
+            json!({ "hook": { "webhook": { "url": "https://MARKED.example.com" } } }),
+        ),
+        (
+            "/services/0",
+            "derive",
+            json!({ "keys": { "v1": "TUFSS0VETUFSS0VETUFSS0VETUFSS0VETUFSS0VETUE=" } }),
+        ),
+        ("/services/0", "limits", json!({ "instances": 3 })),
+        ("/services/0", "respond", json!("sync")),
+        ("/services/0", "adopt", json!(true)),
+        (
+            plan,
+            "derive",
+            json!({ "keys": { "v1": "TUFSS0VETUFSS0VETUFSS0VETUFSS0VETUFSS0VETUE=" } }),
+        ),
+        (plan, "lifecycle", json!({ "state": "active" })),
+        (plan, "updates_to", json!([])),
+        (plan, "limits", json!({ "per_space": 3 })),
+        (plan, "max_attempts", json!(3)),
+        (plan, "poll_every", json!("3s")),
+    ] {
+        let mut document: Value = serde_json::from_str(&published).unwrap();
+        document.pointer_mut(at).expect(at)[key] = value;
+        folder.write("document.json", &document.to_string());
+        let ran = run(&folder, &["diff", "published.json", "document.json"]).exits(0);
+        assert_eq!(ran.out, "no difference\n", "{key}");
+        assert!(
+            !ran.err.contains("MARKED") && !ran.err.contains("TUFS"),
+            "{ran:?}"
+        );
+    }
+}
+
 #[test]
 fn what_cannot_be_read_is_told_for_both_sides() {
     let folder = with_catalog(CLEAN);

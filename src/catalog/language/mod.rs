@@ -15,6 +15,36 @@ pub(crate) use private::{BINDING, INSTANCE};
 pub use schema::json_schema;
 pub(crate) use table::{DOCUMENT, OFFERING, PLAN};
 
+/// The keys that the specification knows of a catalog, of its offerings and of their plans, and Cloud Foundry's
+/// `dashboard_client`. All others of the language are private: they are not in what platforms are sent.
+const PUBLISHED: [&str; 19] = [
+    "services",
+    "id",
+    "name",
+    "description",
+    "tags",
+    "requires",
+    "bindable",
+    "instances_retrievable",
+    "bindings_retrievable",
+    "allow_context_updates",
+    "metadata",
+    "dashboard_client",
+    "plan_updateable",
+    "plans",
+    "free",
+    "binding_rotatable",
+    "schemas",
+    "maximum_polling_duration",
+    "maintenance_info",
+];
+
+/// Whether a document, an offering or a plan may have that key, and nobody publishes it.
+pub fn is_private(key: &str) -> bool {
+    let known = [&DOCUMENT, &OFFERING, &PLAN];
+    !PUBLISHED.contains(&key) && known.iter().any(|record| record.key(key).is_some())
+}
+
 /// What a key holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {

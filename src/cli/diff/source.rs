@@ -15,21 +15,6 @@ use crate::domain::catalog::Catalog;
 use crate::http::wire;
 use crate::settings::Flags;
 
-/// Keys that only a catalog document has: what has one of them is rendered, and never compared as it stands, for what
-/// is private would be shown.
-const PRIVATE: [&str; 10] = [
-    "minimum_api_version",
-    "service_defaults",
-    "plan_defaults",
-    "values",
-    "instance",
-    "binding",
-    "backend",
-    "offered",
-    "accept",
-    "extensions",
-];
-
 /// A catalog, as far as it is known.
 pub(super) struct Side {
     /// What platforms see.
@@ -100,9 +85,16 @@ fn published(path: &Path) -> Result<Option<Value>, String> {
     Ok(Some(catalog).filter(|catalog| !is_document(catalog)))
 }
 
-/// Whether it is written in the broker's own language, or is no catalog at all: rendering tells what is wrong with it.
+/// Whether it is written in the broker's own language, or is no catalog at all: rendering tells what is wrong with it. What has
+/// a private key is never compared as it stands, for that would be shown.
 fn is_document(catalog: &Value) -> bool {
-    let has_private = |value: &Value| PRIVATE.iter().any(|key| value.get(key).is_some());
+    let has_private = |value: &Value| {
+        let mut keys = value
+            .as_object()
+            .into_iter()
+            .flat_map(|object| object.keys());
+        keys.any(|key| catalog::is_private(key))
+    };
     let list = |value: &Value, key: &str| value.get(key).and_then(Value::as_array).cloned();
     let Some(services) = list(catalog, "services") else {
         return true;
