@@ -51,7 +51,7 @@ use self::entrance::{Entrance, logins, warn_of_scopes};
 use self::guard::Guard;
 pub use self::guard::{Broken, PLAN_IN_USE, Verdict};
 use self::reload::{Bell, Reloader};
-pub use self::reload::{Origin, Start};
+pub use self::reload::{Hangup, Origin, Start};
 pub use self::throwaway::{Door, throwaway};
 
 /// Why the broker does not start.
@@ -131,7 +131,7 @@ fn timestamp(at: SystemTime) -> Timestamp {
 }
 
 /// Serves until the process is asked to stop (SIGTERM, SIGINT), then answers what is under way and closes the store.
-pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
+pub async fn serve(origin: Origin, start: Start, hangup: Hangup) -> Result<(), StartError> {
     let settings = start.settings;
     let listener = server::listen(&settings.server)?;
     let (store, ledger) = open(&settings.store)?;
@@ -208,7 +208,7 @@ pub async fn serve(origin: Origin, start: Start) -> Result<(), StartError> {
         book: book.clone(),
         watching,
     };
-    let watch = actix_web::rt::spawn(reloader.watch());
+    let watch = actix_web::rt::spawn(reloader.watch(hangup));
     server.await.map_err(StartError::System)?;
     watch.abort();
     stop.abort();

@@ -44,6 +44,16 @@ const HALT: Duration = Duration::from_secs(5);
 /// The word for a key of the store that is not given any more.
 const STORE_KEY_GONE: &str = "store-key-gone";
 
+/// Where SIGHUP is heard: from when it is made on, whoever listens when.
+pub struct Hangup(Signal);
+
+impl Hangup {
+    /// Without it the signal would end the process. A runtime has to be there.
+    pub fn heard() -> std::io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+}
+
 /// Puts another catalog in the place of the one that is served.
 pub(super) struct Reloader {
     pub origin: Origin,
@@ -84,11 +94,7 @@ enum Call {
 
 impl Reloader {
     /// Looks for changes, for as long as it is polled.
-    pub async fn watch(mut self) {
-        let mut hangup = match signal(SignalKind::hangup()) {
-            Ok(hangup) => hangup,
-            Err(error) => return log::error!("the catalog is not reloaded on SIGHUP: {error}"),
-        };
+    pub async fn watch(mut self, Hangup(mut hangup): Hangup) {
         loop {
             match self.called(&mut hangup).await {
                 Call::Asked(ask) => self.reload_for(ask).await,

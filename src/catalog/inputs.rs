@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::reading::folder::is_document;
+
 /// Beyond it a file is not looked at: no reader of a catalog takes one as large.
 const LIMIT: u64 = 64 << 20;
 
@@ -18,7 +20,12 @@ const FILES: usize = 1024;
 
 /// Files and folders.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Inputs(BTreeSet<PathBuf>);
+pub struct Inputs {
+    /// Files, and folders of which all files count.
+    paths: BTreeSet<PathBuf>,
+    /// The document: of a folder its documents count. What else is there, a database or a log, changes all the time.
+    document: Option<PathBuf>,
+}
 
 /// What they held; equal where nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +34,25 @@ pub struct Held([u8; 32]);
 impl Inputs {
     /// These.
     pub fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self(paths.into_iter().collect())
+        Self {
+            paths: paths.into_iter().collect(),
+            document: None,
+        }
+    }
+
+    /// With the file or the folder that the document is in.
+    pub(super) fn set_document(&mut self, path: PathBuf) {
+        self.document = Some(path);
     }
 
     /// What they hold now. What is not there, or cannot be read, counts as that: it may come.
     pub fn held(&self) -> Held {
         let mut hash = Sha256::new();
-        for path in &self.0 {
-            add(path, &mut hash);
+        for path in &self.paths {
+            add(path, is_visible, &mut hash);
+        }
+        if let Some(path) = &self.document {
+            add(path, is_document, &mut hash);
         }
         Held(hash.finalize().into())
     }
@@ -42,14 +60,23 @@ impl Inputs {
 
 impl Extend<PathBuf> for Inputs {
     fn extend<T: IntoIterator<Item = PathBuf>>(&mut self, paths: T) {
-        self.0.extend(paths);
+        self.paths.extend(paths);
     }
 }
 
-fn add(path: &Path, hash: &mut Sha256) {
+/// Which files of a folder count.
+type Counts = fn(&Path) -> bool;
+
+/// In a mounted folder hidden names lead to what is there already.
+fn is_visible(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    !name.as_encoded_bytes().starts_with(b".")
+}
+
+fn add(path: &Path, counts: Counts, hash: &mut Sha256) {
     named(path.as_os_str().as_encoded_bytes(), hash);
     let added = match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => folder(path, hash),
+        Ok(metadata) if metadata.is_dir() => folder(path, counts, hash),
         // Nothing else is opened: a pipe would never end.
         Ok(metadata) if metadata.is_file() => file(path, hash),
         Ok(_) => Ok(()),
@@ -60,14 +87,13 @@ fn add(path: &Path, hash: &mut Sha256) {
     }
 }
 
-/// Its files but for the hidden ones, which in a mounted folder lead to what is there already.
-fn folder(path: &Path, hash: &mut Sha256) -> io::Result<()> {
+/// Those of its files that count.
+fn folder(path: &Path, counts: Counts, hash: &mut Sha256) -> io::Result<()> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if !is_hidden && entry.path().is_file() {
-            files.insert(entry.path());
+        let path = entry?.path();
+        if counts(&path) && path.is_file() {
+            files.insert(path);
         }
     }
     for path in files.iter().take(FILES) {
@@ -108,7 +134,8 @@ mod tests {
         fs::create_dir_all(folder.join("secrets")).expect("a folder");
         let file = folder.join("catalog.yaml");
         let link = folder.join("link");
-        let inputs = Inputs::new([file.clone(), folder.join("secrets"), link.clone()]);
+        let mut inputs = Inputs::new([file.clone(), folder.join("secrets"), link.clone()]);
+        inputs.set_document(folder.clone());
         let mut seen = vec![inputs.held()];
         let mut changes = |what: &str| {
             let now = inputs.held();
@@ -139,7 +166,15 @@ mod tests {
         let before = inputs.held();
         fs::write(&file, "services: [ ]").expect("a file");
         fs::write(folder.join("secrets/.hidden"), "four").expect("a file");
-        assert_eq!(inputs.held(), before, "the same again, and what is hidden");
+        fs::write(folder.join("broker.db-wal"), "five").expect("a file");
+        fs::write(folder.join(".hidden.yaml"), "six").expect("a file");
+        assert_eq!(
+            inputs.held(),
+            before,
+            "the same again, what is hidden, and what is no document"
+        );
+        fs::write(folder.join("more.yml"), "services: []").expect("a file");
+        assert_ne!(inputs.held(), before, "a document comes");
         fs::remove_dir_all(&folder).expect("no folder");
         assert_ne!(inputs.held(), before, "all are gone");
     }

@@ -57,7 +57,7 @@ pub fn load(source: &Source, environment: &Environment, memory: Memory) -> Loade
     let vars: Vec<File> = vars.collect();
     let mut loaded = read(&files, environment, &vars, memory, findings);
     loaded.inputs.extend(source.vars.iter().cloned());
-    loaded.inputs.extend([source.path.clone()]);
+    loaded.inputs.set_document(source.path.clone());
     loaded
 }
 

@@ -2,12 +2,18 @@
 
 use super::output::complain;
 use super::{Exit, failed, findings};
-use crate::app::{self, Origin, Start};
+use crate::app::{self, Hangup, Origin, Start};
 use crate::document::Findings;
 use crate::settings::{self, Flags, LogFormat, Settings};
 use crate::telemetry::{self, Format, Output};
 
 pub(super) fn run(flags: &Flags) -> Exit {
+    let system = actix_web::rt::System::new();
+    // First of all: who asks for a reload while all this is read does not end it, and is heard when it serves.
+    let hangup = match system.block_on(async { Hangup::heard() }) {
+        Ok(hangup) => hangup,
+        Err(error) => return failed(format_args!("the system gave no signals: {error}")),
+    };
     let environment = match settings::environment() {
         Ok(environment) => environment,
         Err(errors) => return failed(errors),
@@ -38,7 +44,7 @@ pub(super) fn run(flags: &Flags) -> Exit {
     };
     log::trace!("{catalog:?}");
     let start = Start::new(loaded, catalog, document.findings, document.inputs);
-    let served = actix_web::rt::System::new().block_on(app::serve(origin, start));
+    let served = system.block_on(app::serve(origin, start, hangup));
     log::logger().flush();
     match served {
         Ok(()) => Exit::Clean,

@@ -1,6 +1,7 @@
 //! Another catalog without a restart: at once and whole, or not at all.
 
 use std::fs;
+use std::io::{BufRead as _, Write as _};
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -151,6 +152,114 @@ fn a_config_map_that_is_swapped_is_never_read_in_part() {
         wait_for(&broker, number);
     }
     assert!(!broker.log().contains("not reloaded"), "{}", broker.log());
+}
+
+/// A mounted Secret: the file that a reference names is a link through `..data`, which is replaced.
+#[test]
+fn a_secret_that_is_swapped_counts_for_new_bindings() {
+    let folder = Arc::new(Folder::new());
+    let mounted = folder.path().join("run/secrets/db");
+    let version = |number: usize| {
+        folder.write(
+            &format!("run/secrets/db/..{number}/password"),
+            &format!("pw{number}\n"),
+        );
+        let new = mounted.join("..data_tmp");
+        symlink(format!("..{number}"), &new).expect("a link");
+        fs::rename(&new, mounted.join("..data")).expect("the swap");
+    };
+    version(1);
+    let file = mounted.join("password");
+    symlink("..data/password", &file).expect("a link");
+    let catalog = numbered(1).replace(
+        r#"one: "1", other: "1""#,
+        &format!(
+            "one: \"${{file:{}}}\", other: \"${{dir:{}#/password}}\"",
+            file.display(),
+            mounted.display()
+        ),
+    );
+    let broker = watched(&catalog).start_in(&folder);
+    provisioned(&broker, "i", "service", "plan");
+    for number in 1..4 {
+        if number > 1 {
+            let before = broker.log().matches("reloaded the catalog:").count();
+            version(number);
+            fs::remove_dir_all(mounted.join(format!("..{}", number - 1))).expect("the last goes");
+            crate::running::wait_until(&broker, "it was never read", || {
+                broker.log().matches("reloaded the catalog:").count() > before
+            });
+        }
+        let body = bind_of("service", "plan");
+        let bound = broker.bind("i", &format!("b{number}"), &body).json();
+        let password = Value::from(format!("pw{number}"));
+        assert_eq!(bound["credentials"]["one"], password);
+        assert_eq!(bound["credentials"]["other"], password);
+    }
+    let log = broker.log();
+    assert!(
+        !log.contains("not reloaded") && !log.contains("pw3"),
+        "{log}"
+    );
+}
+
+/// What lies beside the documents of a folder is no part of the catalog: a database that grows there, or a log.
+#[test]
+fn what_is_no_document_of_the_folder_is_no_reason_for_a_reload() {
+    let folder = Arc::new(Folder::new());
+    folder.write("catalog.d/catalog.yaml", &numbered(1));
+    folder.write("catalog.d/notes.txt", "0");
+    let broker = Setup::default()
+        .env("BROKER_RELOAD__EVERY", "20ms")
+        .env("BROKER_CATALOG", "catalog.d")
+        .start_in(&folder);
+    for number in 2..6 {
+        folder.write("catalog.d/notes.txt", &number.to_string());
+        // As long as several looks take.
+        thread::sleep(Duration::from_millis(100));
+        folder.write("catalog.d/catalog.yaml", &numbered(number));
+        wait_for(&broker, number);
+        crate::running::wait_until(&broker, "it was never told", || {
+            broker.log().matches("reloaded the catalog:").count() >= number - 1
+        });
+    }
+    let log = broker.log();
+    assert_eq!(log.matches("reloaded the catalog:").count(), 4, "{log}");
+}
+
+/// Who is asked to reload before it serves does not end by that, and reads again what it has begun to read.
+#[test]
+fn a_signal_during_the_start_is_kept_until_it_serves() {
+    let folder = Folder::new();
+    let pipe = folder.path().join("catalog.yaml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    let mut child = Setup::default()
+        .env("BROKER_RELOAD__EVERY", "0")
+        .command(&folder)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    // This waits until the broker reads.
+    let mut written = fs::OpenOptions::new()
+        .write(true)
+        .open(&pipe)
+        .expect("a reader");
+    let signalled = std::process::Command::new("kill")
+        .args(["-s", "HUP", &child.id().to_string()])
+        .status();
+    assert!(signalled.expect("kill runs").success());
+    folder.write("next.yaml", &numbered(2));
+    fs::rename(folder.path().join("next.yaml"), &pipe).expect("a file in its place");
+    let told = written.write_all(numbered(1).as_bytes());
+    drop(written);
+    let out = std::io::BufReader::new(child.stdout.take().expect("its output"));
+    let mut lines = out.lines().map_while(Result::ok);
+    let reloaded = lines.find(|line| line.contains("reloaded the catalog:"));
+    let _ = child.kill();
+    let _ = child.wait();
+    assert!(told.is_ok() && reloaded.is_some(), "it ended: {told:?}");
 }
 
 #[test]

@@ -76,7 +76,8 @@ fn listed(folder: &FilePath, findings: &mut Findings) -> Vec<PathBuf> {
     paths
 }
 
-fn is_document(path: &FilePath) -> bool {
+/// Whether a file of a folder is a part of the document.
+pub(crate) fn is_document(path: &FilePath) -> bool {
     let hidden = path
         .file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with('.'));
