@@ -35,32 +35,37 @@ pub(crate) fn lifecycle(plan: &Node) -> Result<Lifecycle, NoEnd> {
 pub fn dates(document: &Node, now: Timestamp) -> Findings {
     let mut findings = Findings::default();
     let root = Path::default();
-    for (service, path) in items(document, &root, "services") {
+    let inherited = document.get("service_defaults");
+    let inherited = inherited.map(|node| (node, root.key("service_defaults")));
+    for (service, path) in items(document, &root, "services").chain(inherited) {
         let defaults = path.key("plan_defaults");
         let holders = items(service, &path, "plans")
             .chain(service.get("plan_defaults").map(|node| (node, defaults)))
             .chain([(service, path.clone())]);
         for (holder, path) in holders {
-            for ((key, name), what) in [
-                (("lifecycle", "after"), "the plan is retired"),
-                (("adopt", "until"), "nothing is adopted any more"),
-            ] {
-                let Some(node) = holder.get(key).and_then(|node| node.get(name)) else {
-                    continue;
-                };
-                if let Some(message) = near(node, what, now) {
-                    findings.push(Finding::warning(
-                        "date-near",
-                        &path.key(key).key(name),
-                        &node.place,
-                        message,
-                        "see that who is hit knows of it; then move the date, or take the key away",
-                    ));
-                }
-            }
+            findings.extend(of_holder(holder, &path, now));
         }
     }
     findings
+}
+
+/// The dates that stand in one place.
+fn of_holder(holder: &Node, path: &Path, now: Timestamp) -> Vec<Finding> {
+    let dates = [
+        (("lifecycle", "after"), "the plan is retired"),
+        (("adopt", "until"), "nothing is adopted any more"),
+    ];
+    let found = dates.into_iter().filter_map(|((key, name), what)| {
+        let node = holder.get(key)?.get(name)?;
+        Some(Finding::warning(
+            "date-near",
+            &path.key(key).key(name),
+            &node.place,
+            near(node, what, now)?,
+            "see that who is hit knows of it; then move the date, or take the key away",
+        ))
+    });
+    found.collect()
 }
 
 fn items<'a>(

@@ -142,4 +142,21 @@ fn dates_that_are_near_are_told_at_the_check() {
         "{line}"
     );
     assert!(!said.contains("2999"), "{said}");
+    // One that plans and offerings inherit is told once, where it stands.
+    let inherited = "service_defaults: { adopt: { until: 2020-02-29 }, plan_defaults: { lifecycle: { state: deprecated, after: 2020-03-31 } } }\nservices:\n- { id: s, name: s, description: d, bindable: false, plans: [{ id: p, name: p, description: d }, { id: q, name: q, description: d }] }\n";
+    let (status, said, _) = Setup::new(inherited).arg("check").run();
+    assert_eq!(status.code(), Some(0), "{said}");
+    for (path, what) in [
+        (
+            "service_defaults.adopt.until",
+            "2020-02-29 is over: nothing is adopted",
+        ),
+        (
+            "service_defaults.plan_defaults.lifecycle.after",
+            "2020-03-31 is over: the plan is retired",
+        ),
+    ] {
+        let told = format!("{path}: {what}");
+        assert_eq!(said.matches(&told).count(), 1, "{told}: {said}");
+    }
 }
