@@ -164,7 +164,8 @@ impl Reloader {
             }
             Err(Refused::Unsettled) => {}
             Err(refused) => {
-                self.watching.reloads().refused(began.elapsed());
+                let reason = refused.word().unwrap_or_default();
+                self.watching.reloads().refused(reason, began.elapsed());
                 refused.log();
                 self.reports.refused(&refused.told());
                 log::error!("the catalog was not reloaded: the one before is served on");

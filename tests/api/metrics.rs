@@ -214,6 +214,23 @@ fn reloads_are_counted_and_plans_go_by_their_names_of_the_moment() {
     assert_eq!(page.sum("reload_last_successful", &[]), Some(0.0));
     let refused = page.sum("reloads_total", &[("result", "refused")]);
     assert_eq!(refused, Some(1.0));
+    let renamed = renamed.replacen("id: plain,", "id: another,", 1);
+    broker.folder.write("catalog.yaml", &renamed);
+    broker.signal("HUP");
+    broker.wait_for_log("id-changed: ");
+    broker.wait_for_log("was not reloaded");
+    let why = |page: &Page, reason| page.sum("reloads_total", &[("reason", reason)]);
+    let page = page_where(&broker, "it was never counted", |page| {
+        why(page, "breaks") == Some(1.0)
+    });
+    for (reason, count) in [
+        ("document", 1.0),
+        ("settings", 0.0),
+        ("store", 0.0),
+        ("system", 0.0),
+    ] {
+        assert_eq!(why(&page, reason), Some(count), "{reason}");
+    }
 }
 
 /// Of a plan whose backend acts: what ended and how, what came of attempts, and what goes on.

@@ -13,11 +13,15 @@ use super::spread::{LATER, Spread};
 use super::{count, seconds};
 use crate::domain::time::Timestamp;
 
+/// Why a reload is refused, in the words of the account of changes.
+pub const REASONS: [&str; 5] = ["settings", "document", "breaks", "store", "system"];
+
 /// What came of reloads since the start, which counts as one that was taken.
 #[derive(Debug)]
 pub struct Reloads {
     taken: AtomicU64,
-    refused: AtomicU64,
+    /// By reason.
+    refused: [AtomicU64; REASONS.len()],
     well: AtomicBool,
     /// When the catalog that is served was taken.
     since: AtomicI64,
@@ -29,7 +33,7 @@ impl Reloads {
     pub(super) fn new(now: Timestamp) -> Self {
         Self {
             taken: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            refused: Default::default(),
             well: AtomicBool::new(true),
             since: AtomicI64::new(now.0),
             took: Spread::new(LATER),
@@ -42,9 +46,11 @@ impl Reloads {
         self.over(&self.taken, true, took);
     }
 
-    /// The one before is served on.
-    pub fn refused(&self, took: Duration) {
-        self.over(&self.refused, false, took);
+    /// The one before is served on, for a reason that is one of [`REASONS`].
+    pub fn refused(&self, reason: &str, took: Duration) {
+        let place = REASONS.iter().position(|known| *known == reason);
+        let place = place.unwrap_or(REASONS.len() - 1);
+        self.over(&self.refused[place], false, took);
     }
 
     fn over(&self, counter: &AtomicU64, well: bool, took: Duration) {
@@ -58,12 +64,12 @@ impl Collector for Reloads {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let help = "Reloads of the catalog.";
         let mut family = encoder.encode_descriptor("reloads", help, None, MetricType::Counter)?;
-        for (result, counter) in [("taken", &self.taken), ("refused", &self.refused)] {
-            count(
-                &mut family,
-                &[("result", result)],
-                counter.load(Ordering::Relaxed),
-            )?;
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let taken = [("result", "taken"), ("reason", "")];
+        count(&mut family, &taken, of(&self.taken))?;
+        for (reason, refused) in REASONS.into_iter().zip(&self.refused) {
+            let labels = [("result", "refused"), ("reason", reason)];
+            count(&mut family, &labels, of(refused))?;
         }
         let help = "Whether the last reload, or the start, took what was read: 1 or 0.";
         let well = i64::from(self.well.load(Ordering::Relaxed));
