@@ -328,6 +328,43 @@ fn reloads() -> usize {
 
 const CLIENTS: usize = 32;
 
+/// A change that the guard refuses as long as there is an instance.
+struct Breaking {
+    rule: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+impl Breaking {
+    fn of(&self, number: usize) -> String {
+        let document = numbered(number);
+        assert!(
+            document.contains(self.from),
+            "{}: nothing to change",
+            self.rule
+        );
+        document.replacen(self.from, self.to, 1)
+    }
+}
+
+const BREAKS: [Breaking; 3] = [
+    Breaking {
+        rule: "bindable-withdrawn",
+        from: "bindable: true",
+        to: "bindable: false",
+    },
+    Breaking {
+        rule: "retrievable-withdrawn",
+        from: "    instances_retrievable: true\n",
+        to: "",
+    },
+    Breaking {
+        rule: "backend-changed",
+        from: "id: plan, ",
+        to: "id: plan, backend: { command: { run: [/bin/true] } }, ",
+    },
+];
+
 /// Good, bad and breaking documents one after the other, while 32 clients live whole lives: no request fails, and none
 /// sees two catalogs at once.
 #[test]
@@ -335,6 +372,10 @@ fn no_request_sees_two_catalogs() {
     let broker = Setup::new(&numbered(0))
         .env("BROKER_RELOAD__EVERY", "0")
         .start();
+    // What breaks by a breaking document, whatever the clients have at that moment.
+    provisioned(&broker, "lives", "service", "plan");
+    let bound = broker.bind("lives", "b", &bind_of("service", "plan"));
+    assert_eq!(bound.status, 201, "{}", bound.text());
     let (over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut memory = Vec::new();
     thread::scope(|scope| {
@@ -352,25 +393,37 @@ fn no_request_sees_two_catalogs() {
         }
         let stop = Stop(&over);
         for number in 1..=reloads() {
-            let refused = broker.log().matches("was not reloaded").count();
-            match number % 3 {
-                0 => broker.folder.write("catalog.yaml", BAD),
-                _ => broker.folder.write("catalog.yaml", &numbered(number)),
+            let is_good = number % 4 < 2;
+            let document = match number % 4 {
+                2 => BAD.to_owned(),
+                3 => BREAKS[number / 4 % BREAKS.len()].of(number),
+                _ => numbered(number),
             };
+            let refused = broker.log().matches("was not reloaded").count();
+            broker.folder.write("catalog.yaml", &document);
             broker.signal("HUP");
-            if number % 3 == 0 {
+            if is_good {
+                wait_for(&broker, number);
+            } else {
                 let until = Instant::now() + Duration::from_secs(30);
                 while broker.log().matches("was not reloaded").count() == refused {
                     assert!(Instant::now() < until, "{}", broker.log());
                     thread::sleep(Duration::from_millis(2));
                 }
-            } else {
-                wait_for(&broker, number);
             }
             memory.push(resident(broker.pid()));
         }
         drop(stop);
     });
+    let log = broker.log();
+    for broken in &BREAKS {
+        assert!(
+            log.contains(&format!("{}: service-", broken.rule)),
+            "{}",
+            broken.rule
+        );
+    }
+    assert_eq!(broker.fetch_binding("lives", "b").status, 200);
     let part = |of_six: usize| memory[(memory.len() - 1) * of_six / 6];
     println!(
         "{} reloads under {} requests; KiB of memory after each sixth: {:?}",
