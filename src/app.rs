@@ -49,7 +49,7 @@ use watching::Watching;
 
 use self::entrance::{Entrance, logins, warn_of_scopes};
 use self::guard::Guard;
-pub use self::guard::{Broken, PLAN_IN_USE, Verdict};
+pub use self::guard::{Broken, LEFT, PLAN_IN_USE, Verdict};
 use self::reload::{Bell, Reloader};
 pub use self::reload::{Hangup, Origin, Start};
 pub use self::throwaway::{Door, throwaway};

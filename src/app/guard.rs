@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::domain::breaking::{Breach, Rule, Served, breaches};
+use crate::domain::breaking::{Breach, Hits, Rule, Served, breaches};
 use crate::domain::catalog::Catalog;
 use crate::domain::ledger::{KeyId, Ledger};
 use crate::domain::store::{PlanInUse, StoreError};
@@ -15,6 +15,10 @@ use crate::store::Keys;
 
 /// The word for a plan that has left and is in use.
 pub const PLAN_IN_USE: &str = "plan-in-use";
+
+/// What has become of it.
+pub const LEFT: &str =
+    "it has left, and with it the backend that alone can take its instances away";
 
 /// Holds catalogs against what lives in the store, if anything is remembered.
 pub(super) struct Guard {
@@ -182,33 +186,31 @@ impl Broken {
     /// What refuses a catalog, for who reads JSON: as `diff --format json` has it.
     pub(super) fn told(&self) -> Vec<Value> {
         let plans = self.plans.iter().map(|plan| {
-            json!({
-                "rule": PLAN_IN_USE,
-                "service": plan.service_id.as_str(),
-                "plan": plan.plan_id.as_str(),
-                "change": "it has left, and with it the backend that alone can take its instances away",
-                "instances": plan.instances,
-                "organizations": plan.organizations,
-                "hits": [],
-            })
+            let place = (plan.service_id.as_str(), plan.plan_id.as_str());
+            told(PLAN_IN_USE, place, LEFT, &plan.hits)
         });
         let breaches = self.breaches.iter().map(|breach| {
-            let hits = breach.hits.organizations();
-            let named = hits.iter().map(|(organization, instances)| {
-                json!({ "organization": organization, "instances": instances })
-            });
-            json!({
-                "rule": breach.rule.name(),
-                "service": breach.service,
-                "plan": breach.plan,
-                "change": breach.change,
-                "instances": breach.hits.instances(),
-                "organizations": hits.len(),
-                "hits": named.collect::<Vec<_>>(),
-            })
+            let place = (&*breach.service, &*breach.plan);
+            told(breach.rule.name(), place, &breach.change, &breach.hits)
         });
         plans.chain(breaches).collect()
     }
+}
+
+fn told(rule: &str, (service, plan): (&str, &str), change: &str, hits: &Hits) -> Value {
+    let organizations = hits.organizations();
+    let named = organizations.iter().map(
+        |(organization, instances)| json!({ "organization": organization, "instances": instances }),
+    );
+    json!({
+        "rule": rule,
+        "service": service,
+        "plan": plan,
+        "change": change,
+        "instances": hits.instances(),
+        "organizations": organizations.len(),
+        "hits": named.collect::<Vec<_>>(),
+    })
 }
 
 /// Everything, a line each, and the way out.
@@ -252,14 +254,7 @@ const PUT_BACK: &str = "Put them back: with `offered: false` a plan is hidden fr
 fn in_use(plan: &PlanInUse) -> String {
     format!(
         "{PLAN_IN_USE}: the plan `{}` of the service `{}` has left the catalog, and with it the backend that alone can take \
-         away what is left of it: {} of {}",
-        plan.plan_id,
-        plan.service_id,
-        counted(plan.instances, "service instance"),
-        counted(plan.organizations, "organization"),
+         away what is left of it: {}",
+        plan.plan_id, plan.service_id, plan.hits
     )
-}
-
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::binding::Binding;
+use super::breaking::Hits;
 use super::guard::{AtMost, Guard, OneOf};
 use super::id::{BindingId, InstanceId, OperationId, PlanId, ServiceId};
 use super::instance::Instance;
@@ -62,7 +63,8 @@ pub trait Store: Send + Sync {
     /// The bindings of an instance.
     fn bindings(&self, instance: InstanceId) -> Answer<'_, Vec<Binding>>;
 
-    /// The plans that have instances made by a backend that acts, in the order of their ids.
+    /// The plans that have instances made by a backend that acts, or that such instances are on their way to, in the order of
+    /// their ids.
     fn plans_in_use(&self) -> Answer<'_, Vec<PlanInUse>>;
 
     /// Gives back all leases of a process that stops: others may go on at once, and the attempts do not count.
@@ -416,12 +418,35 @@ impl Claim {
 pub struct PlanInUse {
     /// The offering.
     pub service_id: ServiceId,
-    /// The plan that they have now.
+    /// The plan that they have now, or are on their way to.
     pub plan_id: PlanId,
-    /// How many.
-    pub instances: u64,
-    /// Of how many organizations.
-    pub organizations: u64,
+    /// How many of which organizations.
+    pub hits: Hits,
+}
+
+impl PlanInUse {
+    /// Adds so many of an organization, where those of one plan stand behind each other.
+    pub fn add(
+        plans: &mut Vec<Self>,
+        (service_id, plan_id): (ServiceId, PlanId),
+        organization: &str,
+        instances: u64,
+    ) {
+        match plans.last_mut() {
+            Some(last) if (&last.service_id, &last.plan_id) == (&service_id, &plan_id) => {
+                last.hits.add(organization, instances);
+            }
+            _ => {
+                let mut hits = Hits::default();
+                hits.add(organization, instances);
+                plans.push(Self {
+                    service_id,
+                    plan_id,
+                    hits,
+                });
+            }
+        }
+    }
 }
 
 /// What a look-up found.

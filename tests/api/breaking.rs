@@ -300,7 +300,7 @@ fn a_start_is_held_against_what_was_served_before() {
     assert_eq!(status.code(), Some(2), "{complaint}");
     for part in [
         "schema-narrowed: databases/small",
-        "1 service instance of the organizations org-p1 (1)",
+        "1 service instance of 1 organization: org-p1 (1)",
         "--allow-breaking schema-narrowed",
     ] {
         assert!(complaint.contains(part), "{part}: {complaint}");

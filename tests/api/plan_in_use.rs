@@ -103,9 +103,9 @@ fn a_plan_with_instances_that_its_backend_made_may_not_leave() {
     for said in [
         "plan-in-use",
         "`plan-named` of the service `service-of-work`",
-        "3 service instances of 2 organizations",
+        "3 service instances of 2 organizations: o2 (2), o1 (1)",
         "`plan-own` of the service `service-of-work`",
-        "1 service instance of 1 organization",
+        "1 service instance of 1 organization: o1 (1)",
         "offered: false",
         "--allow-breaking plan-in-use",
     ] {

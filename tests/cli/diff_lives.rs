@@ -126,7 +126,7 @@ fn what_breaks_is_told_in_each_format_and_by_the_exit_status(engine: Engine) {
     let people = diff(&scene, &left, &[]).exits(3).out;
     assert!(people.contains("refused: plan-in-use: s1/p2: "), "{people}");
     assert!(
-        people.contains("1 service instance of 1 organization"),
+        people.contains("1 service instance of 1 organization: org-a (1)\n"),
         "{people}"
     );
     let tamed = BEFORE.replace(", backend: { command: { run: [/bin/echo, '{}'] } }", "");

@@ -75,9 +75,6 @@ fn lives(text: &mut String, told: &Told) {
 }
 
 fn organizations(breach: &super::verdict::Breach) -> String {
-    if breach.hits.is_empty() {
-        return breach.organizations.to_string();
-    }
     let named = breach.hits.iter().take(NAMED);
     let named = named.map(|hit| format!("{} ({})", code(&hit.organization), hit.instances));
     let more = match breach.hits.len().saturating_sub(NAMED) {

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::source::Side;
-use crate::app::{Broken, PLAN_IN_USE, Verdict, ledgers};
+use crate::app::{Broken, LEFT, PLAN_IN_USE, Verdict, ledgers};
 use crate::cli::loading::Surroundings;
 use crate::cli::output::plain;
 use crate::cli::{Exit, failed};
+use crate::domain::breaking::Hits;
 use crate::settings::{Flags, StoreUrl};
 
 /// All that there is to say of it.
@@ -32,9 +33,11 @@ pub(super) struct Breach {
     pub change: String,
     pub instances: u64,
     /// Of how many organizations.
-    pub organizations: u64,
-    /// Those with most instances first; a plan that has left is counted only.
+    pub organizations: usize,
+    /// Those with most instances first.
     pub hits: Vec<Hit>,
+    #[serde(skip)]
+    whom: Hits,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,7 +144,7 @@ impl Told {
                 plain(&breach.service),
                 plain(&breach.plan),
                 plain(&breach.change),
-                plain(&breach.counted()),
+                plain(&breach.whom.to_string()),
             );
         }
         if self.refused {
@@ -160,58 +163,47 @@ impl Told {
 }
 
 fn breaches_of(broken: &Broken, outcome: impl Fn(bool) -> Outcome, breaches: &mut Vec<Breach>) {
-    breaches.extend(
-        broken.plans().iter().map(|plan| Breach {
-            rule: PLAN_IN_USE,
-            outcome: outcome(false),
-            service: plan.service_id.to_string(),
-            plan: plan.plan_id.to_string(),
-            change: "it has left, and with it the backend that alone can take its instances away"
-                .to_owned(),
-            instances: plan.instances,
-            organizations: plan.organizations,
-            hits: Vec::new(),
-        }),
-    );
+    breaches.extend(broken.plans().iter().map(|plan| {
+        let place = (plan.service_id.to_string(), plan.plan_id.to_string());
+        Breach::new(PLAN_IN_USE, outcome(false), place, LEFT, plan.hits.clone())
+    }));
     breaches.extend(broken.breaches().iter().map(|breach| {
-        let hits = breach.hits.organizations();
-        Breach {
-            rule: breach.rule.name(),
-            outcome: outcome(breach.rule.is_warning()),
-            service: breach.service.clone(),
-            plan: breach.plan.clone(),
-            change: breach.change.clone(),
-            instances: breach.hits.instances(),
-            organizations: u64::try_from(hits.len()).unwrap_or(u64::MAX),
-            hits: hits
-                .into_iter()
-                .map(|(organization, instances)| Hit {
-                    organization: organization.to_owned(),
-                    instances,
-                })
-                .collect(),
-        }
+        let outcome = outcome(breach.rule.is_warning());
+        let place = (breach.service.clone(), breach.plan.clone());
+        Breach::new(
+            breach.rule.name(),
+            outcome,
+            place,
+            &breach.change,
+            breach.hits.clone(),
+        )
     }));
 }
 
 impl Breach {
-    fn counted(&self) -> String {
-        let many = |count: u64, what: &str| match count {
-            1 => format!("1 {what}"),
-            count => format!("{count} {what}s"),
-        };
-        let mut text = format!(
-            "{} of {}",
-            many(self.instances, "service instance"),
-            many(self.organizations, "organization")
-        );
-        for (at, hit) in self.hits.iter().take(NAMED).enumerate() {
-            let before = if at == 0 { ": " } else { ", " };
-            let _ = write!(text, "{before}{} ({})", hit.organization, hit.instances);
+    fn new(
+        rule: &'static str,
+        outcome: Outcome,
+        (service, plan): (String, String),
+        change: &str,
+        whom: Hits,
+    ) -> Self {
+        let hits = whom.organizations().into_iter();
+        let hits = hits.map(|(organization, instances)| Hit {
+            organization: organization.to_owned(),
+            instances,
+        });
+        let hits: Vec<Hit> = hits.collect();
+        Self {
+            rule,
+            outcome,
+            service,
+            plan,
+            change: change.to_owned(),
+            instances: whom.instances(),
+            organizations: hits.len(),
+            hits,
+            whom,
         }
-        if self.hits.len() > NAMED {
-            let _ = write!(text, " and {} more", self.hits.len() - NAMED);
-        }
-        text
     }
 }

@@ -69,7 +69,7 @@ pub(super) async fn hit(
         for (instance, binding) in &page {
             let version = binding.details.expose().key_version.as_ref();
             if is_gone(version) && known.insert(instance.id.clone()) {
-                hits.add(&instance.organization);
+                hits.add(&instance.organization, 1);
             }
         }
         match page.last() {
@@ -96,7 +96,7 @@ pub(super) async fn hit(
             };
             let version = instance.details.expose().key_version.as_ref();
             if is_gone(version) && known.insert(listed.id.clone()) {
-                hits.add(&listed.organization);
+                hits.add(&listed.organization, 1);
             }
         }
         match page.last() {

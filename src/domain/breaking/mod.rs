@@ -4,10 +4,10 @@
 //! [`served`] is what a catalog has promised. Which plans may leave at all is a rule of its own (`plan-in-use`), for it is
 //! known without a catalog before.
 
+mod hits;
 mod keys;
 mod served;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
@@ -17,13 +17,11 @@ use super::ledger::{InstanceQuery, Ledger, Listed};
 use super::schema::Schema;
 use super::store::{Lookup, StoreError};
 
+pub use self::hits::Hits;
 pub use self::served::{Served, ServedBackend, ServedPlan, ServedService};
 
 /// How many instances are read at a time.
 const PAGE: u32 = 500;
-
-/// How many organizations a breach names.
-const NAMED: usize = 5;
 
 /// A rule that a catalog may break where an operator says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +62,6 @@ pub struct Breach {
     pub hits: Hits,
 }
 
-/// Instances, by organization.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Hits(BTreeMap<String, u64>);
-
 impl Rule {
     /// All that are an error unless they are allowed.
     pub const ERRORS: [Self; 8] = [
@@ -99,56 +93,6 @@ impl Rule {
     /// Whether a catalog that breaks it is served all the same.
     pub const fn is_warning(self) -> bool {
         matches!(self, Self::PlanGone)
-    }
-}
-
-impl Hits {
-    /// How many instances.
-    pub fn instances(&self) -> u64 {
-        self.0.values().sum()
-    }
-
-    /// How many of which organization, those with most of them first.
-    pub fn organizations(&self) -> Vec<(&str, u64)> {
-        let mut all: Vec<(&str, u64)> = self
-            .0
-            .iter()
-            .map(|(name, count)| (&**name, *count))
-            .collect();
-        all.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
-        all
-    }
-
-    fn add(&mut self, organization: &str) {
-        *self.0.entry(organization.to_owned()).or_default() += 1;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Display for Hits {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.instances();
-        write!(
-            out,
-            "{count} service instance{}",
-            if count == 1 { "" } else { "s" }
-        )?;
-        let all = self.organizations();
-        for (at, (name, count)) in all.iter().take(NAMED).enumerate() {
-            let before = if at == 0 {
-                " of the organizations "
-            } else {
-                ", "
-            };
-            write!(out, "{before}{name} ({count})")?;
-        }
-        match all.len().saturating_sub(NAMED) {
-            0 => Ok(()),
-            more => write!(out, " and {more} more"),
-        }
     }
 }
 
@@ -344,7 +288,7 @@ async fn hit(
                 None => rule != Rule::RequiresWithdrawn || listed.bindings > 0,
             };
             if is_hit {
-                hits.add(&listed.organization);
+                hits.add(&listed.organization, 1);
             }
         }
         match page.last() {

@@ -138,24 +138,30 @@ pub(super) async fn bindings(
 
 /// The plans of what a backend made.
 pub(super) async fn plans_in_use(database: &Transaction<'_>) -> Result<Vec<PlanInUse>, StepError> {
-    database
+    let rows = database
         .query(
-            "SELECT service_id, plan_id, count(*), count(DISTINCT organization) FROM broker_instances
-             WHERE backend IS NOT NULL GROUP BY service_id, plan_id ORDER BY service_id, plan_id",
+            "SELECT * FROM (
+                 SELECT service_id, plan_id, organization, count(*) FROM broker_instances
+                 WHERE backend IS NOT NULL GROUP BY service_id, plan_id, organization
+                 UNION ALL
+                 SELECT i.service_id, o.moves_to, i.organization, count(*)
+                 FROM broker_operations o JOIN broker_instances i ON i.id = o.instance_id
+                 WHERE o.state = 'in progress' AND o.moves_to <> i.plan_id AND (i.backend IS NOT NULL OR o.backend <> 'fixed')
+                 GROUP BY i.service_id, o.moves_to, i.organization
+             ) AS used ORDER BY service_id, plan_id",
             values![],
         )
-        .await?
-        .iter()
-        .map(|row| {
-            let mut columns = database.columns(row);
-            Ok(PlanInUse {
-                service_id: ServiceId::parse(columns.text()?)?,
-                plan_id: PlanId::parse(columns.text()?)?,
-                instances: columns.count()?,
-                organizations: columns.count()?,
-            })
-        })
-        .collect()
+        .await?;
+    let mut plans = Vec::new();
+    for row in &rows {
+        let mut columns = database.columns(row);
+        let service_id = ServiceId::parse(columns.text()?)?;
+        let plan_id = PlanId::parse(columns.text()?)?;
+        let organization: String = columns.take()?;
+        let count = columns.count()?;
+        PlanInUse::add(&mut plans, (service_id, plan_id), &organization, count);
+    }
+    Ok(plans)
 }
 
 /// The binding, where the row has one.

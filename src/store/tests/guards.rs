@@ -17,6 +17,7 @@ use crate::secret::Secret;
 engines::contract! {
     no_more_instances_than_there_may_be,
     an_instance_counts_where_it_moves_to,
+    a_plan_is_in_use_by_what_moves_to_it,
     no_more_bindings_than_there_may_be,
     an_entry_is_lent_to_one_and_comes_back,
     what_rests_is_not_lent,
@@ -202,6 +203,31 @@ async fn an_instance_counts_where_it_moves_to(engine: &dyn Engine) {
     let failed = end_of(&taken, 110, over(&taken, State::Failed));
     store.end(failed).await.expect("an answer");
     assert_eq!(began(store, move_b()).await, "done", "it never came there");
+}
+
+/// Until the update is over, and of instances that nothing acted for by then, too; a move within a plan is none.
+async fn a_plan_is_in_use_by_what_moves_to_it(engine: &dyn Engine) {
+    let store = &*engine.open();
+    for name in ["a", "b"] {
+        assert_eq!(began(store, provision(name)).await, "done");
+    }
+    let told = async || -> Vec<String> {
+        let plans = store.plans_in_use().await.expect("an answer");
+        let each = plans.iter();
+        each.map(|plan| format!("{}: {}", plan.plan_id, plan.hits))
+            .collect()
+    };
+    let own = instance("b", 1).plan_id;
+    let organization = instance("a", 1).organization;
+    let large = format!("large: 1 service instance of 1 organization: {organization} (1)");
+    for (name, to, used) in [("b", own.as_str(), None), ("a", "large", Some(large))] {
+        assert_eq!(began(store, moving(name, 1, to)).await, "done");
+        assert_eq!(told().await, Vec::from_iter(used));
+        let taken = take_one(store, "one", 100).await;
+        let failed = end_of(&taken, 110, over(&taken, State::Failed));
+        store.end(failed).await.expect("an answer");
+        assert!(told().await.is_empty(), "it never came there");
+    }
 }
 
 async fn no_more_bindings_than_there_may_be(engine: &dyn Engine) {

@@ -459,7 +459,8 @@ async fn plans_are_in_use_by_what_a_backend_made(engine: &dyn Engine) {
             let (service, plan_id) = (&plan.service_id, &plan.plan_id);
             format!(
                 "{service}/{plan_id} {} {}",
-                plan.instances, plan.organizations
+                plan.hits.instances(),
+                plan.hits.organizations().len()
             )
         })
         .collect()
