@@ -3,6 +3,7 @@
 mod command;
 mod contract;
 mod fixed;
+mod place;
 mod pool;
 mod sql;
 mod webhook;

@@ -93,6 +93,7 @@ impl Compiler {
         let sql = plan.get("backend")?.get("sql")?;
         let trail = trail.key("backend");
         let mut steps = Steps::default();
+        steps.set = set_of(sql).and_then(Node::as_text).map(str::to_owned);
         if let Some(with) = sql.get("with") {
             let mut reading = Reading {
                 known: names.known(Where::InstanceStatement),
@@ -126,7 +127,7 @@ impl Compiler {
                 let message = "a list is wanted here, and this is a template";
                 self.say("wrong-type", node, &trail, message, "write a list: [...]");
             }
-            steps.set(kind, read.into_iter().flatten().collect());
+            steps.run_for(kind, read.into_iter().flatten().collect());
         }
         Some(steps)
     }

@@ -272,7 +272,7 @@ fn card(console: &Console, chosen: Chosen<'_>, counts: Option<&Counts>) -> Marku
                 dt { "Bindable" } dd { (yes(chosen.bindable())) }
                 dt { "Moves to" }
                 dd {
-                    @let moves = chosen.moves();
+                    @let moves: Vec<&str> = chosen.moves().map(|plan| &*plan.name).collect();
                     @if moves.is_empty() { span class="muted" { "no other plan" } } @else { (moves.join(", ")) }
                 }
                 @if let Some(maintenance) = &plan.maintenance_info {

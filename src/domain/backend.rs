@@ -58,6 +58,17 @@ pub trait Backend: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What tells the place where it acts from others, and nothing of it: what was made in one place is not found in another.
+    /// Nothing where it cannot tell.
+    fn place(&self) -> Option<String> {
+        None
+    }
+
+    /// Whose statements it runs, if it runs some: what those of one have made those of another do not know.
+    fn statements(&self) -> Option<&str> {
+        None
+    }
+
     /// What there is where it acts, for who wants to see what these operations leave; nothing where it cannot tell.
     fn inventory<'a>(&'a self, works: &'a [Work<'a>]) -> Looking<'a> {
         let _ = works;

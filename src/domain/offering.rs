@@ -193,11 +193,10 @@ impl Chosen<'_> {
             .unwrap_or(false)
     }
 
-    /// The plans that an instance of it may move to, by name.
-    pub fn moves(&self) -> Vec<&str> {
-        let others = self.offering.plans.iter();
-        let others = others.filter(|plan| plan.id != self.plan.id && self.may_move_to(plan));
-        others.map(|plan| &*plan.name).collect()
+    /// The plans that an instance of it may move to.
+    pub fn moves(&self) -> impl Iterator<Item = &Plan> {
+        let others = self.offering.plans.iter().map(|plan| &**plan);
+        others.filter(|plan| plan.id != self.plan.id && self.may_move_to(plan))
     }
 
     /// Whether an instance of it may move to that plan of its offering.

@@ -7,4 +7,4 @@ mod url;
 
 pub use error::{AddressError, told};
 pub use tls::{Tls, TlsStream, TlsTo, Trust, Way};
-pub use url::{Target, place, read};
+pub use url::{Target, hosts, place, read};

@@ -71,6 +71,26 @@ pub fn place(url: &Secret) -> String {
     format!("postgres://{}/{name}", hosts.join(","))
 }
 
+/// The hosts with their ports, in an order of their own: which of them is asked first makes no other server of them.
+pub fn hosts(config: &Config) -> Vec<String> {
+    let ports = config.get_ports();
+    let port = |at: usize| ports.get(at).or(ports.first()).copied().unwrap_or(5432);
+    let name = |host: &Host| match host {
+        Host::Tcp(name) => name.to_lowercase(),
+        Host::Unix(path) => path.display().to_string(),
+    };
+    let names: Vec<String> = match config.get_hosts() {
+        [] => (config.get_hostaddrs().iter().map(ToString::to_string)).collect(),
+        hosts => hosts.iter().map(name).collect(),
+    };
+    let names = names.iter().enumerate();
+    let mut hosts: Vec<String> = names
+        .map(|(at, name)| format!("{name}:{}", port(at)))
+        .collect();
+    hosts.sort();
+    hosts
+}
+
 /// Of a password with a bare `@` or `/` a part would pass for the host, and be shown as one.
 fn unambiguous(address: &str) -> Result<(), AddressError> {
     let authority = address.split_once("://").map_or(address, |(_, rest)| rest);

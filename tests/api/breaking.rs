@@ -134,6 +134,18 @@ const CASES: &[Case] = &[
         refused: Some(("updates-withdrawn", "databases/large", "org-p2")),
     },
     Case {
+        what: "fewer plans to move to",
+        from: "name: large,",
+        to: "name: large, updates_to: [small],",
+        refused: Some(("updates-withdrawn", "databases/large", "org-p2")),
+    },
+    Case {
+        what: "all the plans to move to, by their names",
+        from: "name: large,",
+        to: "name: large, updates_to: [derived, acting, small],",
+        refused: None,
+    },
+    Case {
         what: "a schema that what lives does not fit",
         from: "maximum: 9",
         to: "maximum: 4",
@@ -233,7 +245,7 @@ fn by_signal() -> Setup {
 }
 
 /// Asks for a reload, and waits for what comes of it: what was logged.
-fn reloaded(broker: &Broker, catalog: &str) -> String {
+pub fn reloaded(broker: &Broker, catalog: &str) -> String {
     let before = broker.log().len();
     broker.folder.write("catalog.yaml", catalog);
     broker.signal("HUP");

@@ -29,6 +29,7 @@ mod bad_ids;
 mod bad_input;
 mod bind;
 mod breaking;
+mod breaking_backends;
 mod catalog;
 mod checker_proof;
 mod databases;

@@ -92,6 +92,14 @@ impl Way {
         }
     }
 
+    /// Where the server is, all hosts of it, and the database that its URL names. Who connects, and how, is no part of it.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Postgres(way) => way.place(),
+            Self::MySql(way) => way.place(),
+        }
+    }
+
     /// `server` in statements.
     pub(super) fn names(&self) -> Object {
         let names = match self {

@@ -185,6 +185,14 @@ impl Backend for Sql {
         self.server.concurrency
     }
 
+    fn place(&self) -> Option<String> {
+        Some(self.server.place.clone())
+    }
+
+    fn statements(&self) -> Option<&str> {
+        Some(self.steps.set.as_deref().unwrap_or("of the plan alone"))
+    }
+
     // A bind has outputs, whatever is run for it.
     fn carries_out(&self, kind: Kind) -> bool {
         kind == Kind::Bind || !self.steps.of(kind).is_empty()

@@ -34,6 +34,11 @@ impl Way {
         Ok(Self(target))
     }
 
+    pub(super) fn place(&self) -> String {
+        let database = self.0.database.as_deref().unwrap_or_default();
+        format!("{}:{} {database}", self.0.host.to_lowercase(), self.0.port)
+    }
+
     pub(super) fn names(&self) -> Names {
         Names {
             host: Some(self.0.host.clone()),

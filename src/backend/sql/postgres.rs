@@ -45,6 +45,11 @@ impl Way {
         Ok(Self { config, tls })
     }
 
+    pub(super) fn place(&self) -> String {
+        let database = self.names().database.unwrap_or_default();
+        format!("{} {database}", postgres::hosts(&self.config).join(","))
+    }
+
     pub(super) fn names(&self) -> Names {
         let config = &self.config;
         let host = config.get_hosts().first().map(|host| match host {

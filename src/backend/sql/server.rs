@@ -14,6 +14,7 @@ use super::link::{Link, Refusal, Way};
 use super::settings::{SqlError, SqlSettings};
 use super::trouble::Trouble;
 use super::{mysql, postgres};
+use crate::backend::place;
 use crate::domain::json::Object;
 
 /// How long a statement that is given up may take to be cancelled.
@@ -29,6 +30,8 @@ pub struct SqlServer {
     pub(super) timeout: Duration,
     /// `server` in statements: nothing of it is confidential.
     pub(super) names: Object,
+    /// What tells it from others, and nothing of it.
+    pub(super) place: String,
     way: Way,
     most: usize,
     room: Arc<Semaphore>,
@@ -91,6 +94,7 @@ impl SqlServer {
         };
         Ok(Self {
             names: way.names(),
+            place: place::mark(&format!("{} {}", dialect.name(), way.place())),
             way,
             name: settings.name,
             concurrency: settings.concurrency,

@@ -26,6 +26,8 @@ pub struct Step {
 pub struct Steps {
     /// By operation, in the order of [`Kind::ALL`].
     by_kind: [Vec<Step>; Kind::ALL.len()],
+    /// The ready-made set that they are of, all or in part.
+    pub set: Option<String>,
     /// `with`: what the operator sets, rendered anew for each attempt.
     pub with: Option<Tree>,
 }
@@ -41,7 +43,7 @@ impl Steps {
     }
 
     /// Sets what is run for an operation.
-    pub fn set(&mut self, kind: Kind, steps: Vec<Step>) {
+    pub fn run_for(&mut self, kind: Kind, steps: Vec<Step>) {
         for (known, place) in Kind::ALL.iter().zip(&mut self.by_kind) {
             if *known == kind {
                 *place = steps;

@@ -39,6 +39,7 @@ use self::address::Address;
 use self::attempt::Attempt;
 use self::client::Client;
 use self::sign::Signer;
+use super::place;
 use crate::domain::backend::{Acting, Backend, Progress, Work};
 use crate::domain::operation::Kind;
 use crate::secret::Secret;
@@ -86,6 +87,11 @@ impl Backend for Webhook {
 
     fn concurrency(&self) -> Option<u32> {
         self.concurrency
+    }
+
+    // The host alone: the way to it may become a better one, and a path may be a secret that is changed now and then.
+    fn place(&self) -> Option<String> {
+        Some(place::mark(self.address.origin().host()))
     }
 
     fn carries_out(&self, kind: Kind) -> bool {

@@ -4,6 +4,7 @@
 //! [`served`] is what a catalog has promised. Which plans may leave at all is a rule of its own (`plan-in-use`), for it is
 //! known without a catalog before.
 
+mod backend;
 mod hits;
 mod keys;
 mod served;
@@ -17,8 +18,9 @@ use super::ledger::{InstanceQuery, Ledger, Listed};
 use super::schema::Schema;
 use super::store::{Lookup, StoreError};
 
+pub use self::backend::ServedBackend;
 pub use self::hits::Hits;
-pub use self::served::{Served, ServedBackend, ServedPlan, ServedService};
+pub use self::served::{Served, ServedPlan, ServedService};
 
 /// How many instances are read at a time.
 const PAGE: u32 = 500;
@@ -168,9 +170,8 @@ fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rul
     };
     let mut say = |rule, change: &str| changes.push((rule, change.to_owned()));
     if let (Some(old), Some(new)) = (&plan.backend, &new_plan.backend)
-        && !old.may_be(new)
+        && let Some(change) = old.change(new)
     {
-        let change = format!("its backend was {old} and is {new}");
         say(Rule::BackendChanged, &change);
     }
     let gone = keys::gone(plan, new_plan);
@@ -190,6 +191,12 @@ fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rul
     }
     if plan.plan_updateable && !new_plan.plan_updateable {
         say(Rule::UpdatesWithdrawn, "plan_updateable is withdrawn");
+    } else {
+        let lost = moves_lost(plan, new_service, new_plan);
+        if !lost.is_empty() {
+            let change = format!("updates_to has no {} any more", lost.join(", "));
+            say(Rule::UpdatesWithdrawn, &change);
+        }
     }
     let withdrawn: Vec<&str> = service
         .requires
@@ -206,6 +213,16 @@ fn changes(service: &ServedService, plan: &ServedPlan, new: &Served) -> Vec<(Rul
         say(Rule::SchemaNarrowed, change);
     }
     changes
+}
+
+/// The names of the plans that instances could move to and cannot any more, though they are offered.
+fn moves_lost<'n>(old: &ServedPlan, service: &'n ServedService, new: &ServedPlan) -> Vec<&'n str> {
+    let (Some(old), Some(new)) = (&old.moves_to, &new.moves_to) else {
+        return Vec::new();
+    };
+    let offered = service.plans.iter().filter(|plan| plan.offered);
+    let lost = offered.filter(|plan| old.contains(&plan.id) && !new.contains(&plan.id));
+    lost.map(|plan| &*plan.name).collect()
 }
 
 /// An offering declares what can be fetched for what it had before, too. One that left declares nothing, and all can be.
@@ -302,8 +319,12 @@ async fn hit(
 async fn fits(listed: &Listed, schema: &Schema, ledger: &dyn Ledger) -> Result<bool, StoreError> {
     Ok(match ledger.instance(listed.id.clone()).await? {
         Lookup::Found(instance) => {
-            let parameters = instance.details.into_exposed().parameters;
-            schema.violations(&Value::Object(parameters)).is_empty()
+            let details = instance.details.into_exposed();
+            // Of what was adopted they are not known, so no update is held against the schema.
+            details.adopted
+                || schema
+                    .violations(&Value::Object(details.parameters))
+                    .is_empty()
         }
         Lookup::Absent | Lookup::Unknowable => true,
     })

@@ -1,11 +1,11 @@
 //! What a catalog has promised to those who live by it. It is kept in the store in the clear: nothing private is in it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::backend::ServedBackend;
 use super::keys;
 use crate::domain::catalog::Catalog;
 use crate::domain::offering::{Chosen, Offering, Plan};
@@ -54,7 +54,10 @@ pub struct ServedPlan {
     pub bindable: bool,
     /// Whether its instances may move.
     pub plan_updateable: bool,
-    /// What carries its operations out, in words; absent where nobody knows: a published catalog does not say.
+    /// The ids of the plans that they may move to; absent where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moves_to: Option<Vec<String>>,
+    /// What carries its operations out; absent where nobody knows: a published catalog does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<ServedBackend>,
     /// The schema of the parameters that an instance has.
@@ -67,51 +70,6 @@ pub struct ServedPlan {
     /// Whether what an update answers of an instance is derived.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derives_for_instances: bool,
-}
-
-/// What carries the operations of a plan out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ServedBackend {
-    /// The word for it in the document.
-    pub kind: String,
-    /// Its name, where it has one of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
-
-impl ServedBackend {
-    fn of(plan: &Plan) -> Self {
-        let (kind, name) = (plan.backend.kind(), plan.backend.name());
-        // Without a name of its own it queues under its plan's id.
-        let is_own = name != kind && name != format!("plan {}", plan.id);
-        Self {
-            kind: kind.to_owned(),
-            name: is_own.then(|| name.to_owned()),
-        }
-    }
-
-    /// Whether it does anything outside of the broker.
-    pub(super) fn acts(&self) -> bool {
-        !["fixed", "pool"].contains(&&*self.kind)
-    }
-
-    /// Whether that may be the same one: it may have been given a name.
-    pub(super) fn may_be(&self, other: &Self) -> bool {
-        let same_name = match (&self.name, &other.name) {
-            (Some(one), Some(other)) => one == other,
-            _ => true,
-        };
-        self.kind == other.kind && same_name
-    }
-}
-
-impl fmt::Display for ServedBackend {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(out, "{} `{name}`", self.kind),
-            None => out.write_str(&self.kind),
-        }
-    }
 }
 
 impl Served {
@@ -151,6 +109,7 @@ impl Served {
             offered: true,
             bindable: either(plan, service, "bindable"),
             plan_updateable: either(plan, service, "plan_updateable"),
+            moves_to: None,
             backend: None,
             create: plan
                 .pointer("/schemas/service_instance/create/parameters")
@@ -207,6 +166,7 @@ fn served(offering: &Offering, plan: &Plan, offered: bool) -> ServedPlan {
         offered,
         bindable: chosen.bindable(),
         plan_updateable: chosen.updateable(),
+        moves_to: Some(chosen.moves().map(|plan| plan.id.to_string()).collect()),
         backend: Some(ServedBackend::of(plan)),
         create: plan
             .schemas

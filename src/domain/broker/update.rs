@@ -298,7 +298,7 @@ fn target<'a>(
     {
         return Err(BrokerError::MoveNotAllowed {
             from: current.plan.name.to_string(),
-            to: current.moves().into_iter().map(str::to_owned).collect(),
+            to: current.moves().map(|plan| plan.name.to_string()).collect(),
         });
     }
     if let Some(chosen) = chosen
