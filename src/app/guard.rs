@@ -161,8 +161,15 @@ impl Guard {
 
 /// What another version of the broker has kept may be of a form that this one does not know.
 async fn last_served(ledger: &dyn Ledger) -> Result<Option<Served>, StoreError> {
-    let kept = ledger.last_served().await?;
-    Ok(kept.and_then(|kept| serde_json::from_slice(&kept).ok()))
+    let Some(kept) = ledger.last_served().await? else {
+        return Ok(None);
+    };
+    let read = serde_json::from_slice(&kept).inspect_err(|why| {
+        log::warn!(
+            "what was served last cannot be read, so this catalog is held against nothing but the plans in use: {why}"
+        );
+    });
+    Ok(read.ok())
 }
 
 impl Broken {
