@@ -366,3 +366,57 @@ fn a_kill_in_between_loses_no_entry_and_lends_none_twice() {
         }
     }
 }
+
+const SHARED: &str = r"
+backends:
+  seats: { pool: { entries: [{ name: a, credentials: { n: 1 } }, { name: b, credentials: { n: 2 } }], reuse: { after: 1h } } }
+services:
+  - id: s
+    name: seats
+    description: Seats
+    bindable: true
+    plans:
+      - { id: quick, name: quick, description: Lends again at once, backend: { use: seats, pool: { reuse: at_once } } }
+      - { id: slow, name: slow, description: After a rest, backend: { use: seats } }
+";
+
+/// What one of its plans may lend is free, though it rests for the other; and who has what was taken out of the list has it.
+#[test]
+fn a_pool_of_several_plans_is_shown_as_the_store_counts_it() {
+    let broker = Setup::new(SHARED)
+        .watched()
+        .env("BROKER_RELOAD__EVERY", "0")
+        .env("BROKER_STORE__URL", "sqlite:broker.db")
+        .start();
+    for instance in ["i", "j"] {
+        let made = broker.provision(instance, &provision_of("s", "slow"));
+        assert_eq!(made.status, 201);
+        assert_eq!(
+            broker.bind(instance, "b", &bind_of("s", "slow")).status,
+            201
+        );
+    }
+    assert_eq!(broker.unbind("i", "b", "s", "slow").status, 200);
+    let less = SHARED.replace(", { name: b, credentials: { n: 2 } }", "");
+    assert_ne!(less, SHARED);
+    broker.folder.write("catalog.yaml", &less);
+    broker.signal("HUP");
+    broker.wait_for_log("reloaded the catalog:");
+    let page = crate::page::Page::of(&broker);
+    let stats = Setup::default()
+        .env("BROKER_STORE__URL", "sqlite:broker.db")
+        .arg("store")
+        .arg("stats")
+        .run_in(&broker.folder);
+    for (state, count) in [("free", 1), ("held", 1), ("resting", 0)] {
+        let labels = [("pool", "seats"), ("state", state)];
+        let shown = page.sum("pool_entries", &labels);
+        assert_eq!(shown, Some(f64::from(count)), "{state}");
+        let line = stats
+            .1
+            .lines()
+            .find(|line| line.starts_with("pool") && line.contains(state));
+        let line = line.unwrap_or_else(|| panic!("{stats:?}"));
+        assert!(line.ends_with(&format!(" {count}")), "{line}");
+    }
+}

@@ -13,8 +13,8 @@ use super::book::{Page, label, queue_label};
 use super::seconds;
 use crate::domain::id::PlanId;
 use crate::domain::ledger::PlanCount;
-use crate::domain::pool::Pool;
-use crate::domain::tally::{Inventory, Lending, UnderWay};
+use crate::domain::pool::{Pool, Standing};
+use crate::domain::tally::{Inventory, UnderWay};
 use crate::domain::time::Timestamp;
 
 /// A moment. What the store did not say is left out.
@@ -109,44 +109,40 @@ impl Moment {
         gauges(encoder, name, help, all)
     }
 
+    /// As `store stats` and the console count them.
     fn pools(&self, encoder: &mut DescriptorEncoder<'_>, under_way: &UnderWay) -> fmt::Result {
-        let mut all: BTreeMap<_, u64> = BTreeMap::new();
-        for (name, pool) in self.all_pools() {
+        let mut all: BTreeMap<_, usize> = BTreeMap::new();
+        for ((label, name), pools) in self.all_pools() {
             let lent = under_way.lendings.iter();
-            let lent = lent.filter(|lending| lending.pool == pool.name);
-            let by_entry = lent.map(|lending| (&*lending.entry, lending)).collect();
-            for (state, count) in self.standing(pool, &by_entry) {
-                let labels = [("pool", name.clone()), ("state", state.into())];
+            let lent = lent.filter(|lending| lending.pool == name);
+            let ever_lent = lent.map(|lending| (lending.entry.to_string(), lending.returned_at));
+            let standing = Standing::of(&pools, &ever_lent.collect(), self.at);
+            for (state, count) in [
+                ("free", standing.free),
+                ("held", standing.held),
+                ("resting", standing.resting),
+            ] {
+                let labels = [("pool", Arc::clone(&label)), ("state", state.into())];
                 *all.entry(labels).or_default() += count;
             }
         }
+        let all = all.into_iter();
+        let counts = all.map(|(labels, count)| (labels, u64::try_from(count).unwrap_or(u64::MAX)));
         let help = "Entries of pools: free, held by somebody, or back and not lent again yet.";
-        gauges(encoder, "pool_entries", help, all)
+        gauges(encoder, "pool_entries", help, counts)
     }
 
-    fn all_pools(&self) -> BTreeMap<Arc<str>, &Pool> {
-        let plans = self.page.catalog.all();
-        plans
-            .filter_map(|chosen| {
-                let pool = chosen.plan.backend.pool()?;
-                Some((queue_label(&pool.name, &label(chosen).into()), pool))
-            })
-            .collect()
-    }
-
-    /// How many entries of the list stand where.
-    fn standing(&self, pool: &Pool, lent: &BTreeMap<&str, &Lending>) -> [(&'static str, u64); 3] {
-        let lendable = pool.reuse.returned_by(self.at);
-        let (mut free, mut held, mut resting) = (0, 0, 0);
-        for entry in pool.entries().iter() {
-            match lent.get(&**entry).map(|lending| lending.returned_at) {
-                None => free += 1,
-                Some(None) => held += 1,
-                Some(Some(back)) if lendable.is_some_and(|by| back <= by) => free += 1,
-                Some(Some(_)) => resting += 1,
+    /// What each pool is called, here and in the store, and what it is to each of its plans.
+    fn all_pools(&self) -> BTreeMap<(Arc<str>, Arc<str>), Vec<&Pool>> {
+        let mut all: BTreeMap<_, Vec<&Pool>> = BTreeMap::new();
+        for chosen in self.page.catalog.all() {
+            if let Some(pool) = chosen.plan.backend.pool() {
+                let label = queue_label(&pool.name, &label(chosen).into());
+                let name = Arc::clone(&pool.name);
+                all.entry((label, name)).or_default().push(pool);
             }
         }
-        [("free", free), ("held", held), ("resting", resting)]
+        all
     }
 }
 
