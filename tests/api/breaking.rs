@@ -331,6 +331,38 @@ fn a_start_is_held_against_what_was_served_before() {
     );
 }
 
+/// What a broker of another version kept may be of a form that this one does not know: it starts, and says what it did not do.
+#[test]
+fn what_was_served_and_cannot_be_read_is_told() {
+    let folder = Arc::new(Folder::new());
+    folder.write("catalog.yaml", BEFORE);
+    let broker = sqlite_of(&folder);
+    filled(&broker);
+    drop(broker);
+    let file = rusqlite::Connection::open(folder.path().join("broker.db")).expect("its store");
+    let strange = [&[0][..], br#"{"offerings":[]}"#].concat();
+    let rows = file.execute(
+        "UPDATE meta SET value = ?1 WHERE name = 'served'",
+        [strange],
+    );
+    assert_eq!(rows.expect("an update"), 1);
+    drop(file);
+    folder.write("catalog.yaml", &BEFORE.replace("maximum: 9", "maximum: 4"));
+    let broker = sqlite_of(&folder);
+    broker.wait_for_log("what was served last cannot be read");
+    // From then on it is the one that is served now.
+    let log = reloaded(&broker, &BEFORE.replace("maximum: 9", "maximum: 3"));
+    assert!(log.contains("schema-narrowed: databases/small"), "{log}");
+}
+
+/// A broker with what the folder has.
+fn sqlite_of(folder: &Arc<Folder>) -> Broker {
+    Setup::default()
+        .env("BROKER_RELOAD__EVERY", "0")
+        .env("BROKER_STORE__URL", "sqlite:broker.db")
+        .start_in(folder)
+}
+
 /// What is allowed at the start is allowed at reloads, too, and nothing else is.
 #[test]
 fn what_is_allowed_passes_and_is_told() {
