@@ -11,8 +11,10 @@ ARG BINARY=built
 
 FROM docker.io/library/rust:1-bookworm AS built
 WORKDIR /src
+# otlp, to send spans to an OpenTelemetry collector.
+ARG FEATURES=
 COPY . .
-RUN config/dist.sh && cp dist/bin/catalog-broker /catalog-broker
+RUN FEATURES="$FEATURES" config/dist.sh && cp dist/bin/catalog-broker /catalog-broker
 WORKDIR /data
 
 FROM scratch AS prebuilt

@@ -26,9 +26,15 @@ def output(*command):
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def features():
+    """What the program is built with besides, as config/dist.sh has it."""
+    names = os.environ.get("FEATURES")
+    return ["--features", names] if names else []
+
+
 def metadata(target):
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", target]
-    return json.loads(output(*command))
+    return json.loads(output(*command, *features()))
 
 
 def checksums():
@@ -39,7 +45,7 @@ def checksums():
 def built(target):
     """Name and version of each crate of a build: the metadata has those, too, that come with features of tests."""
     command = ["cargo", "tree", "--locked", "--edges", "normal,build", "--target", target, "--prefix", "none"]
-    lines = output(*command, "--format", "{p}").splitlines()
+    lines = output(*command, *features(), "--format", "{p}").splitlines()
     return {(words[0], words[1].removeprefix("v")) for words in map(str.split, lines)}
 
 

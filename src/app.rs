@@ -9,13 +9,14 @@ mod reload;
 mod server;
 mod throwaway;
 mod tls;
+mod tracing;
 mod watching;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
@@ -38,13 +39,16 @@ use crate::domain::recent::Recent;
 use crate::domain::store::{Store, StoreError};
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
-use crate::domain::worker::{Terms, Worker};
+use crate::domain::worker::{Terms, Worker, Working};
 use crate::http::{Api, Limits, Published, Trusted};
-use crate::settings::{BindingSettings, Settings, StoreSettings, StoreUrl, UnbindExpired};
+use crate::settings::{
+    BindingSettings, ServerSettings, Settings, StoreSettings, StoreUrl, UnbindExpired,
+};
 use crate::store::Keys;
 use crate::store::none::NoStore;
 use crate::store::postgres::{self, Bounds, PostgresStore};
 use crate::store::sqlite::SqliteStore;
+use crate::telemetry::Book;
 use watching::Watching;
 
 use self::entrance::{Entrance, logins, warn_of_scopes};
@@ -53,6 +57,7 @@ pub use self::guard::{Broken, LEFT, PLAN_IN_USE, Verdict};
 use self::reload::{Bell, Reloader};
 pub use self::reload::{Hangup, Origin, Start};
 pub use self::throwaway::{Door, throwaway};
+use self::tracing::{Deadline, Recording};
 
 /// Why the broker does not start.
 #[derive(Debug)]
@@ -65,6 +70,8 @@ pub enum StartError {
     Breaks(Broken),
     /// The account of changes cannot be written.
     Audit(String, std::io::Error),
+    /// Spans cannot be sent.
+    Traces(String),
     /// The files of TLS cannot be used.
     Tls(String),
     /// The address cannot be listened on.
@@ -84,6 +91,10 @@ impl fmt::Display for StartError {
             Self::Audit(place, error) => write!(
                 out,
                 "the audit cannot be written to {place}: {error}. Give another audit.to, or none"
+            ),
+            Self::Traces(why) => write!(
+                out,
+                "spans cannot be sent: {why}. Give other settings below traces, or none as traces.endpoint"
             ),
             Self::Tls(why) => write!(
                 out,
@@ -144,7 +155,10 @@ pub async fn serve(origin: Origin, start: Start, hangup: Hangup) -> Result<(), S
     let stopping = Arc::new(AtomicBool::new(false));
     let bells = Arc::new(Bells::default());
     let recent = Arc::new(Recent::default());
+    let owner = owner()?;
+    let recording = tracing::open(&settings, &owner)?;
     let watching = Watching::new(Arc::clone(&live), store, Arc::clone(&recent));
+    let watching = watching.recording(recording.clone());
     let book = audit::open(&settings, ledger.as_ref(), &watching)?;
     let witness = audit::kept(watching.witness(), book.as_ref());
     let store = watching.store();
@@ -175,7 +189,14 @@ pub async fn serve(origin: Origin, start: Start, hangup: Hangup) -> Result<(), S
         entrance,
         store.fingerprint_key(),
     );
-    let worker = worker(&settings, Arc::clone(&live), bells, &watching, witness)?;
+    let worker = worker(
+        &settings,
+        Arc::clone(&live),
+        bells,
+        &watching,
+        witness,
+        owner,
+    );
     let address = listener.local_addr().map_err(StartError::System)?;
     let tls = tls::open(&settings.server, &watching)?;
     let server = server::start(&settings, listener, tls.as_ref(), &api, console.as_ref())?;
@@ -183,15 +204,17 @@ pub async fn serve(origin: Origin, start: Start, hangup: Hangup) -> Result<(), S
     let owner = Arc::clone(worker.owner());
     let working = worker.start();
     log::info!("takes operations up as {owner}");
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    log::info!(
-        "listening on {scheme}://{address}{}",
-        settings.server.base_path
-    );
+    tell(address, tls.is_some(), &settings.server);
     if let Some(book) = &book {
         book.started();
     }
-    let stop = stop(server.handle(), stopping, settings.server.drain_delay)?;
+    let deadline = Deadline::default();
+    let stop = stop(
+        server.handle(),
+        stopping,
+        &settings.server,
+        deadline.clone(),
+    )?;
     let reloader = Reloader {
         origin,
         live,
@@ -215,7 +238,24 @@ pub async fn serve(origin: Origin, start: Start, hangup: Hangup) -> Result<(), S
     if let Some(looking) = looking {
         looking.abort();
     }
+    end(working, (recording, deadline), book, store).await
+}
+
+/// Says where to ask.
+fn tell(address: SocketAddr, is_encrypted: bool, settings: &ServerSettings) {
+    let scheme = if is_encrypted { "https" } else { "http" };
+    log::info!("listening on {scheme}://{address}{}", settings.base_path);
+}
+
+/// What is left to do when nothing is served any more.
+async fn end(
+    working: Working,
+    (recording, deadline): (Recording, Deadline),
+    book: Option<Arc<Book>>,
+    store: Arc<dyn Store>,
+) -> Result<(), StartError> {
     working.stop().await;
+    tracing::close(recording.as_ref(), &deadline);
     // It may be kept in the store.
     if let Some(book) = book {
         book.stopped();
@@ -336,6 +376,7 @@ fn api(
         },
         base_path: server.base_path.clone(),
         instruments: Arc::new(watching.clone()),
+        tracing: watching.tracing(),
         reloads: entrance.reloads,
         stopping,
         clock,
@@ -348,10 +389,11 @@ fn worker(
     bells: Arc<Bells>,
     watching: &Watching,
     witness: Arc<dyn Witness>,
-) -> Result<Worker, StartError> {
+    owner: Arc<str>,
+) -> Worker {
     let operations = &settings.operations;
     let terms = Terms {
-        owner: owner()?,
+        owner,
         lease: operations.lease,
         at_once: operations.at_once,
         look_every: operations.look_every,
@@ -359,7 +401,7 @@ fn worker(
         expiry: expiry(settings.bindings),
     };
     let store = watching.store();
-    Ok(Worker::new(live, store, witness, clock, bells, terms))
+    Worker::new(live, store, witness, clock, bells, terms)
 }
 
 const fn expiry(bindings: BindingSettings) -> Expiry {
@@ -390,14 +432,16 @@ fn published(catalog: &Arc<Catalog>, logins: &Logins) -> Published {
     Published::new(catalog, logins.scopes(), system_time())
 }
 
-/// Waits for a signal; then `/readyz` says no, for `delay`, so that routers look elsewhere before connections close.
+/// Waits for a signal; then `/readyz` says no, for the delay of the settings, so that routers look elsewhere before connections close.
 fn stop(
     server: ServerHandle,
     stopping: Arc<AtomicBool>,
-    delay: Duration,
+    settings: &ServerSettings,
+    deadline: Deadline,
 ) -> Result<actix_web::rt::task::JoinHandle<()>, StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
+    let (delay, patience) = (settings.drain_delay, settings.shutdown_timeout);
     Ok(actix_web::rt::spawn(async move {
         std::future::poll_fn(|context| {
             if terminate.poll_recv(context).is_ready() || interrupt.poll_recv(context).is_ready() {
@@ -409,6 +453,7 @@ fn stop(
         log::info!("asked to stop");
         stopping.store(true, Ordering::Relaxed);
         tokio::time::sleep(delay).await;
+        deadline.set(patience);
         server.stop(true).await;
     }))
 }

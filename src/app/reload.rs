@@ -342,6 +342,7 @@ impl Reloader {
             ("bindings", old.bindings != new.bindings),
             ("console", old.console != new.console),
             ("audit", old.audit != new.audit),
+            ("traces", old.traces != new.traces),
             ("log", old.log != new.log),
             ("reload", old.reload != new.reload),
         ];

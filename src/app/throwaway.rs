@@ -74,7 +74,8 @@ pub async fn throwaway<T: Send + 'static>(
         entrance,
         watching.witness(),
     ));
-    let worker = worker(&settings, live, bells, &watching, watching.witness())?;
+    let witness = watching.witness();
+    let worker = worker(&settings, live, bells, &watching, witness, owner()?);
     let address = listener.local_addr().map_err(StartError::System)?;
     let server = server::start(&settings, listener, None, &api, None)?;
     let handle = server.handle();

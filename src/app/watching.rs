@@ -2,25 +2,36 @@
 
 use std::sync::Arc;
 
+use super::tracing::Recording;
 use crate::domain::live::Live;
 use crate::domain::recent::Recent;
 use crate::domain::store::Store;
 use crate::domain::time::Timestamp;
 use crate::domain::witness::Witness;
-use crate::http::{Answered, Instruments, Page, ROUTES};
+use crate::http::{Answered, Instruments, Page, ROUTES, Tracing};
 use crate::telemetry::{
     AuditLines, Book, Certificate, Chorus, LogWitness, Metrics, PAGE_TYPE, Reloads,
 };
 
 /// What watches.
 #[derive(Clone)]
-pub(super) struct Watching(Arc<Metrics>, Arc<Recent>);
+pub(super) struct Watching(Arc<Metrics>, Arc<Recent>, Recording);
 
 impl Watching {
     pub(super) fn new(live: Arc<Live>, store: Arc<dyn Store>, recent: Arc<Recent>) -> Self {
         let now = Box::new(move || live.now());
         let metrics = Metrics::new(ROUTES, now, store, super::clock);
-        Self(Arc::new(metrics), recent)
+        Self(Arc::new(metrics), recent, None)
+    }
+
+    /// With who records steps of traces.
+    pub(super) fn recording(self, recording: Recording) -> Self {
+        Self(self.0, self.1, recording)
+    }
+
+    /// Who records requests.
+    pub(super) fn tracing(&self) -> Option<Arc<dyn Tracing>> {
+        Some(Arc::clone(self.2.as_ref()?) as _)
     }
 
     /// The store that is to be asked from now on.
@@ -48,12 +59,14 @@ impl Watching {
         self.0.add(Certificate { file, ends });
     }
 
-    /// Who is told of operations: the log, and what counts them.
+    /// Who is told of operations: the log, what counts them, and who records attempts.
     pub(super) fn witness(&self) -> Arc<dyn Witness> {
-        Arc::new(Chorus(vec![
+        let mut all: Vec<Arc<dyn Witness>> = vec![
             Arc::new(LogWitness::noting(Arc::clone(&self.1), super::clock)),
             self.0.witness(),
-        ]))
+        ];
+        all.extend(self.2.iter().map(|recorder| Arc::clone(recorder) as _));
+        Arc::new(Chorus(all))
     }
 }
 

@@ -11,6 +11,9 @@ pub struct Trace {
     id: String,
     span: String,
     sampled: bool,
+    /// Whether who sent it left it to others to say whether it is sampled, as B3 may.
+    #[serde(skip)]
+    undecided: bool,
     /// What vendors say of it (`tracestate`), handed on as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     state: Option<String>,
@@ -23,8 +26,35 @@ impl Trace {
             id: id.to_owned(),
             span: span.to_owned(),
             sampled,
+            undecided: false,
             state: None,
         })
+    }
+
+    /// The first place in a trace that nobody began before, of bits that were drawn.
+    pub fn begin(id: [u8; 16], span: [u8; 8]) -> Option<Self> {
+        let trace = Self::new(&hexadecimal(&id), &hexadecimal(&span), false)?;
+        Some(trace.undecided())
+    }
+
+    /// As one whose sender leaves it to others to say whether it is sampled. Until they do, it is not.
+    #[must_use]
+    pub fn undecided(self) -> Self {
+        Self {
+            sampled: false,
+            undecided: true,
+            ..self
+        }
+    }
+
+    /// As one of which it is said whether it is sampled.
+    #[must_use]
+    pub fn decided(self, sampled: bool) -> Self {
+        Self {
+            sampled,
+            undecided: false,
+            ..self
+        }
     }
 
     /// With what vendors say of it.
@@ -39,16 +69,26 @@ impl Trace {
         &self.id
     }
 
+    /// The step of it that this is.
+    pub fn span(&self) -> &str {
+        &self.span
+    }
+
+    /// Whether what belongs to it is recorded.
+    pub const fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+
+    /// Whether nobody has said yet if it is.
+    pub const fn is_undecided(&self) -> bool {
+        self.undecided
+    }
+
     /// A step below this one.
     #[must_use]
     pub fn child(&self, bits: [u8; 8]) -> Self {
-        let mut span = String::with_capacity(16);
-        for byte in bits {
-            // A string takes all that is written to it.
-            let _ = write!(span, "{byte:02x}");
-        }
         Self {
-            span,
+            span: hexadecimal(&bits),
             ..self.clone()
         }
     }
@@ -63,6 +103,15 @@ impl Trace {
     pub fn tracestate(&self) -> Option<&str> {
         self.state.as_deref()
     }
+}
+
+fn hexadecimal(bits: &[u8]) -> String {
+    let mut text = String::with_capacity(bits.len() * 2);
+    for byte in bits {
+        // A string takes all that is written to it.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn is_id(text: &str, digits: usize) -> bool {

@@ -1,12 +1,13 @@
 //! The door to who is told what happened.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::audit::{Account, Began, Denied, Who};
 use super::caller::Peer;
 use super::id::{OperationId, PlanId, ServiceId};
 use super::operation::{Kind, Report, State, Subject};
 use super::time::Timestamp;
+use super::trace::Trace;
 
 /// Who is told.
 pub trait Witness: Send + Sync {
@@ -38,6 +39,14 @@ pub trait Witness: Send + Sync {
 
     /// A change was refused to a caller that is known, or a step to an operator.
     fn denied(&self, _: &Denied<'_>) {}
+
+    /// The time, where steps of traces are recorded. Only then the next is told.
+    fn steps(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// A backend was let act, as a step of a trace that is sampled. Called before the store has it.
+    fn stepped(&self, _: &Step<'_>) {}
 }
 
 /// What happened: names only, nothing confidential.
@@ -78,6 +87,33 @@ pub struct Acted<'a> {
     pub result: Result,
     /// How long it took.
     pub took: Duration,
+}
+
+/// What a backend did as one step of a trace: names only, nothing confidential.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// Its place in the trace, which the backend was told.
+    pub place: &'a Trace,
+    /// The place of the request that asked for it.
+    pub below: &'a Trace,
+    /// When it began.
+    pub began: SystemTime,
+    /// The operation.
+    pub operation: &'a OperationId,
+    /// What was tried.
+    pub kind: Kind,
+    /// Which attempt.
+    pub attempt: u32,
+    /// On what.
+    pub subject: &'a Subject,
+    /// Of which offering.
+    pub service: &'a ServiceId,
+    /// Of which plan.
+    pub plan: &'a PlanId,
+    /// The kind of its backend, as the document has it.
+    pub backend: &'static str,
+    /// What came of it.
+    pub result: Result,
 }
 
 /// What may come of an attempt.

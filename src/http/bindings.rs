@@ -9,7 +9,7 @@ use super::identity::Called;
 use super::input::{AtBinding, Body, Query};
 use super::instances::{operation, polled, removed};
 use super::log_line::name;
-use super::{Api, wire};
+use super::{Api, tracing, wire};
 use crate::domain::broker::Bound;
 use crate::domain::operation::Subject;
 use crate::secret::Secret;
@@ -37,7 +37,8 @@ pub(super) async fn bind(
         Bound::Created(answer) => HttpResponse::Created().json(&answer.expose().0),
         Bound::AlreadyThere(answer) => HttpResponse::Ok().json(&answer.expose().0),
         Bound::Accepted(accepted) => {
-            HttpResponse::Accepted().json(wire::answer::accepted(&accepted))
+            let body = wire::answer::accepted(&accepted);
+            tracing::accepted(accepted, body)
         }
     })
 }

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::Api;
 use super::error::{FORBIDDEN, Refusal, UNAUTHORIZED};
 use super::head::{Head, ORIGINATING_IDENTITY};
+use super::tracing;
 use crate::access::Login;
 use crate::domain::caller::{Caller, OriginatingIdentity, Peer};
 use crate::domain::scope::Scope;
@@ -62,7 +63,7 @@ fn caller(request: &HttpRequest) -> Option<Caller> {
         api_version: head.api_version()?.ok()?,
         originating_identity: originating_identity(request.headers()),
         request_identity: head.identity.and_then(text).map(Arc::from),
-        trace: head.trace(request.headers()),
+        trace: tracing::place(request).or_else(|| head.trace(request.headers())),
         peer: peer(request),
     })
 }

@@ -9,7 +9,7 @@ use super::error::{GONE, Refusal};
 use super::identity::Called;
 use super::input::{AtInstance, Body, Query};
 use super::log_line::name;
-use super::{Api, wire};
+use super::{Api, tracing, wire};
 use crate::domain::broker::{Polled, Provisioned, Removed, Updated};
 use crate::domain::id::OperationId;
 use crate::domain::operation::Subject;
@@ -38,7 +38,8 @@ pub(super) async fn provision(
             HttpResponse::Ok().json(wire::answer::instance_answer(&answer))
         }
         Provisioned::Accepted(accepted, answer) => {
-            HttpResponse::Accepted().json(wire::answer::instance_accepted(&accepted, &answer))
+            let body = wire::answer::instance_accepted(&accepted, &answer);
+            tracing::accepted(accepted, body)
         }
     })
 }
@@ -72,7 +73,8 @@ pub(super) async fn update(
     Ok(match api.broker.update(&caller, id, asked).await? {
         Updated::Done(answer) => HttpResponse::Ok().json(wire::answer::instance_answer(&answer)),
         Updated::Accepted(accepted, answer) => {
-            HttpResponse::Accepted().json(wire::answer::instance_accepted(&accepted, &answer))
+            let body = wire::answer::instance_accepted(&accepted, &answer);
+            tracing::accepted(accepted, body)
         }
     })
 }
@@ -122,7 +124,8 @@ pub(super) fn removed(removed: Removed, what: &str) -> Result<HttpResponse, Refu
     match removed {
         Removed::Now => Ok(HttpResponse::Ok().json(serde_json::json!({}))),
         Removed::Accepted(accepted) => {
-            Ok(HttpResponse::Accepted().json(wire::answer::accepted(&accepted)))
+            let body = wire::answer::accepted(&accepted);
+            Ok(tracing::accepted(accepted, body))
         }
         Removed::Before => Err(gone(what)),
     }

@@ -12,7 +12,7 @@ use log::{Level, Record};
 
 use super::error::{INTERNAL, Word};
 use super::routes::Routed;
-use super::{audit, identity};
+use super::{audit, identity, tracing};
 use crate::domain::caller::OriginatingIdentity;
 use crate::domain::id::{PlanId, ServiceId};
 
@@ -25,9 +25,9 @@ pub(super) struct Named {
     pub(super) plan: Option<PlanId>,
 }
 
-/// Notes offering and plan of a request for its lines.
+/// Notes offering and plan of a request for its lines, and for its record.
 pub(super) fn name(request: &HttpRequest, service: &ServiceId, plan: Option<&PlanId>) {
-    if wanted() || audit::wanted(request) {
+    if wanted() || audit::wanted(request) || tracing::wanted(request) {
         request.extensions_mut().insert(Named {
             service: service.clone(),
             plan: plan.cloned(),
@@ -59,7 +59,7 @@ fn is_refusal(status: StatusCode) -> bool {
 }
 
 /// The word of a refusal: that of its body, or what its status is called, of a page.
-fn word(answer: &ServiceResponse) -> Option<Cow<'static, str>> {
+pub(super) fn word(answer: &ServiceResponse) -> Option<Cow<'static, str>> {
     let status = answer.status();
     if !is_refusal(status) {
         return None;
@@ -181,7 +181,7 @@ impl<const N: usize> Source for Line<'_, N> {
 /// Longer ones are cut, in bytes: no platform has them, and nobody fills the disk of a log.
 const LONGEST: usize = 256;
 
-fn short(text: &str) -> Cow<'_, str> {
+pub(super) fn short(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return Cow::Borrowed(text);
     }

@@ -25,6 +25,7 @@ mod routes;
 mod server;
 mod tls;
 mod trace;
+mod tracing;
 pub mod wire;
 
 use std::sync::Arc;
@@ -48,6 +49,7 @@ pub use instruments::{Answered, Instruments, Page};
 pub use routes::{ROUTES, routes};
 pub use server::{ServerTerms, serve};
 pub use tls::{Look, Tls, TlsError, TlsFiles};
+pub use tracing::{Name, Placed, Served, Tracing};
 
 /// What every request needs; one for all workers.
 pub struct Api {
@@ -69,6 +71,8 @@ pub struct Api {
     pub base_path: String,
     /// Who counts what is answered.
     pub instruments: Arc<dyn Instruments>,
+    /// Who records requests as steps of traces; nobody where nothing is recorded.
+    pub tracing: Option<Arc<dyn Tracing>>,
     /// Who reloads when an operator asks.
     pub reloads: Arc<dyn Reloads>,
     /// Set when the process is asked to stop: `/readyz` says no from then on.

@@ -113,7 +113,7 @@ fn is_member(member: &str) -> bool {
 fn single(headers: &HeaderMap) -> Option<Trace> {
     let parts: Vec<&str> = once(headers, "b3")?.split('-').collect();
     match parts[..] {
-        [id, span] => b3(id, span, false),
+        [id, span] => Some(b3(id, span, false)?.undecided()),
         [id, span, sampled] => b3(id, span, is_sampled(sampled)?),
         [id, span, sampled, parent] => {
             // What the parent was does not matter, but that it is one.
@@ -129,11 +129,11 @@ fn several(headers: &HeaderMap) -> Option<Trace> {
     let id = once(headers, "x-b3-traceid")?;
     let span = once(headers, "x-b3-spanid")?;
     let sampled = match once(headers, "x-b3-sampled") {
-        Some("1" | "true") => true,
-        Some("0" | "false") => false,
+        Some("1" | "true") => Some(true),
+        Some("0" | "false") => Some(false),
         Some(_) => return None,
         None if headers.contains_key("x-b3-sampled") => return None,
-        None => false,
+        None => None,
     };
     let debug = match once(headers, "x-b3-flags") {
         Some("1") => true,
@@ -142,7 +142,11 @@ fn several(headers: &HeaderMap) -> Option<Trace> {
         None if headers.contains_key("x-b3-flags") => return None,
         None => false,
     };
-    b3(id, span, sampled || debug)
+    match sampled {
+        _ if debug => b3(id, span, true),
+        Some(sampled) => b3(id, span, sampled),
+        None => Some(b3(id, span, false)?.undecided()),
+    }
 }
 
 fn is_sampled(text: &str) -> Option<bool> {

@@ -16,6 +16,7 @@ mod network;
 mod parse;
 mod table;
 mod tls;
+mod traces;
 mod types;
 
 pub use environment::environment;
@@ -25,7 +26,8 @@ pub use table::{Kind, SETTINGS, Setting};
 pub use types::{
     AuditSettings, AuditTo, BindingSettings, Breaking, ConsoleSettings, Explained, Flags,
     LoadedSettings, LogFormat, LogSettings, LoginKind, LoginRole, LoginSettings, OperationSettings,
-    ReloadSettings, ServerSettings, Settings, StoreSettings, StoreUrl, TlsSettings, UnbindExpired,
+    ReloadSettings, ServerSettings, Settings, StoreSettings, StoreUrl, TlsSettings, TraceSettings,
+    UnbindExpired,
 };
 
 use std::num::NonZero;
@@ -82,10 +84,14 @@ impl Purpose {
     fn wants(self, path: &str) -> bool {
         match self {
             Self::Serve => true,
-            Self::Store => !file::is_auth(path),
-            Self::Document => !file::is_auth(path) && path != table::KEYS,
+            Self::Store => !file::is_auth(path) && !is_of_traces(path),
+            Self::Document => Self::Store.wants(path) && path != table::KEYS,
         }
     }
+}
+
+fn is_of_traces(path: &str) -> bool {
+    path.split('.').next() == Some(table::TRACES)
 }
 
 fn load_with(
@@ -126,7 +132,12 @@ fn load_with(
     } else {
         Vec::new()
     };
-    let settings = assemble(&mut merged, &sources, logins);
+    let traces = if with_login {
+        traces::read(&mut merged, &mut given.warnings)
+    } else {
+        None
+    };
+    let settings = assemble(&mut merged, &sources, logins, traces);
     if let Some(settings) = &settings {
         tls::refuse_strangers(&mut merged, settings);
         if with_login {
@@ -200,6 +211,7 @@ fn assemble(
     merged: &mut Merged,
     sources: &Sources,
     logins: Vec<LoginSettings>,
+    traces: Option<TraceSettings>,
 ) -> Option<Settings> {
     let catalog = merged.one("catalog", parse::path);
     let vars = merged.many("vars", parse::path);
@@ -224,6 +236,7 @@ fn assemble(
         reload: reload?,
         console: console?,
         audit: audit?,
+        traces,
         logins,
         log: LogSettings {
             format: format?,

@@ -95,6 +95,9 @@ pub(super) const AUTH: &str = "auth";
 /// The map of named logins.
 pub(super) const LOGINS: &str = "auth.logins";
 
+/// What is said of traces: only who serves sends any.
+pub(super) const TRACES: &str = "traces";
+
 /// What only those need who open the store.
 pub(super) const KEYS: &str = "store.keys";
 
@@ -379,6 +382,46 @@ pub const SETTINGS: &[Setting] = &[
         usual: &[],
         default: Some("0"),
         doc: "How long lines stay in the store, as 400d; 0 for ever. The chain then begins later.",
+    },
+    Setting {
+        path: "traces.endpoint",
+        kind: Kind::Text,
+        flag: None,
+        usual: &["OTEL_EXPORTER_OTLP_ENDPOINT"],
+        default: Some("none"),
+        doc: "The OpenTelemetry collector that spans are sent to, as http://collector:4318, or none. Takes a build with `--features otlp`.",
+    },
+    Setting {
+        path: "traces.headers",
+        kind: Kind::Secrets,
+        flag: None,
+        usual: &["OTEL_EXPORTER_OTLP_HEADERS"],
+        default: Some(""),
+        doc: "Headers to send along, each name=value with the value percent-encoded, as Authorization=Bearer%20${file:/path}.",
+    },
+    Setting {
+        path: "traces.ca",
+        kind: Kind::Path,
+        flag: None,
+        usual: &["OTEL_EXPORTER_OTLP_CERTIFICATE"],
+        default: None,
+        doc: "Authorities, in PEM, that the collector's certificate may be of, in place of those that browsers know.",
+    },
+    Setting {
+        path: "traces.service_name",
+        kind: Kind::Text,
+        flag: None,
+        usual: &["OTEL_SERVICE_NAME"],
+        default: Some("catalog-broker"),
+        doc: "What the broker is called in traces.",
+    },
+    Setting {
+        path: "traces.sample",
+        kind: Kind::Measure,
+        flag: None,
+        usual: &[],
+        default: Some("1"),
+        doc: "The part of traces to send, from 0 to 1, where who sent the request does not say whether its trace is sampled.",
     },
     Setting {
         path: "auth.username",

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::secret::MASK;
 
+mod traces;
+
 const LOGIN: [(&str, &str); 2] = [
     ("BROKER_AUTH__USERNAME", "platform"),
     ("BROKER_AUTH__PASSWORD", "pass"),
@@ -222,6 +224,7 @@ bindings: { unbind_expired: all, grace: 30d }
 reload: { every: 7s }
 console: { enabled: false, secure_cookie: true }
 audit: { to: 'file:a.log', keep: 400d }
+traces: { endpoint: none, headers: [a=b], ca: ca.pem, service_name: s, sample: 0.5 }
 log: { format: json, level: debug }
 ";
     let variables = [
@@ -263,6 +266,11 @@ log: { format: json, level: debug }
         ("BROKER_CONSOLE__SECURE_COOKIE", "true"),
         ("BROKER_AUDIT__TO", "file:a.log"),
         ("BROKER_AUDIT__KEEP", "400d"),
+        ("BROKER_TRACES__ENDPOINT", "none"),
+        ("BROKER_TRACES__HEADERS", "a=b"),
+        ("BROKER_TRACES__CA", "ca.pem"),
+        ("BROKER_TRACES__SERVICE_NAME", "s"),
+        ("BROKER_TRACES__SAMPLE", "0.5"),
         ("BROKER_LOG__FORMAT", "json"),
         ("BROKER_LOG__LEVEL", "debug"),
     ];

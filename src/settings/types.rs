@@ -32,6 +32,8 @@ pub struct Settings {
     pub console: ConsoleSettings,
     /// The account of changes.
     pub audit: AuditSettings,
+    /// Where spans are sent; nothing where they are not.
+    pub traces: Option<TraceSettings>,
     /// Who may log in.
     pub logins: Vec<LoginSettings>,
     /// Log lines.
@@ -170,6 +172,21 @@ pub enum AuditTo {
     File(PathBuf),
     /// To a table of the store.
     Store,
+}
+
+/// Where spans are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceSettings {
+    /// The URL of the collector's traces.
+    pub endpoint: String,
+    /// Headers to send along: names in lower case, with their values.
+    pub headers: Vec<(String, Secret)>,
+    /// The authorities of the collector's certificate, where they are not those that browsers know.
+    pub ca: Option<PathBuf>,
+    /// What the broker is called.
+    pub service_name: String,
+    /// Of a million traces that nobody has decided on, how many are sent.
+    pub sample: u32,
 }
 
 /// How changes of the catalog's files are noticed.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use crate::domain::id::{BindingId, OperationId, PlanId, ServiceId};
 use crate::domain::operation::{Kind, State};
 use crate::domain::recent::Recent;
 use crate::domain::time::Clock;
-use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
+use crate::domain::witness::{
+    Acted, Adopted, Attempted, Event, Expired, Intervened, Step, Witness,
+};
 
 /// One line for each operation that came to its end, for each attempt that did not end one, for what was adopted or
 /// has expired, and for each step of an operator.
@@ -152,6 +155,14 @@ impl Witness for Chorus {
     fn intervened(&self, intervened: &Intervened<'_>) {
         let told = |witness: &Arc<dyn Witness>| witness.intervened(intervened);
         self.0.iter().for_each(told);
+    }
+
+    fn steps(&self) -> Option<SystemTime> {
+        self.0.iter().find_map(|witness| witness.steps())
+    }
+
+    fn stepped(&self, step: &Step<'_>) {
+        self.0.iter().for_each(|witness| witness.stepped(step));
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::ending::{self, Concluded};
+use super::step;
 use super::{Worker, between, earlier, later};
 use crate::domain::backend::{Done, Failure, Outcome, Previous, Progress, Work};
 use crate::domain::binding::Binding;
@@ -149,7 +150,7 @@ impl Worker {
             trace: trace.as_ref(),
         };
         Over::Outcome(if chosen.plan.backend.carries_out(work.kind) {
-            chosen.plan.backend.carry_out(work, note).await
+            self.step(taken, work, note).await
         } else {
             Outcome::Done(Done::default())
         })
@@ -182,7 +183,7 @@ impl Worker {
                 identity: taken.task.expose().asker.originating_identity.as_ref(),
                 trace: trace.as_ref(),
             };
-            match chosen.plan.backend.carry_out(work, note).await {
+            match self.step(taken, work, note).await {
                 Outcome::Done(_) => {}
                 Outcome::Refused(refusal) => {
                     let failure = Failure::from(refusal.description);
@@ -312,10 +313,7 @@ impl Worker {
             plan: taken.plan_id(),
             kind: taken.operation.kind,
             result: match over {
-                Over::Outcome(Outcome::Done(_)) => witness::Result::Done,
-                Over::Outcome(Outcome::Refused(_)) => witness::Result::Refused,
-                Over::Outcome(Outcome::Failed(_)) => witness::Result::Failed,
-                Over::Outcome(Outcome::Again { .. }) => witness::Result::Again,
+                Over::Outcome(outcome) => step::result(outcome),
                 Over::Lost | Over::Lapsed => witness::Result::Stopped,
             },
             took: between(began, (self.clock)()),

@@ -9,6 +9,7 @@ mod attempt;
 mod ending;
 mod expired;
 mod handed;
+mod step;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

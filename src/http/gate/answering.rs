@@ -16,6 +16,8 @@ use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use log::Level;
 
+use super::area;
+use super::area::Area;
 use crate::domain::trace::Trace;
 use crate::http::Api;
 use crate::http::audit;
@@ -25,6 +27,7 @@ use crate::http::head::{Head, REQUEST_IDENTITY};
 use crate::http::instruments::Answered;
 use crate::http::log_line::{self, Due};
 use crate::http::routes::Routed;
+use crate::http::tracing::Step;
 
 /// An answer on its way.
 pub enum Answering<F> {
@@ -72,11 +75,18 @@ pub struct Last {
     /// Whether anybody reads the line of a request.
     is_logged: bool,
     trace: Option<Trace>,
+    /// Where requests are recorded.
+    step: Option<Box<Step>>,
 }
 
 impl Last {
     pub(super) fn of(request: &ServiceRequest, head: &Head<'_>, api: &Rc<Data<Api>>) -> Self {
         let is_logged = log_line::wanted();
+        let sent = (is_logged || api.tracing.is_some())
+            .then(|| head.trace(request.headers()))
+            .flatten();
+        let is_health = || area(request, api) == Area::Health;
+        let (trace, step) = Step::begin(request, sent, is_health, api);
         Self {
             began: Instant::now(),
             begun: request.conn_data::<Rc<UnderWay>>().map(UnderWay::begin),
@@ -84,11 +94,8 @@ impl Last {
             method: request.method().clone(),
             identity: head.identity.cloned(),
             is_logged,
-            trace: if is_logged {
-                head.trace(request.headers())
-            } else {
-                None
-            },
+            trace,
+            step,
         }
     }
 
@@ -119,6 +126,9 @@ impl Last {
             line.answered(&answer, self.identity.as_ref());
         }
         audit::answered(&answer);
+        if let Some(step) = self.step.take() {
+            step.answered(&answer);
+        }
         if let Some(identity) = self.identity.take() {
             answer
                 .headers_mut()
@@ -139,6 +149,9 @@ impl Last {
                 trace: self.trace.as_ref().map(Trace::id),
             };
             line.panicked(self.identity.as_ref());
+        }
+        if let Some(step) = self.step.take() {
+            step.panicked();
         }
         Panicked(self.identity.take())
     }

@@ -178,6 +178,7 @@ fn api() -> Data<Api> {
         },
         base_path: String::new(),
         instruments: Arc::new(Nobody),
+        tracing: None,
         reloads: Arc::new(Nobody),
         stopping: Arc::new(AtomicBool::new(false)),
         clock: || Timestamp(0),

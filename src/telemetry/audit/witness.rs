@@ -1,6 +1,7 @@
 //! Hears what happened, and has a line written of what changed.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::book::Book;
 use super::line::Entry;
@@ -8,7 +9,9 @@ use crate::domain::audit::{Account, Began, Denied, Stands};
 use crate::domain::id::BindingId;
 use crate::domain::operation::{Kind, State};
 use crate::domain::time::Clock;
-use crate::domain::witness::{Acted, Adopted, Attempted, Event, Expired, Intervened, Witness};
+use crate::domain::witness::{
+    Acted, Adopted, Attempted, Event, Expired, Intervened, Step, Witness,
+};
 
 /// A witness that keeps account, and tells another one everything.
 pub struct AuditWitness {
@@ -158,6 +161,14 @@ impl Witness for AuditWitness {
                 .number("status", Some(denied.status.into()))
                 .text("error", Some(denied.error)),
         );
+    }
+
+    fn steps(&self) -> Option<SystemTime> {
+        self.next.steps()
+    }
+
+    fn stepped(&self, step: &Step<'_>) {
+        self.next.stepped(step);
     }
 }
 
