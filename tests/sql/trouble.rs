@@ -137,10 +137,17 @@ fn a_password_that_was_changed_under_load_is_said_and_its_successor_goes_on() {
         while made(&stage.cluster).is_empty() {
             assert!(Instant::now() < until, "nothing is made:\n{}", broker.log());
         }
-        stage.cluster.sql(
-            "postgres",
-            "ALTER ROLE admin PASSWORD 'n3w'; SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'admin'",
-        );
+        // Sessions end when the new password holds: whoever logs in before that would stay.
+        stage
+            .cluster
+            .sql("postgres", "ALTER ROLE admin PASSWORD 'n3w'");
+        let end_sessions = || {
+            stage.cluster.sql(
+                "postgres",
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'admin'",
+            );
+        };
+        end_sessions();
         let refusals = || {
             broker
                 .log()
@@ -152,6 +159,8 @@ fn a_password_that_was_changed_under_load_is_said_and_its_successor_goes_on() {
             assert!(Instant::now() < until, "never refused:\n{}", broker.log());
             thread::sleep(Duration::from_millis(50));
         }
+        // One that was being made just then has come to be by now.
+        end_sessions();
         stop.store(true, Ordering::Relaxed);
     });
     // What was under way waits, and what is asked for now, too.
