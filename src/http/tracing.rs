@@ -85,8 +85,7 @@ pub(super) fn place(request: &HttpRequest) -> Option<Trace> {
 
 /// Whether anybody records.
 pub(super) fn wanted(request: &HttpRequest) -> bool {
-    let api = request.app_data::<Data<Api>>();
-    api.is_some_and(|api| api.tracing.is_some())
+    Api::of(request).is_some_and(|api| api.tracing.is_some())
 }
 
 /// What a 202 promises, for the record of its request.
