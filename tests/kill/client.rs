@@ -158,6 +158,29 @@ pub fn live(stage: &Stage, number: usize, chance: Chance) -> Said {
         .collect()
 }
 
+/// Provisions and binds once more, and leaves it there: whoever looks for a login finds one, whatever became of the lives.
+pub fn move_in(fleet: &Fleet) {
+    let life = Life {
+        id: "i-stays".to_owned(),
+        belief: Belief::new(fleet.is_shared()),
+        credentials: BTreeMap::new(),
+        waits: true,
+    };
+    let want = Want {
+        plan: "sql-sync",
+        n: 0,
+        mood: Mood::Well,
+        keeps: false,
+    };
+    let address = fleet.address(0).expect("a broker");
+    for call in [Call::Provision(want), Call::Bind(BINDINGS[0], want)] {
+        let mut connection = Connection::open(address).expect("the broker listens");
+        let response = connection.send(&request(&life, &call));
+        let response = response.expect("an answer");
+        assert_eq!(response.status, 201, "{call:?}: {}", response.text());
+    }
+}
+
 impl Client<'_> {
     fn want(&mut self, plan: &'static str) -> Want {
         self.n += 1;

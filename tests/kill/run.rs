@@ -193,6 +193,9 @@ pub fn run(plan: &Plan, seed: u64) -> Outcome {
     if faults.is_empty() {
         faults.extend(accounts(&stage.fleet, &said, &made));
         if let Some(logins) = &logins {
+            if plan.meddle.is_some() {
+                client::move_in(&stage.fleet);
+            }
             faults.extend(reckoned(&stage.fleet, logins, plan.meddle));
         }
     }
