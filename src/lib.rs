@@ -4,7 +4,7 @@
 //! parts are put together. [`settings`] say how the broker runs, [`catalog`] what is offered; both read YAML through
 //! [`document`]. [`http`] speaks the Open Service Broker API to platforms, [`console`] shows pages to operators, as [`access`] lets them in. [`domain`] is what a
 //! broker is; [`store`], [`backend`] and [`telemetry`] are behind its doors. [`template`], [`supervisor`],
-//! [`postgres`], [`mysql`], [`password`] and [`secret`] are leaves.
+//! [`postgres`], [`mysql`], [`password`], [`authorities`] and [`secret`] are leaves.
 
 pub mod cli;
 
@@ -39,5 +39,7 @@ pub mod mysql;
 pub mod telemetry;
 
 pub mod password;
+
+pub mod authorities;
 
 pub mod secret;

@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
             "supervisor",
             "password",
+            "authorities",
         ],
     ),
     (
@@ -43,11 +44,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["access", "domain"]),
     ("console", &["access", "domain"]),
     ("access", &["domain", "password"]),
-    ("telemetry", &["domain"]),
+    ("telemetry", &["domain", "authorities"]),
     ("store", &["domain", "postgres"]),
     (
         "backend",
-        &["domain", "template", "supervisor", "postgres", "mysql"],
+        &[
+            "domain",
+            "template",
+            "supervisor",
+            "postgres",
+            "mysql",
+            "authorities",
+        ],
     ),
     ("domain", &["template"]),
     ("document", &[]),
@@ -56,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("postgres", &[]),
     ("mysql", &[]),
     ("password", &[]),
+    ("authorities", &[]),
     ("secret", &[]),
 ];
 
@@ -83,7 +92,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonschema", &["domain", "catalog"]),
     ("env_logger", &["telemetry"]),
     ("prometheus_client", &["telemetry"]),
-    ("ureq", &["backend", "cli", "telemetry"]),
+    ("ureq", &["backend", "cli", "telemetry", "authorities"]),
     ("opentelemetry", &["telemetry"]),
     ("opentelemetry_http", &["telemetry"]),
     ("opentelemetry_otlp", &["telemetry"]),

@@ -11,8 +11,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{Method, Request};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 
+use crate::authorities;
 use crate::secret::Secret;
 
 /// Beyond this nobody answers.
@@ -53,7 +54,7 @@ pub(super) struct Answer {
 fn agent(ca: Option<&Path>) -> Result<Agent, String> {
     let mut tls = TlsConfig::builder();
     if let Some(path) = ca {
-        tls = tls.root_certs(authorities(path)?);
+        tls = tls.root_certs(authorities::read(path)?);
     }
     let config = Agent::config_builder()
         .tls_config(tls.build())
@@ -62,20 +63,6 @@ fn agent(ca: Option<&Path>) -> Result<Agent, String> {
         .http_status_as_error(false)
         .user_agent(concat!("catalog-broker/", env!("CARGO_PKG_VERSION")));
     Ok(config.build().new_agent())
-}
-
-fn authorities(path: &Path) -> Result<RootCerts, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(format!("{} holds no certificate", path.display()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 fn reason(error: &ureq::Error) -> String {

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use tokio::sync::oneshot;
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy, ProxyProtocol};
 
 use super::address::Origin;
@@ -16,6 +16,7 @@ use super::exchange::{Answer, Message};
 use super::proxy::bypasses;
 use super::settings::{ClientCertificate, WebhookError, WebhookSettings};
 use super::trouble::Trouble;
+use crate::authorities;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -101,12 +102,7 @@ fn are_a_pair(certificate: &ClientCertificate) -> bool {
 }
 
 fn certificates(pem: &[u8], key: &'static str) -> Result<Vec<Certificate<'static>>, WebhookError> {
-    let found: Vec<_> = parse_pem(pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
+    let found = authorities::certificates(pem);
     if found.is_empty() {
         return Err(WebhookError::NoCertificate(key));
     }

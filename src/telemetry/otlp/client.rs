@@ -1,7 +1,6 @@
 //! The HTTP client that asks the collector. It blocks, on the thread that sends.
 
 use std::future::{Future, ready};
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +11,11 @@ use prost::Message as _;
 use ureq::Agent;
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use ureq::http::{HeaderName, HeaderValue};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 
 use super::Collector;
 use super::losses::Losses;
+use crate::authorities;
 
 /// How long a connection may take to come about, and all of an exchange.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -37,7 +37,7 @@ impl Client {
     pub(super) fn new(collector: &Collector, losses: Arc<Losses>) -> Result<Self, String> {
         let mut tls = TlsConfig::builder();
         if let Some(path) = &collector.ca {
-            tls = tls.root_certs(authorities(path)?);
+            tls = tls.root_certs(authorities::read(path)?);
         }
         // The proxy is said in any case: left out, the environment would be asked.
         let config = Agent::config_builder()
@@ -110,18 +110,4 @@ impl HttpClient for Client {
     {
         Box::pin(ready(self.exchange(&request)))
     }
-}
-
-fn authorities(path: &Path) -> Result<RootCerts, String> {
-    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(format!("{} holds no certificate", path.display()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
 }
