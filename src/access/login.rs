@@ -4,7 +4,7 @@
 //! timed.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -119,12 +119,12 @@ impl Logins {
     }
 
     /// The login by a hash whose header this is, to the letter, if it was right before.
-    pub fn known(&self, header: &[u8]) -> Option<Arc<Login>> {
+    pub fn known(&self, header: &[u8]) -> Option<&Arc<Login>> {
         self.hashed.as_ref()?.known(header)
     }
 
     /// The login by a hash with that user name and password, if it was right before.
-    pub fn known_password(&self, user: &str, password: &str) -> Option<Arc<Login>> {
+    pub fn known_password(&self, user: &str, password: &str) -> Option<&Arc<Login>> {
         let hashed = self.hashed.as_ref()?;
         hashed.known(basic(user, password).expose().as_bytes())
     }
@@ -191,6 +191,7 @@ impl Hashed {
                 user: user.clone(),
                 hash: hash.clone(),
                 login,
+                known: OnceLock::new(),
             }),
             Proof::Basic(..) | Proof::Certificate(_) | Proof::Bearer(_) => None,
         }

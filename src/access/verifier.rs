@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use siphasher::sip128::SipHasher24;
@@ -41,8 +41,6 @@ pub(super) struct Verifier {
 
 struct Shared {
     logins: Vec<Hashed>,
-    /// Only right logins come in, and each has one password: there are never more than `logins`.
-    known: RwLock<Vec<(Digest, Arc<Login>)>>,
     queue: Mutex<Queue>,
     news: Condvar,
 }
@@ -52,6 +50,8 @@ pub(super) struct Hashed {
     pub(super) user: String,
     pub(super) hash: PasswordHash,
     pub(super) login: Arc<Login>,
+    /// What it was right with: each has one password. Whoever looks at it waits for nobody.
+    pub(super) known: OnceLock<Digest>,
 }
 
 /// What a caller shows, and is not known yet.
@@ -99,7 +99,6 @@ impl Verifier {
     pub(super) fn start(logins: Vec<Hashed>, key: &[u8; 16]) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             logins,
-            known: RwLock::default(),
             queue: Mutex::default(),
             news: Condvar::new(),
         });
@@ -119,12 +118,11 @@ impl Verifier {
     }
 
     /// The login whose header this is, if it was right before.
-    pub(super) fn known(&self, header: &[u8]) -> Option<Arc<Login>> {
+    pub(super) fn known(&self, header: &[u8]) -> Option<&Arc<Login>> {
         let digest = self.digest(header);
-        let known = self.shared.known.read();
-        let known = known.unwrap_or_else(PoisonError::into_inner);
-        let mut same = known.iter().filter(|(known, _)| *known == digest);
-        same.next().map(|(_, login)| Arc::clone(login))
+        let mut logins = self.shared.logins.iter();
+        let same = logins.find(|hashed| hashed.known.get() == Some(&digest));
+        same.map(|hashed| &hashed.login)
     }
 
     /// Has the thread look at a claim.
@@ -161,16 +159,13 @@ impl Shared {
     fn work(&self) {
         let mut memory = Memory::default();
         while let Some((digest, claim)) = self.next() {
-            let login = self.look(&claim, &mut memory);
-            if let Some(login) = &login {
-                let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-                if known.iter().all(|(known, _)| *known != digest) {
-                    known.push((digest, Arc::clone(login)));
-                }
+            let right = self.look(&claim, &mut memory);
+            if let Some(right) = right {
+                right.known.get_or_init(|| digest);
             }
             for asking in self.queue().done(&digest) {
                 // Who went away meanwhile needs no answer.
-                let _ = asking.send(login.clone());
+                let _ = asking.send(right.map(|right| Arc::clone(&right.login)));
             }
         }
     }
@@ -193,7 +188,7 @@ impl Shared {
     }
 
     /// A user that nobody has takes as long as one that somebody has.
-    fn look(&self, claim: &Claim, memory: &mut Memory) -> Option<Arc<Login>> {
+    fn look(&self, claim: &Claim, memory: &mut Memory) -> Option<&Hashed> {
         let password = claim.password.expose().as_bytes();
         let is_meant =
             |hashed: &&Hashed| bool::from(hashed.user.as_bytes().ct_eq(claim.user.as_bytes()));
@@ -203,9 +198,7 @@ impl Shared {
             decoy.hash.matches(password, memory);
             return None;
         }
-        meant
-            .find(|hashed| hashed.hash.matches(password, memory))
-            .map(|hashed| Arc::clone(&hashed.login))
+        meant.find(|hashed| hashed.hash.matches(password, memory))
     }
 }
 

@@ -248,9 +248,9 @@ const QUEUE_FULL: Duration = Duration::from_secs(1);
 /// The one place where a user name and a password are looked at: as the gate of the API does, and counted with its.
 async fn who(request: &HttpRequest, console: &Console, user: &str, password: &str) -> Shown {
     let (logins, throttle) = (console.logins.now(), &console.throttle);
-    let known = logins.by_password(user, password).cloned();
+    let known = logins.by_password(user, password);
     if let Some(login) = known.or_else(|| logins.known_password(user, password)) {
-        return Shown::Right(login);
+        return Shown::Right(Arc::clone(login));
     }
     let from = peer(request).map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.client());
     if logins.have_hashes() {

@@ -65,7 +65,7 @@ pub(super) fn answered(answer: &ServiceResponse) {
         return;
     }
     let extensions = request.extensions();
-    let (Some(Admitted(login)), Some(change)) = (
+    let (Some(Admitted { login, .. }), Some(change)) = (
         extensions.get(),
         Change::of(request.method(), request.path(), &api.base_path),
     ) else {

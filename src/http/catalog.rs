@@ -160,24 +160,37 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         .is_some_and(|weight: f32| weight > 0.0)
 }
 
-/// What the login of a request is sent. All have one that passed the gate.
-fn sent_to<'p>(request: &HttpRequest, published: &'p Published) -> Option<Cow<'p, Body>> {
-    let extensions = request.extensions();
-    let Admitted(login) = extensions.get()?;
-    Some(published.of(login.scope()))
+/// What a request is sent.
+struct Sent<'p> {
+    body: Cow<'p, Body>,
+    gzip: bool,
+    unchanged: bool,
+}
+
+impl<'p> Sent<'p> {
+    /// By the login, which all have that passed the gate, and by what its head says, where that says anything.
+    fn to(request: &HttpRequest, published: &'p Published) -> Option<Self> {
+        let extensions = request.extensions();
+        let Admitted { login, negotiates } = extensions.get()?;
+        let body = published.of(login.scope());
+        let headers = request.headers();
+        Some(Self {
+            gzip: *negotiates && body.gzip.is_some() && takes_gzip(headers),
+            unchanged: *negotiates && body.unchanged(headers),
+            body,
+        })
+    }
 }
 
 /// The published catalog (specification, "Catalog Management"), with 304 for who has it already.
 pub(super) async fn fetch(request: HttpRequest) -> HttpResponse {
     let published = Api::of(&request).map(|api| api.published.load());
     let seen = published.as_deref();
-    let Some(published) = seen.and_then(|published| sent_to(&request, published)) else {
+    let Some(sent) = seen.and_then(|published| Sent::to(&request, published)) else {
         return unauthorized();
     };
-    let headers = request.headers();
-    let gzip = published.gzip.as_ref().filter(|_| takes_gzip(headers));
-    let unchanged = published.unchanged(headers);
-    let mut response = if unchanged {
+    let gzip = sent.body.gzip.as_ref().filter(|_| sent.gzip);
+    let mut response = if sent.unchanged {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
@@ -186,22 +199,22 @@ pub(super) async fn fetch(request: HttpRequest) -> HttpResponse {
         .insert_header((
             ETAG,
             if gzip.is_some() {
-                &published.gzip_etag
+                &sent.body.gzip_etag
             } else {
-                &published.etag
+                &sent.body.etag
             }
             .clone(),
         ))
-        .insert_header((LAST_MODIFIED, published.last_modified.clone()))
+        .insert_header((LAST_MODIFIED, sent.body.last_modified.clone()))
         .insert_header((VARY, HeaderValue::from_static("Accept-Encoding")));
-    if unchanged {
+    if sent.unchanged {
         return response.finish();
     }
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
     if gzip.is_some() {
         response.insert_header((CONTENT_ENCODING, HeaderValue::from_static("gzip")));
     }
-    response.body(gzip.unwrap_or(&published.plain).clone())
+    response.body(gzip.unwrap_or(&sent.body.plain).clone())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod answering;
 mod area;
+mod holding;
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -15,12 +16,13 @@ use actix_web::{HttpMessage as _, HttpResponse};
 
 use self::answering::{Answering, Last};
 use self::area::Area;
+use self::holding::Holding;
 use super::error::{
     ENCODING_UNSUPPORTED, HEADERS_TOO_LARGE, Refusal, URL_TOO_LONG, VERSION_UNSUPPORTED, forbidden,
     too_many_logins, unauthorized,
 };
 use super::head::Head;
-use super::identity::{Admitted, peer};
+use super::identity::{Admitted, Held, peer};
 use super::input::too_large;
 use super::login::{Shown, shown};
 use super::tls::Certified;
@@ -37,6 +39,7 @@ pub struct Gate(pub Data<Api>);
 pub struct Gated<S> {
     // Of this worker alone: a count that all of them share would be one more thing that they wait for each other for.
     api: Rc<Data<Api>>,
+    holding: Holding,
     behind: Rc<S>,
 }
 
@@ -55,6 +58,7 @@ where
     fn new_transform(&self, behind: S) -> Self::Future {
         ready(Ok(Gated {
             api: Rc::new(self.0.clone()),
+            holding: Holding::default(),
             behind: Rc::new(behind),
         }))
     }
@@ -75,11 +79,11 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let head = Head::of(request.headers());
         let last = Last::of(&request, &head, &self.api);
-        match pass(&request, &head, &self.api) {
+        match pass(&request, &head, &self.api, &self.holding) {
             Err(refused) => Answering::refused(request, refused.to_response(), last),
             Ok(Passed::Open) => Answering::Behind(self.behind.call(request), last),
-            Ok(Passed::As(login)) => {
-                request.extensions_mut().insert(Admitted(login));
+            Ok(Passed::As(admitted)) => {
+                request.extensions_mut().insert(admitted);
                 Answering::Behind(self.behind.call(request), last)
             }
             Ok(Passed::Waits(waits)) => {
@@ -112,13 +116,18 @@ enum Passed {
     /// Without a login.
     Open,
     /// With this one.
-    As(Arc<Login>),
+    As(Admitted),
     /// When its login was looked at, which takes a while.
     Waits(Waits),
 }
 
 /// Rows 1 to 3, and whose login it is; health is asked without one, and the pages for operators ask themselves.
-fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, Refused> {
+fn pass(
+    request: &ServiceRequest,
+    head: &Head<'_>,
+    api: &Api,
+    holding: &Holding,
+) -> Result<Passed, Refused> {
     size(request, head, api.limits).map_err(Refused::Because)?;
     let area = area(request, api);
     if area == Area::Health {
@@ -132,8 +141,12 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
         return Ok(Passed::Open);
     }
     let logins = api.logins.look();
+    let admit_known = |login: &Arc<Login>| {
+        let login = holding.share(&logins, login);
+        admit(request, area, login, head, api).map(Passed::As)
+    };
     match shown(head, &logins) {
-        Shown::Known(login) => admit(request, area, login, head, api).map(Passed::As),
+        Shown::Known(login) => admit_known(login),
         Shown::Unsure(user, password) => Waits::begin(request, user, password, api),
         Shown::Nothing if head.authorization.is_none() => {
             // Asked for each request: the connection may be older than the logins, and outlast the certificate.
@@ -142,7 +155,7 @@ fn pass(request: &ServiceRequest, head: &Head<'_>, api: &Api) -> Result<Passed, 
                 .filter(|certificate| !certificate.is_over((api.clock)()))
                 .and_then(|certificate| logins.by_certificate(certificate));
             match login {
-                Some(login) => admit(request, area, Arc::clone(login), head, api).map(Passed::As),
+                Some(login) => admit_known(login),
                 None => Err(Refused::Unauthorized),
             }
         }
@@ -172,14 +185,18 @@ fn area(request: &ServiceRequest, api: &Api) -> Area {
 fn admit(
     request: &ServiceRequest,
     area: Area,
-    login: Arc<Login>,
+    login: Held,
     head: &Head<'_>,
     api: &Api,
-) -> Result<Arc<Login>, Refused> {
-    match may(&login, area, head, api) {
-        Ok(()) => Ok(login),
+) -> Result<Admitted, Refused> {
+    let admitted = Admitted {
+        login,
+        negotiates: head.negotiates,
+    };
+    match may(&admitted.login, area, head, api) {
+        Ok(()) => Ok(admitted),
         Err(refused) => {
-            request.extensions_mut().insert(Admitted(login));
+            request.extensions_mut().insert(admitted);
             Err(refused)
         }
     }
@@ -258,14 +275,14 @@ impl Waits {
         let passed = match looked {
             Ok(Some(login)) => {
                 let head = Head::of(request.headers());
-                admit(&request, area(&request, &api), login, &head, &api)
+                admit(&request, area(&request, &api), Rc::new(login), &head, &api)
             }
             Ok(None) => Err(wrong(&request, Some(&self.user), &api)),
             Err(_) => Err(Refused::TooManyLogins(QUEUE_FULL)),
         };
         match passed {
-            Ok(login) => {
-                request.extensions_mut().insert(Admitted(login));
+            Ok(admitted) => {
+                request.extensions_mut().insert(admitted);
                 behind.call(request).await
             }
             Err(refused) => Ok(request.into_response(refused.to_response())),

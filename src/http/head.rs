@@ -1,7 +1,8 @@
 //! The head of a request as the gate needs it: gathered in one walk over the headers.
 
 use actix_web::http::header::{
-    AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName,
+    HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
 };
 
 use super::trace::{is_of_trace, trace};
@@ -27,6 +28,9 @@ pub(super) struct Head<'h> {
     pub(super) identity: Option<&'h HeaderValue>,
     pub(super) body_length: Option<&'h HeaderValue>,
     pub(super) body_coding: Option<&'h HeaderValue>,
+    /// Whether anything is said of what the client has already, or takes besides plain text: who has something to send
+    /// looks further only then.
+    pub(super) negotiates: bool,
     /// Whether anything is said of a trace.
     traced: bool,
 }
@@ -47,6 +51,9 @@ impl<'h> Head<'h> {
             } else if *name == CONTENT_ENCODING {
                 &mut head.body_coding
             } else {
+                head.negotiates |= *name == ACCEPT_ENCODING
+                    || *name == IF_NONE_MATCH
+                    || *name == IF_MODIFIED_SINCE;
                 head.traced |= is_of_trace(name);
                 continue;
             };

@@ -1,5 +1,6 @@
 //! The caller, from the headers.
 
+use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -19,13 +20,21 @@ use crate::access::Login;
 use crate::domain::caller::{Caller, OriginatingIdentity, Peer};
 use crate::domain::scope::Scope;
 
-/// The login that the gate has let in: a request carries it from there on.
-pub(super) struct Admitted(pub(super) Arc<Login>);
+/// A login, held by the requests of one worker.
+pub(super) type Held = Rc<Arc<Login>>;
+
+/// What the gate has let in: a request carries it from there on.
+pub(super) struct Admitted {
+    /// Its login.
+    pub(super) login: Held,
+    /// Whether its head says anything of what the client has already, or takes besides plain text.
+    pub(super) negotiates: bool,
+}
 
 /// The login of a request that is answered about all offerings, which `what` is; of some of them only it learns nothing.
 pub(super) fn of_all(request: &HttpRequest, what: &str) -> Result<Arc<Login>, Refusal> {
     let extensions = request.extensions();
-    let Some(Admitted(login)) = extensions.get() else {
+    let Some(Admitted { login, .. }) = extensions.get() else {
         let why = "The request did not pass the gate.";
         return Err(Refusal::new(UNAUTHORIZED, why));
     };
@@ -35,7 +44,7 @@ pub(super) fn of_all(request: &HttpRequest, what: &str) -> Result<Arc<Login>, Re
         );
         return Err(Refusal::new(FORBIDDEN, why));
     }
-    Ok(Arc::clone(login))
+    Ok(Arc::clone(login.as_ref()))
 }
 
 /// The caller of this request: only what passed the gate has one. But for the login it is read anew of the headers, so
@@ -55,7 +64,7 @@ impl FromRequest for Called {
 
 fn caller(request: &HttpRequest) -> Option<Caller> {
     let extensions = request.extensions();
-    let Admitted(login) = extensions.get()?;
+    let Admitted { login, .. } = extensions.get()?;
     let head = Head::of(request.headers());
     Some(Caller {
         login: Arc::clone(login.name()),

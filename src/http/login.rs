@@ -10,9 +10,9 @@ use crate::access::{Login, Logins};
 use crate::secret::Secret;
 
 /// What a request shows.
-pub(super) enum Shown {
+pub(super) enum Shown<'l> {
     /// This login.
-    Known(Arc<Login>),
+    Known(&'l Arc<Login>),
     /// User name and password that are none of those known, and may be right all the same.
     Unsure(String, Secret<String>),
     /// What is wrong; the user that it names, where it names one.
@@ -23,11 +23,11 @@ pub(super) enum Shown {
 
 /// What a request shows. Nearly every client writes its header alike, and that is compared as it is; what is written in
 /// another way is parsed.
-pub(super) fn shown(head: &Head<'_>, logins: &Logins) -> Shown {
+pub(super) fn shown<'l>(head: &Head<'_>, logins: &'l Logins) -> Shown<'l> {
     let Some(header) = head.authorization else {
         return Shown::Nothing;
     };
-    let known = logins.by_header(header.as_bytes()).cloned();
+    let known = logins.by_header(header.as_bytes());
     if let Some(login) = known.or_else(|| logins.known(header.as_bytes())) {
         return Shown::Known(login);
     }
@@ -39,18 +39,18 @@ pub(super) fn shown(head: &Head<'_>, logins: &Logins) -> Shown {
     }
     match Bearer::parse(&header) {
         Ok(bearer) => match logins.by_token(bearer.token()) {
-            Some(login) => Shown::Known(Arc::clone(login)),
+            Some(login) => Shown::Known(login),
             None => Shown::Wrong(None),
         },
         Err(_) => Shown::Nothing,
     }
 }
 
-fn by_password(basic: &Basic, logins: &Logins) -> Shown {
+fn by_password<'l>(basic: &Basic, logins: &'l Logins) -> Shown<'l> {
     let user = basic.user_id();
     let password = basic.password().unwrap_or_default();
     if let Some(login) = logins.by_password(user, password) {
-        Shown::Known(Arc::clone(login))
+        Shown::Known(login)
     } else if let Some(login) = logins.known_password(user, password) {
         Shown::Known(login)
     } else if logins.have_hashes() {
