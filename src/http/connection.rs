@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 use tokio::time::{Sleep, sleep};
 
 /// How long the client of a connection may take.
@@ -27,14 +27,15 @@ pub(super) struct Patience {
 
 /// How much is read at once, in bytes: what a client has sent ahead is made into requests only when those before it were
 /// answered, and other clients of the same worker have their turn between.
-const AT_ONCE: usize = 1024;
+const AT_ONCE: u64 = 1024;
 
 /// How much of what is no further request: a long head, which is parsed from its start each time, or a body.
-const MOST_AT_ONCE: usize = 64 * 1024;
+const MOST_AT_ONCE: u64 = 64 * 1024;
 
 /// A connection, as the server reads and writes it.
 pub(super) struct Connection<S> {
-    stream: S,
+    /// Gives no more than what is left to be read before the server goes on to something else.
+    stream: Take<S>,
     /// What was read of it before it came here.
     ahead: Vec<u8>,
     patience: Patience,
@@ -45,9 +46,8 @@ pub(super) struct Connection<S> {
     listens: bool,
     /// Rings when answers are unread for too long; none while the client reads.
     unread: Option<Pin<Box<Sleep>>>,
-    /// How much was read since the server last went on to something else; and how much may be.
-    taken: usize,
-    at_once: usize,
+    /// How much is read before that.
+    at_once: u64,
     /// How many requests there had been by then.
     begun: usize,
 }
@@ -96,25 +96,24 @@ impl Drop for Begun {
     }
 }
 
-impl<S> Connection<S> {
+impl<S: AsyncRead> Connection<S> {
     /// One of which `ahead` was read already.
     pub(super) fn new(stream: S, ahead: Vec<u8>, patience: Patience) -> Self {
         Self {
-            stream,
+            stream: stream.take(AT_ONCE),
             ahead,
             patience,
             under_way: UnderWay::new(),
             idle: Box::pin(sleep(patience.idle)),
             listens: false,
             unread: None,
-            taken: 0,
             at_once: AT_ONCE,
             begun: 0,
         }
     }
 
-    pub(super) const fn stream(&self) -> &S {
-        &self.stream
+    pub(super) fn stream(&self) -> &S {
+        self.stream.get_ref()
     }
 
     pub(super) fn under_way(&self) -> Rc<UnderWay> {
@@ -160,7 +159,16 @@ impl<S> Connection<S> {
             AT_ONCE
         };
         self.begun = begun;
-        self.taken = 0;
+        self.stream.set_limit(self.at_once);
+    }
+
+    /// What was read before it came here counts as read now.
+    fn give_ahead(&mut self, buffer: &mut ReadBuf<'_>) {
+        let left = usize::try_from(self.stream.limit()).unwrap_or(usize::MAX);
+        let length = left.min(buffer.remaining()).min(self.ahead.len());
+        buffer.put_slice(&self.ahead[..length]);
+        self.ahead.drain(..length);
+        self.stream.set_limit((left - length) as u64);
     }
 
     /// What is not written waits for the client to read, for a while.
@@ -190,52 +198,39 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
         if this.unread.is_some() {
             return this.nothing(context);
         }
-        if this.taken >= this.at_once {
+        if this.stream.limit() == 0 {
             this.rest();
             context.waker().wake_by_ref();
             return this.nothing(context);
         }
-        let room = (this.at_once - this.taken).min(buffer.remaining());
         if !this.ahead.is_empty() {
-            let length = room.min(this.ahead.len());
-            buffer.put_slice(&this.ahead[..length]);
-            this.ahead.drain(..length);
-            this.taken += length;
+            this.give_ahead(buffer);
             return Poll::Ready(Ok(()));
         }
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
-        let read = Pin::new(&mut this.stream).poll_read(context, &mut part);
-        let length = part.filled().len();
-        match read {
-            Poll::Pending => {
-                this.taken = 0;
-                return this.nothing(context);
-            }
-            Poll::Ready(Ok(())) => {
-                buffer.advance(length);
-                this.taken += length;
-            }
-            Poll::Ready(Err(_)) => {}
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if read.is_pending() {
+            this.stream.set_limit(this.at_once);
+            return this.nothing(context);
         }
         read
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(context, bytes);
+        let written = Pin::new(this.stream.get_mut()).poll_write(context, bytes);
         this.patiently(written, context)
     }
 
     /// Is called when all was written, so from then on nothing is unread that the system would not keep.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        let flushed = Pin::new(this.stream.get_mut()).poll_flush(context);
         if matches!(flushed, Poll::Ready(Ok(()))) && this.unread.take().is_some() {
             this.under_way.since.set(Instant::now());
             // Nothing was read meanwhile, so nothing else says that there is something to read.
@@ -246,7 +241,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let closed = Pin::new(&mut this.stream).poll_shutdown(context);
+        let closed = Pin::new(this.stream.get_mut()).poll_shutdown(context);
         this.patiently(closed, context)
     }
 }
