@@ -1,20 +1,12 @@
 //! Whatever is asked: no 5xx, and the process goes on.
 
-use std::sync::LazyLock;
-
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::documents::{provisioned, wide};
 use crate::harness::{Broker, PASSWORD, USER, basic};
 use crate::http::{Connection, Request};
-
-/// One for all cases: what one of them breaks, the next one sees.
-static BROKER: LazyLock<Broker> = LazyLock::new(|| {
-    let broker = wide();
-    provisioned(&broker, "i", "wide", "plain");
-    broker
-});
 
 fn segment() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -135,29 +127,49 @@ fn request() -> impl Strategy<Value = Request> {
     })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+/// Holds for many cases, all of them at one broker: what one of them breaks, the next one sees.
+fn hold<S: Strategy>(cases: &S, test: impl Fn(&Broker, S::Value) -> Result<(), TestCaseError>) {
+    let broker = wide();
+    provisioned(&broker, "i", "wide", "plain");
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 400,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let held = runner.run(cases, |case| test(&broker, case));
+    held.unwrap_or_else(|why| panic!("{why}"));
+}
 
-    /// Every answer goes through the checker, as everywhere.
-    #[test]
-    fn no_request_breaks_the_broker(request in request()) {
-        let response = BROKER.send(&request);
+/// Every answer goes through the checker, as everywhere.
+#[test]
+fn no_request_breaks_the_broker() {
+    hold(&request(), |broker, request| {
+        let response = broker.send(&request);
         prop_assert!(response.status < 500, "{request:?}: {}", response.text());
-        prop_assert_eq!(BROKER.catalog().status, 200);
-    }
+        prop_assert_eq!(broker.catalog().status, 200);
+        Ok(())
+    });
+}
 
-    /// Bytes that need not be HTTP.
-    #[test]
-    fn no_bytes_break_the_broker(request in request(), at in any::<prop::sample::Index>(), noise in prop::collection::vec(any::<u8>(), 1..8)) {
+/// Bytes that need not be HTTP.
+#[test]
+fn no_bytes_break_the_broker() {
+    let noise = prop::collection::vec(any::<u8>(), 1..8);
+    let cases = (request(), any::<prop::sample::Index>(), noise);
+    hold(&cases, |broker, (request, at, noise)| {
         let mut bytes = request.to_bytes();
         let at = at.index(bytes.len());
         bytes.splice(at..at, noise);
-        let mut connection = Connection::open(BROKER.address).expect("a connection");
+        let mut connection = Connection::open(broker.address).expect("a connection");
         connection.write(&bytes).expect("sent");
-        connection.stream().shutdown(std::net::Shutdown::Write).expect("an end");
+        connection
+            .stream()
+            .shutdown(std::net::Shutdown::Write)
+            .expect("an end");
         while let Ok(response) = connection.read(&request.method) {
             prop_assert!(response.status < 500, "{request:?}: {}", response.text());
         }
-        prop_assert_eq!(BROKER.catalog().status, 200);
-    }
+        prop_assert_eq!(broker.catalog().status, 200);
+        Ok(())
+    });
 }
