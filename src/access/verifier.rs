@@ -17,6 +17,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::oneshot;
 
 use super::login::{Login, basic};
+use super::throttle::network;
 use crate::password::{Memory, PasswordHash};
 use crate::secret::Secret;
 
@@ -209,9 +210,11 @@ impl Queue {
             same.asking.append(&mut job.asking);
             return Ok(());
         }
-        let from = job.claim.from;
+        let from = network(job.claim.from);
         let all = self.clean.iter().chain(&self.suspect);
-        let of_it = all.filter(|known| known.claim.from == from).count();
+        let of_it = all
+            .filter(|known| network(known.claim.from) == from)
+            .count();
         let waiting = if job.claim.suspect {
             &mut self.suspect
         } else {
@@ -304,6 +307,20 @@ mod tests {
         assert_eq!(queue.clean.len(), 5);
         assert_eq!(queue.done(&[3; 16]).len(), 2);
         assert_eq!(add(&mut queue, 4, 1), Ok(()), "a place is free again");
+    }
+
+    #[test]
+    fn a_network_of_ipv6_has_the_places_of_one_address() {
+        let mut queue = Queue::default();
+        let mut waiting = Vec::new();
+        for number in 0..=4 {
+            let (mut job, answer) = job(number, 0, false);
+            let address = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into());
+            job.claim.from = address.into();
+            waiting.push(answer);
+            let expected = if number < 4 { Ok(()) } else { Err(Full) };
+            assert_eq!(queue.take_in(job), expected, "{address}");
+        }
     }
 
     #[test]
