@@ -1,4 +1,4 @@
-//! The certificates that a peer shows are held against, read from PEM, for those who ask other servers. A leaf.
+//! Certificates out of PEM, for those who ask others by HTTP: whom they trust, and what they show. A leaf.
 
 use std::path::Path;
 

@@ -141,10 +141,9 @@ fn pass(
         return Ok(Passed::Open);
     }
     let logins = api.logins.look();
-    let admit_known = |login: &Arc<Login>| {
-        let login = holding.share(&logins, login);
-        admit(request, area, login, head, api).map(Passed::As)
-    };
+    holding.keep(&logins);
+    let admit_known =
+        |login: &Arc<Login>| admit(request, area, holding.share(login), head, api).map(Passed::As);
     match shown(head, &logins) {
         Shown::Known(login) => admit_known(login),
         Shown::Unsure(user, password) => Waits::begin(request, user, password, api),

@@ -20,8 +20,8 @@ struct Shares {
 }
 
 impl Holding {
-    /// A share of `login`, which is one of `logins`.
-    pub(super) fn share(&self, logins: &Arc<Logins>, login: &Arc<Login>) -> Held {
+    /// Lets go of what is not of these logins: those of before a reload.
+    pub(super) fn keep(&self, logins: &Arc<Logins>) {
         let mut shares = self.0.borrow_mut();
         if !std::ptr::eq(shares.of.as_ptr(), Arc::as_ptr(logins)) {
             *shares = Shares {
@@ -29,6 +29,11 @@ impl Holding {
                 logins: Vec::new(),
             };
         }
+    }
+
+    /// A share of a login, which is one of those that are kept.
+    pub(super) fn share(&self, login: &Arc<Login>) -> Held {
+        let mut shares = self.0.borrow_mut();
         let same = shares.logins.iter().find(|held| Arc::ptr_eq(held, login));
         if let Some(same) = same {
             return Rc::clone(same);
@@ -58,8 +63,9 @@ mod tests {
         let holding = Holding::default();
         let before = logins(&["a"]);
         let old = before.by_token("token").unwrap();
-        let held = holding.share(&before, old);
-        let again = holding.share(&before, old);
+        holding.keep(&before);
+        let held = holding.share(old);
+        let again = holding.share(old);
         assert!(Rc::ptr_eq(&held, &again));
         assert_eq!(
             Arc::strong_count(old),
@@ -69,7 +75,7 @@ mod tests {
         let gone = Arc::downgrade(old);
         let after = logins(&["b"]);
         drop(before);
-        holding.share(&after, after.by_token("token").unwrap());
+        holding.keep(&after);
         assert_eq!(
             held.name().as_ref(),
             "a",
