@@ -78,7 +78,7 @@ pub fn wait_until(broker: &Broker, why: &str, what: impl Fn() -> bool) {
 fn a_signal_drains_and_then_stops() {
     for signal in ["TERM", "INT"] {
         let mut broker = Setup::new(CATALOG)
-            .env("BROKER_SERVER__DRAIN_DELAY", "1s")
+            .env("BROKER_SERVER__DRAIN_DELAY", "3s")
             .start();
         assert_eq!(broker.provision("i-1", &provision_body()).status, 201);
         assert!(is_ready(&broker));
@@ -98,17 +98,17 @@ fn a_signal_drains_and_then_stops() {
         let signalled = Instant::now();
         broker.signal(signal);
         wait_until(&broker, "ready after the signal", || !is_ready(&broker));
-        assert!(signalled.elapsed() < Duration::from_millis(500), "at once");
+        assert!(signalled.elapsed() < Duration::from_secs(2), "at once");
         assert_eq!(broker.get("/readyz").word(), "NotReady");
         assert_eq!(broker.get("/healthz").status, 200, "while it drains");
         assert_eq!(broker.provision("i-2", &provision_body()).status, 201);
         assert!(
-            signalled.elapsed() < Duration::from_secs(1),
+            signalled.elapsed() < Duration::from_secs(3),
             "too slow to tell"
         );
 
         wait_until(&broker, "still listening", || nobody_listens(&broker));
-        assert!(signalled.elapsed() >= Duration::from_secs(1));
+        assert!(signalled.elapsed() >= Duration::from_secs(3));
         slow.write(rest).expect("the rest is taken");
         assert_eq!(
             slow.read("PUT").expect("its answer").status,
@@ -118,7 +118,7 @@ fn a_signal_drains_and_then_stops() {
         let status = broker.wait();
         assert_eq!(status.code(), Some(0), "{signal}: {}", broker.log());
         assert!(
-            signalled.elapsed() < Duration::from_secs(5),
+            signalled.elapsed() < Duration::from_secs(10),
             "idle connections hold nobody up: {:?}",
             signalled.elapsed()
         );

@@ -60,7 +60,7 @@ fn one_that_hangs_is_killed_with_all_its_kin() {
         outcome
     });
     assert!(
-        begun.elapsed() < Duration::from_secs(4),
+        begun.elapsed() < Duration::from_secs(10),
         "{:?}",
         begun.elapsed()
     );
@@ -258,7 +258,7 @@ fn a_broker_that_is_killed_takes_its_programs_with_it() {
     });
     until("their folder is gone", || stage.leftovers().is_empty());
     assert!(
-        killed.elapsed() < Duration::from_secs(1),
+        killed.elapsed() < Duration::from_secs(5),
         "{:?}",
         killed.elapsed()
     );

@@ -194,7 +194,7 @@ pub fn run(plan: &Plan, seed: u64) -> Outcome {
         faults.extend(accounts(&stage.fleet, &said, &made));
         if let Some(logins) = &logins {
             if plan.meddle.is_some() {
-                client::move_in(&stage.fleet);
+                faults.extend(client::move_in(&stage.fleet));
             }
             faults.extend(reckoned(&stage.fleet, logins, plan.meddle));
         }
