@@ -54,7 +54,7 @@ pub(super) fn role(text: &str) -> Result<LoginRole, Refused> {
         "viewer" => Ok(LoginRole::Viewer),
         _ => Err(Refused::new(
             "names what is no role",
-            "give platform, operator, metrics or viewer, or a list of them",
+            "give platform, operator, metrics or viewer, or a list of them, in a variable with commas between",
         )),
     }
 }

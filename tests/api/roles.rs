@@ -152,10 +152,14 @@ fn a_role_is_asked_for_before_a_version() {
 
 #[test]
 fn a_role_that_is_none_is_refused_at_start() {
-    for (role, said) in [
-        ("admin", "names what is no role"),
-        ("", "names no role"),
-        ("platform,Operator", "names what is no role"),
+    let none = ("names no role", "leave it out");
+    let unknown = ("names what is no role", "with commas between");
+    for (role, (said, mend)) in [
+        ("admin", unknown),
+        ("", none),
+        ("platform,Operator", unknown),
+        // A list as the settings file has it.
+        ("[platform, operator]", unknown),
     ] {
         let (status, _, errors) = Setup::new(WIDE)
             .env("BROKER_AUTH__LOGINS__A__TOKEN", "t0ken")
@@ -163,7 +167,8 @@ fn a_role_that_is_none_is_refused_at_start() {
             .run();
         assert_eq!(status.code(), Some(2), "{role}: {errors}");
         assert!(
-            errors.contains(&format!("auth.logins.a.role: {said}; give platform,")),
+            errors.contains(&format!("auth.logins.a.role: {said}; give platform,"))
+                && errors.contains(mend),
             "{role}: {errors}"
         );
     }
